@@ -1,0 +1,121 @@
+//! Service 2: users, presence, recent sessions, departments.
+
+use crate::im::buddy::{
+    ImAllUserReq, ImAllUserRsp, ImAvatarChangedNotify, ImChangeAvatarReq, ImChangeAvatarRsp,
+    ImChangeSignInfoReq, ImChangeSignInfoRsp, ImDepartmentReq, ImDepartmentRsp,
+    ImRecentContactSessionReq, ImRecentContactSessionRsp, ImRemoveSessionNotify,
+    ImRemoveSessionReq, ImRemoveSessionRsp, ImSignInfoChangedNotify, ImUserStatNotify,
+    ImUsersInfoReq, ImUsersInfoRsp, ImUsersStatReq, ImUsersStatRsp, ImpcLoginStatusNotify,
+};
+
+commands! {
+    /// Lists the conversations that changed after a time.
+    0x0201 CID_BUDDY_LIST_RECENT_CONTACT_SESSION_REQUEST ImRecentContactSessionReq = "IM.Buddy.IMRecentContactSessionReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        reply: ImRecentContactSessionRsp,
+    }
+    /// Those conversations, newest first, at most 100.
+    0x0202 CID_BUDDY_LIST_RECENT_CONTACT_SESSION_RESPONSE ImRecentContactSessionRsp = "IM.Buddy.IMRecentContactSessionRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+    }
+    /// Somebody came online or went offline.
+    0x0203 CID_BUDDY_LIST_STATUS_NOTIFY ImUserStatNotify = "IM.Buddy.IMUserStatNotify" {
+        path: [RouteServer => MsgServer, MsgServer => Client],
+    }
+    /// Fetches profiles by id.
+    0x0204 CID_BUDDY_LIST_USER_INFO_REQUEST ImUsersInfoReq = "IM.Buddy.IMUsersInfoReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        reply: ImUsersInfoRsp,
+    }
+    /// The profiles that exist.
+    0x0205 CID_BUDDY_LIST_USER_INFO_RESPONSE ImUsersInfoRsp = "IM.Buddy.IMUsersInfoRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+    }
+    /// Takes a conversation off the recent list and marks it read.
+    0x0206 CID_BUDDY_LIST_REMOVE_SESSION_REQ ImRemoveSessionReq = "IM.Buddy.IMRemoveSessionReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        reply: ImRemoveSessionRsp,
+        refusal: |req| ImRemoveSessionRsp {
+            user_id: req.user_id,
+            result_code: 1,
+            session_type: req.session_type,
+            session_id: req.session_id,
+            attach_data: None,
+        },
+    }
+    /// Outcome of that.
+    0x0207 CID_BUDDY_LIST_REMOVE_SESSION_RES ImRemoveSessionRsp = "IM.Buddy.IMRemoveSessionRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+    }
+    /// The address book since a time.
+    0x0208 CID_BUDDY_LIST_ALL_USER_REQUEST ImAllUserReq = "IM.Buddy.IMAllUserReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        reply: ImAllUserRsp,
+    }
+    /// Users that changed, and the time to ask with next.
+    0x0209 CID_BUDDY_LIST_ALL_USER_RESPONSE ImAllUserRsp = "IM.Buddy.IMAllUserRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+    }
+    /// Asks which of some users are online.
+    0x020a CID_BUDDY_LIST_USERS_STATUS_REQUEST ImUsersStatReq = "IM.Buddy.IMUsersStatReq" {
+        path: [Client => MsgServer, MsgServer => RouteServer],
+        owner: user_id,
+        reply: ImUsersStatRsp,
+    }
+    /// An answer for each user that was asked about, in that order.
+    0x020b CID_BUDDY_LIST_USERS_STATUS_RESPONSE ImUsersStatRsp = "IM.Buddy.IMUsersStatRsp" {
+        path: [RouteServer => MsgServer, MsgServer => Client],
+    }
+    /// Changes one's avatar.
+    0x020c CID_BUDDY_LIST_CHANGE_AVATAR_REQUEST ImChangeAvatarReq = "IM.Buddy.IMChangeAvatarReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        reply: ImChangeAvatarRsp,
+        refusal: |req| ImChangeAvatarRsp { user_id: req.user_id, result_code: 1, attach_data: None },
+    }
+    /// Outcome of that.
+    0x020d CID_BUDDY_LIST_CHANGE_AVATAR_RESPONSE ImChangeAvatarRsp = "IM.Buddy.IMChangeAvatarRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+    }
+    /// Tells a user's phones that a desktop came or that the last one left.
+    0x020e CID_BUDDY_LIST_PC_LOGIN_STATUS_NOTIFY ImpcLoginStatusNotify = "IM.Buddy.IMPCLoginStatusNotify" {
+        path: [MsgServer => Client],
+    }
+    /// Tells a user's other devices that a conversation was taken off the list.
+    0x020f CID_BUDDY_LIST_REMOVE_SESSION_NOTIFY ImRemoveSessionNotify = "IM.Buddy.IMRemoveSessionNotify" {
+        path: [MsgServer => Client, MsgServer => RouteServer, RouteServer => MsgServer],
+    }
+    /// Departments since a time.
+    0x0210 CID_BUDDY_LIST_DEPARTMENT_REQUEST ImDepartmentReq = "IM.Buddy.IMDepartmentReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        reply: ImDepartmentRsp,
+    }
+    /// Departments that changed, and the time to ask with next.
+    0x0211 CID_BUDDY_LIST_DEPARTMENT_RESPONSE ImDepartmentRsp = "IM.Buddy.IMDepartmentRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+    }
+    /// Somebody's avatar changed.
+    0x0212 CID_BUDDY_LIST_AVATAR_CHANGED_NOTIFY ImAvatarChangedNotify = "IM.Buddy.IMAvatarChangedNotify" {
+        path: [],
+    }
+    /// Changes one's signature, at most 128 bytes.
+    0x0213 CID_BUDDY_LIST_CHANGE_SIGN_INFO_REQUEST ImChangeSignInfoReq = "IM.Buddy.IMChangeSignInfoReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        reply: ImChangeSignInfoRsp,
+        refusal: |req| ImChangeSignInfoRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// Outcome of that.
+    0x0214 CID_BUDDY_LIST_CHANGE_SIGN_INFO_RESPONSE ImChangeSignInfoRsp = "IM.Buddy.IMChangeSignInfoRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+    }
+    /// Somebody's signature changed.
+    0x0215 CID_BUDDY_LIST_SIGN_INFO_CHANGED_NOTIFY ImSignInfoChangedNotify = "IM.Buddy.IMSignInfoChangedNotify" {
+        path: [MsgServer => RouteServer, RouteServer => MsgServer, MsgServer => Client],
+    }
+}

@@ -1,0 +1,78 @@
+//! Service 4: groups.
+
+use crate::im::group::{
+    ImGroupChangeMemberNotify, ImGroupChangeMemberReq, ImGroupChangeMemberRsp, ImGroupCreateReq,
+    ImGroupCreateRsp, ImGroupInfoListReq, ImGroupInfoListRsp, ImGroupShieldReq, ImGroupShieldRsp,
+    ImNormalGroupListReq, ImNormalGroupListRsp,
+};
+
+commands! {
+    /// Asks for ids and versions of the permanent groups one is in.
+    0x0401 CID_GROUP_NORMAL_LIST_REQUEST ImNormalGroupListReq = "IM.Group.IMNormalGroupListReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        reply: ImNormalGroupListRsp,
+    }
+    /// Those ids and versions.
+    0x0402 CID_GROUP_NORMAL_LIST_RESPONSE ImNormalGroupListRsp = "IM.Group.IMNormalGroupListRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+    }
+    /// Fetches groups that are newer than the versions one has.
+    0x0403 CID_GROUP_INFO_REQUEST ImGroupInfoListReq = "IM.Group.IMGroupInfoListReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        reply: ImGroupInfoListRsp,
+    }
+    /// Those groups.
+    0x0404 CID_GROUP_INFO_RESPONSE ImGroupInfoListRsp = "IM.Group.IMGroupInfoListRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+    }
+    /// Creates a group.
+    0x0405 CID_GROUP_CREATE_REQUEST ImGroupCreateReq = "IM.Group.IMGroupCreateReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy, HttpMsgServer => DbProxy],
+        owner: user_id,
+        reply: ImGroupCreateRsp,
+        refusal: |req| ImGroupCreateRsp {
+            user_id: req.user_id,
+            result_code: 1,
+            group_name: req.group_name.clone(),
+            ..Default::default()
+        },
+    }
+    /// Outcome of that.
+    0x0406 CID_GROUP_CREATE_RESPONSE ImGroupCreateRsp = "IM.Group.IMGroupCreateRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client, DbProxy => HttpMsgServer],
+    }
+    /// Adds or removes members of a group.
+    0x0407 CID_GROUP_CHANGE_MEMBER_REQUEST ImGroupChangeMemberReq = "IM.Group.IMGroupChangeMemberReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy, HttpMsgServer => DbProxy],
+        owner: user_id,
+        reply: ImGroupChangeMemberRsp,
+        refusal: |req| ImGroupChangeMemberRsp {
+            user_id: req.user_id,
+            change_type: req.change_type,
+            result_code: 1,
+            group_id: req.group_id,
+            ..Default::default()
+        },
+    }
+    /// Outcome of that.
+    0x0408 CID_GROUP_CHANGE_MEMBER_RESPONSE ImGroupChangeMemberRsp = "IM.Group.IMGroupChangeMemberRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client, DbProxy => HttpMsgServer],
+    }
+    /// Mutes or unmutes notifications of a group.
+    0x0409 CID_GROUP_SHIELD_GROUP_REQUEST ImGroupShieldReq = "IM.Group.IMGroupShieldReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        reply: ImGroupShieldRsp,
+        refusal: |req| ImGroupShieldRsp { user_id: req.user_id, group_id: req.group_id, result_code: 1, attach_data: None },
+    }
+    /// Outcome of that.
+    0x040a CID_GROUP_SHIELD_GROUP_RESPONSE ImGroupShieldRsp = "IM.Group.IMGroupShieldRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+    }
+    /// The members of a group changed.
+    0x040b CID_GROUP_CHANGE_MEMBER_NOTIFY ImGroupChangeMemberNotify = "IM.Group.IMGroupChangeMemberNotify" {
+        path: [MsgServer => Client, MsgServer => RouteServer, RouteServer => MsgServer, HttpMsgServer => RouteServer],
+    }
+}

@@ -1,0 +1,84 @@
+//! Service 1: address, login, logout, kick, push settings.
+
+use crate::im::login::{
+    ImDeviceTokenReq, ImDeviceTokenRsp, ImKickPcClientReq, ImKickPcClientRsp, ImKickUser,
+    ImLoginReq, ImLoginRes, ImLogoutReq, ImLogoutRsp, ImMsgServReq, ImMsgServRsp, ImPushShieldReq,
+    ImPushShieldRsp, ImQueryPushShieldReq, ImQueryPushShieldRsp,
+};
+
+commands! {
+    /// Asks over TCP for the least loaded msg_server.
+    0x0101 CID_LOGIN_REQ_MSGSERVER ImMsgServReq = "IM.Login.IMMsgServReq" {
+        path: [Client => LoginServer],
+        reply: ImMsgServRsp,
+    }
+    /// Names a msg_server, or says why there is none; the connection is closed behind it.
+    0x0102 CID_LOGIN_RES_MSGSERVER ImMsgServRsp = "IM.Login.IMMsgServRsp" {
+        path: [LoginServer => Client],
+    }
+    /// Logs a connection in; due within 15 s of connecting.
+    0x0103 CID_LOGIN_REQ_USERLOGIN ImLoginReq = "IM.Login.IMLoginReq" {
+        path: [Client => MsgServer],
+        reply: ImLoginRes,
+    }
+    /// Outcome of a login; a refused connection is closed behind it.
+    0x0104 CID_LOGIN_RES_USERLOGIN ImLoginRes = "IM.Login.IMLoginRes" {
+        path: [MsgServer => Client],
+    }
+    /// Ends the session; a phone also gives up its push token.
+    0x0105 CID_LOGIN_REQ_LOGINOUT ImLogoutReq = "IM.Login.IMLogoutReq" {
+        path: [Client => MsgServer],
+        reply: ImLogoutRsp,
+    }
+    /// The session is over; the server closes behind it.
+    0x0106 CID_LOGIN_RES_LOGINOUT ImLogoutRsp = "IM.Login.IMLogoutRsp" {
+        path: [MsgServer => Client],
+    }
+    /// Tells a connection that it was displaced.
+    0x0107 CID_LOGIN_KICK_USER ImKickUser = "IM.Login.IMKickUser" {
+        path: [MsgServer => Client],
+    }
+    /// Registers a phone for push notifications.
+    0x0108 CID_LOGIN_REQ_DEVICETOKEN ImDeviceTokenReq = "IM.Login.IMDeviceTokenReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        reply: ImDeviceTokenRsp,
+    }
+    /// The push token was taken note of.
+    0x0109 CID_LOGIN_RES_DEVICETOKEN ImDeviceTokenRsp = "IM.Login.IMDeviceTokenRsp" {
+        path: [MsgServer => Client, DbProxy => MsgServer],
+    }
+    /// A phone displaces its user's own desktop.
+    0x010a CID_LOGIN_REQ_KICKPCCLIENT ImKickPcClientReq = "IM.Login.IMKickPCClientReq" {
+        path: [Client => MsgServer],
+        owner: user_id,
+        reply: ImKickPcClientRsp,
+        refusal: |req| ImKickPcClientRsp { user_id: req.user_id, result_code: 1 },
+    }
+    /// Outcome of that.
+    0x010b CID_LOGIN_RES_KICKPCCLIENT ImKickPcClientRsp = "IM.Login.IMKickPCClientRsp" {
+        path: [MsgServer => Client],
+    }
+    /// Switches night-time silence on or off.
+    0x010c CID_LOGIN_REQ_PUSH_SHIELD ImPushShieldReq = "IM.Login.IMPushShieldReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        reply: ImPushShieldRsp,
+        refusal: |req| ImPushShieldRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// Outcome of that.
+    0x010d CID_LOGIN_RES_PUSH_SHIELD ImPushShieldRsp = "IM.Login.IMPushShieldRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+    }
+    /// Asks for the night-time silence setting.
+    0x010e CID_LOGIN_REQ_QUERY_PUSH_SHIELD ImQueryPushShieldReq = "IM.Login.IMQueryPushShieldReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        reply: ImQueryPushShieldRsp,
+        refusal: |req| ImQueryPushShieldRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// The setting.
+    0x010f CID_LOGIN_RES_QUERY_PUSH_SHIELD ImQueryPushShieldRsp = "IM.Login.IMQueryPushShieldRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+    }
+}

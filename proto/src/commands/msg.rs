@@ -1,0 +1,93 @@
+//! Service 3: messages, acknowledgements, unread counts, history.
+
+use crate::im::base_define::SessionType;
+use crate::im::message::{
+    ImClientTimeReq, ImClientTimeRsp, ImGetLatestMsgIdReq, ImGetLatestMsgIdRsp, ImGetMsgByIdReq,
+    ImGetMsgByIdRsp, ImGetMsgListReq, ImGetMsgListRsp, ImMsgData, ImMsgDataAck, ImMsgDataReadAck,
+    ImMsgDataReadNotify, ImUnreadMsgCntReq, ImUnreadMsgCntRsp,
+};
+
+commands! {
+    /// A chat message, from the sender to the store and on to every device.
+    0x0301 CID_MSG_DATA ImMsgData = "IM.Message.IMMsgData" {
+        path: [
+            Client => MsgServer,
+            MsgServer => DbProxy,
+            DbProxy => MsgServer,
+            MsgServer => RouteServer,
+            RouteServer => MsgServer,
+            MsgServer => Client,
+        ],
+        owner: from_user_id,
+        reply: ImMsgDataAck,
+        refusal: |req| ImMsgDataAck {
+            user_id: req.from_user_id,
+            session_id: req.to_session_id,
+            msg_id: 0,
+            session_type: if req.msg_type & 0x10 == 0 { SessionType::Single } else { SessionType::Group } as i32,
+        },
+    }
+    /// The message is stored under this id; 0 says that it is not. From a client: it has arrived.
+    0x0302 CID_MSG_DATA_ACK ImMsgDataAck = "IM.Message.IMMsgDataAck" {
+        path: [MsgServer => Client, Client => MsgServer],
+        owner: user_id,
+    }
+    /// Everything up to this message was read.
+    0x0303 CID_MSG_READ_ACK ImMsgDataReadAck = "IM.Message.IMMsgDataReadAck" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+    }
+    /// Tells a user's other devices how far was read.
+    0x0304 CID_MSG_READ_NOTIFY ImMsgDataReadNotify = "IM.Message.IMMsgDataReadNotify" {
+        path: [MsgServer => Client, MsgServer => RouteServer, RouteServer => MsgServer],
+    }
+    /// Asks for the server's clock.
+    0x0305 CID_MSG_TIME_REQUEST ImClientTimeReq = "IM.Message.IMClientTimeReq" {
+        path: [Client => MsgServer],
+        reply: ImClientTimeRsp,
+    }
+    /// Unix seconds.
+    0x0306 CID_MSG_TIME_RESPONSE ImClientTimeRsp = "IM.Message.IMClientTimeRsp" {
+        path: [MsgServer => Client],
+    }
+    /// Asks for the unread counts of all conversations.
+    0x0307 CID_MSG_UNREAD_CNT_REQUEST ImUnreadMsgCntReq = "IM.Message.IMUnreadMsgCntReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        reply: ImUnreadMsgCntRsp,
+    }
+    /// Conversations with unread messages, and the sum.
+    0x0308 CID_MSG_UNREAD_CNT_RESPONSE ImUnreadMsgCntRsp = "IM.Message.IMUnreadMsgCntRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+    }
+    /// A page of history, newest first, ending at a message id; 0 is the newest.
+    0x0309 CID_MSG_LIST_REQUEST ImGetMsgListReq = "IM.Message.IMGetMsgListReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        reply: ImGetMsgListRsp,
+    }
+    /// That page.
+    0x030a CID_MSG_LIST_RESPONSE ImGetMsgListRsp = "IM.Message.IMGetMsgListRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+    }
+    /// Asks for the newest message id of a conversation.
+    0x030b CID_MSG_GET_LATEST_MSG_ID_REQ ImGetLatestMsgIdReq = "IM.Message.IMGetLatestMsgIdReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        reply: ImGetLatestMsgIdRsp,
+    }
+    /// That id, 0 if there is none.
+    0x030c CID_MSG_GET_LATEST_MSG_ID_RSP ImGetLatestMsgIdRsp = "IM.Message.IMGetLatestMsgIdRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+    }
+    /// Fetches messages by id.
+    0x030d CID_MSG_GET_BY_MSG_ID_REQ ImGetMsgByIdReq = "IM.Message.IMGetMsgByIdReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        reply: ImGetMsgByIdRsp,
+    }
+    /// Those messages, at most 100.
+    0x030e CID_MSG_GET_BY_MSG_ID_RES ImGetMsgByIdRsp = "IM.Message.IMGetMsgByIdRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+    }
+}
