@@ -1,5 +1,7 @@
 //! Bodies: missing and unknown values, refusals, the actor's id, the text cipher.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use proptest::prelude::*;
 use proto::device::{DeviceSet, DeviceType};
 use proto::error::read_enum;

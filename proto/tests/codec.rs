@@ -1,5 +1,7 @@
 //! Frames: round trips, every truncation, every bad length, however the stream is cut.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use proto::header::{HEADER_LEN, Header};

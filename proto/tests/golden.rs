@@ -1,5 +1,7 @@
 //! Frames of every service, byte for byte, as they travel between stock clients and servers.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use bytes::Bytes;
 use proto::im::base_define::{ClientType, MsgType, SessionType, UserInfo, UserStat, UserStatType};
 use proto::im::buddy::{ImUserStatNotify, ImUsersInfoRsp};

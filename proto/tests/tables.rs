@@ -1,5 +1,7 @@
 //! The compiled descriptors and the command rows equal the protocol's tables in `testdata/`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message as _;

@@ -1,0 +1,230 @@
+//! The table of commands that one role may send to another, and their handlers.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use metrics::{Counter, Histogram, counter, histogram};
+use proto::ids::UserId;
+use proto::{Command, CommandId, Pdu, Reply, Request, Role, commands};
+use tokio::time::Instant;
+use tracing::{Instrument, debug, debug_span};
+
+use super::error::HandlerError;
+use crate::net::CloseReason;
+use crate::telemetry::metrics::{REFUSALS, REQUEST_SECONDS, REQUESTS};
+
+/// What became of a received frame.
+pub enum Answer {
+    /// It is done; send this, if anything.
+    Done(Option<Pdu>),
+    /// It is being worked on.
+    Later(BoxFuture<'static, Result<Option<Pdu>, CloseReason>>),
+    /// The connection has to end.
+    Close(CloseReason),
+}
+
+/// Who acts on a connection: the user whose id the router writes over the one in a request.
+pub trait Actor {
+    /// The logged-in user; `None` on links between servers, which speak for many.
+    fn user_id(&self) -> Option<UserId> {
+        None
+    }
+}
+
+type Handle<S> = Box<dyn Fn(&S, &Pdu, &Arc<Row>) -> Answer + Send + Sync>;
+
+/// An allow-list: what is not in it cannot be reached. `S` is what handlers get to work with, cheap to clone.
+///
+/// For each command the router decodes the body (one that does not parse is refused), writes the session's user over
+/// the one it names, times, counts, numbers the reply like the request, and turns errors into the command's refusal.
+pub struct Router<S> {
+    from: Role,
+    to: Role,
+    routes: HashMap<CommandId, (Handle<S>, Arc<Row>), ahash::RandomState>,
+}
+
+/// What is counted for one command.
+struct Row {
+    command: Command,
+    from: Role,
+    requests: Counter,
+    seconds: Histogram,
+}
+
+impl Row {
+    fn refused(&self, reason: &'static str) {
+        counter!(REFUSALS, "from" => self.from.name(), "command" => self.command.name, "reason" => reason).increment(1);
+        debug!(command = self.command.name, reason, "command refused");
+    }
+
+    fn conclude<R: Reply>(
+        &self,
+        outcome: Result<R, HandlerError>,
+        refusal: Option<R>,
+        seq_num: u16,
+        started: Instant,
+    ) -> Result<Option<Pdu>, CloseReason> {
+        self.seconds.record(started.elapsed());
+        match outcome {
+            Ok(reply) => Ok(reply.into_pdu(seq_num)),
+            Err(error) => {
+                self.refused(error.reason());
+                match error {
+                    HandlerError::Close(reason) => Err(reason),
+                    _ => Ok(refusal.and_then(|refusal| refusal.into_pdu(seq_num))),
+                }
+            }
+        }
+    }
+}
+
+impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
+    /// An empty table for what `from` sends to `to`.
+    pub fn new(from: Role, to: Role) -> Self {
+        Self {
+            from,
+            to,
+            routes: HashMap::default(),
+        }
+    }
+
+    /// Adds an asynchronous handler for `Q`.
+    ///
+    /// # Panics
+    /// If the protocol has no such path or the command is in the table already: a mistake in the program's own table.
+    pub fn on<Q, F>(self, handler: impl Fn(S, Q) -> F + Send + Sync + 'static) -> Self
+    where
+        Q: Request,
+        F: Future<Output = Result<Q::Reply, HandlerError>> + Send + 'static,
+        Q::Reply: Sync,
+    {
+        self.insert::<Q>(move |state, request, row, seq_num| {
+            let started = Instant::now();
+            let refusal = request.refusal();
+            let span = debug_span!("request", command = row.command.name, seq_num);
+            let work = handler(state.clone(), request);
+            let row = row.clone();
+            let work = async move { row.conclude(work.await, refusal, seq_num, started) };
+            Answer::Later(work.instrument(span).boxed())
+        })
+    }
+
+    /// Adds a handler that has nothing to wait for: answered on the spot, without an allocation.
+    ///
+    /// # Panics
+    /// As [`on`](Self::on).
+    pub fn on_sync<Q: Request>(
+        self,
+        handler: impl Fn(&S, Q) -> Result<Q::Reply, HandlerError> + Send + Sync + 'static,
+    ) -> Self {
+        self.insert::<Q>(move |state, request, row, seq_num| {
+            let started = Instant::now();
+            let refusal = request.refusal();
+            match row.conclude(handler(state, request), refusal, seq_num, started) {
+                Ok(reply) => Answer::Done(reply),
+                Err(reason) => Answer::Close(reason),
+            }
+        })
+    }
+
+    /// Adds a handler that gets the frame as it came, for what is passed on or sent back unchanged.
+    ///
+    /// # Panics
+    /// As [`on`](Self::on).
+    pub fn on_pdu<Q: Request>(
+        self,
+        handler: impl Fn(&S, &Pdu) -> Result<Option<Pdu>, HandlerError> + Send + Sync + 'static,
+    ) -> Self {
+        self.add(Q::COMMAND, move |state, pdu, row| {
+            match handler(state, pdu) {
+                Ok(reply) => Answer::Done(reply),
+                Err(error) => {
+                    row.refused(error.reason());
+                    match error {
+                        HandlerError::Close(reason) => Answer::Close(reason),
+                        _ => Answer::Done(None),
+                    }
+                }
+            }
+        })
+    }
+
+    fn insert<Q: Request>(
+        self,
+        handle: impl Fn(&S, Q, &Arc<Row>, u16) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        self.add(Q::COMMAND, move |state, pdu, row| {
+            let decoded = pdu.decode::<Q>();
+            let readable = decoded.is_ok();
+            let mut request = decoded.unwrap_or_default();
+            if let Some(user_id) = state.user_id() {
+                request.claim(user_id);
+            }
+            if readable {
+                return handle(state, request, row, pdu.seq_num());
+            }
+            row.refused("unreadable");
+            Answer::Done(
+                request
+                    .refusal()
+                    .and_then(|refusal| refusal.into_pdu(pdu.seq_num())),
+            )
+        })
+    }
+
+    fn add(
+        mut self,
+        command: Command,
+        handle: impl Fn(&S, &Pdu, &Arc<Row>) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let (from, to) = (self.from, self.to);
+        assert!(
+            command.allows(from, to),
+            "{} does not go from {from:?} to {to:?}",
+            command.name
+        );
+        let row = Arc::new(Row {
+            command,
+            from,
+            requests: counter!(REQUESTS, "from" => from.name(), "command" => command.name),
+            seconds: histogram!(REQUEST_SECONDS, "from" => from.name(), "command" => command.name),
+        });
+        let before = self.routes.insert(command.id, (Box::new(handle), row));
+        assert!(before.is_none(), "{} is in the table twice", command.name);
+        self
+    }
+
+    /// The commands in the table.
+    pub fn commands(&self) -> impl Iterator<Item = CommandId> {
+        self.routes.keys().copied()
+    }
+
+    /// Hands a frame to its handler.
+    ///
+    /// A command of the protocol that this sender may not send ends the connection; a number that is no command is
+    /// counted and otherwise ignored, as newer clients may know more than we do.
+    pub fn dispatch(&self, state: &S, pdu: &Pdu) -> Answer {
+        if let Some((handle, row)) = self.routes.get(&pdu.command()) {
+            row.requests.increment(1);
+            return handle(state, pdu, row);
+        }
+        let known = commands::find(pdu.command());
+        let reason = if known.is_some() {
+            CloseReason("forbidden_command")
+        } else {
+            CloseReason("unknown_command")
+        };
+        let name = known.map_or("unknown", |command| command.name);
+        counter!(REFUSALS, "from" => self.from.name(), "command" => name, "reason" => reason.0)
+            .increment(1);
+        debug!(command = %pdu.command(), reason = reason.0, "command refused");
+        if known.is_some() {
+            Answer::Close(reason)
+        } else {
+            Answer::Done(None)
+        }
+    }
+}

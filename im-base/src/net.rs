@@ -1,0 +1,9 @@
+//! Connections: accepting them, framing, writing, limits in time and space.
+
+pub mod connection;
+pub mod http;
+pub mod listener;
+pub mod outbox;
+
+pub use connection::{CloseReason, Connection, Pace};
+pub use outbox::Outbox;

@@ -1,0 +1,283 @@
+//! One connection: frames in, the outbox out, and the limits of its silence.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use proto::im::other::ImHeartBeat;
+use proto::{Decoder, FrameError, Pdu};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+use super::outbox::Outbox;
+
+/// Bytes read at once. One buffer per thread serves all connections, so that an idle one keeps none.
+const READ_BYTES: usize = 64 * 1024;
+
+/// A write buffer that stays with its connection between two writes is at most this large.
+const KEPT_BUFFER: usize = 512;
+
+/// How long the last bytes of a connection that is being closed may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+thread_local! {
+    static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
+
+/// Why a connection ended: a short constant word, which is also its metric label.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CloseReason(pub &'static str);
+
+impl CloseReason {
+    /// The other side hung up.
+    pub const PEER_CLOSED: Self = Self("peer_closed");
+    /// The connection broke.
+    pub const BROKEN: Self = Self("broken");
+    /// Nothing came for too long.
+    pub const IDLE: Self = Self("idle");
+    /// What it should do in time (log in, say) was not done.
+    pub const TOO_SLOW: Self = Self("too_slow");
+    /// It does not read what is sent to it.
+    pub const SLOW_READER: Self = Self("slow_reader");
+    /// This process is ending.
+    pub const SHUTDOWN: Self = Self("shutdown");
+}
+
+impl fmt::Debug for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl From<FrameError> for CloseReason {
+    fn from(error: FrameError) -> Self {
+        Self(error.reason())
+    }
+}
+
+/// The rhythm of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Closed when nothing was received for this long. Any byte counts.
+    pub silence: Duration,
+    /// A heartbeat is sent when nothing else was sent for this long. Clients get none.
+    pub heartbeat: Option<Duration>,
+}
+
+impl Pace {
+    /// Between servers: a heartbeat every 5 s, dead after 30 s (PROTOCOL.md, "Heartbeats").
+    pub const SERVERS: Self = Self {
+        silence: Duration::from_secs(30),
+        heartbeat: Some(Duration::from_secs(5)),
+    };
+
+    /// A client that may stay silent for that long.
+    pub const fn client(silence: Duration) -> Self {
+        Self {
+            silence,
+            heartbeat: None,
+        }
+    }
+}
+
+/// One connection and the task's half of its outbox.
+///
+/// All progress lives in the struct, none in a future: [`next`](Self::next) and [`flush`](Self::flush) are
+/// cancel-safe and may be polled in turns. Between frames it holds no buffer of its own.
+#[derive(Debug)]
+pub struct Connection<IO> {
+    io: IO,
+    decoder: Decoder,
+    outbox: Arc<Outbox>,
+    writing: Vec<u8>,
+    written: usize,
+    pace: Pace,
+    /// Set while something has to happen until then, silence or not.
+    deadline: Option<Instant>,
+    received_at: Instant,
+    sent_at: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
+    /// Takes over a stream. `max_frame` is the largest frame it may send us, in bytes.
+    pub fn new(io: IO, outbox: Arc<Outbox>, pace: Pace, max_frame: u32) -> Self {
+        let now = Instant::now();
+        Self {
+            io,
+            decoder: Decoder::new(max_frame),
+            outbox,
+            writing: Vec::new(),
+            written: 0,
+            pace,
+            deadline: None,
+            received_at: now,
+            sent_at: now,
+            timer: Box::pin(sleep_until(now)),
+        }
+    }
+
+    /// Where frames for this connection go.
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    /// Changes the rhythm, once it is known who the other side is.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+        self.rearm();
+    }
+
+    /// Changes the largest frame that is accepted from now on.
+    pub fn set_max_frame(&mut self, max_frame: u32) {
+        self.decoder.set_max_frame(max_frame);
+    }
+
+    /// Closes the connection as [`CloseReason::TOO_SLOW`] at that time unless `None` is set before.
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+        self.rearm();
+    }
+
+    /// Bytes that the other side has not taken yet.
+    pub fn unsent(&self) -> usize {
+        self.writing.len() - self.written + self.outbox.queued()
+    }
+
+    /// The next frame; meanwhile writes what is queued and keeps the rhythm. Cancel-safe. After an error the
+    /// connection is of no use but for [`close`](Self::close).
+    pub async fn next(&mut self) -> Result<Pdu, CloseReason> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Writes and keeps the rhythm without taking frames; ends only with the connection. Cancel-safe.
+    pub async fn flush(&mut self) -> CloseReason {
+        poll_fn(|cx| self.poll_flush(cx)).await
+    }
+
+    /// Poll form of [`next`](Self::next).
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Pdu, CloseReason>> {
+        loop {
+            // Everything that has arrived is handed out before a write, so that its answers share one.
+            if let Some(pdu) = self.decoder.next_pdu()? {
+                return Poll::Ready(Ok(pdu));
+            }
+            if let Poll::Ready(reason) = self.poll_flush(cx) {
+                return Poll::Ready(Err(reason));
+            }
+            match ready!(self.poll_read(cx)) {
+                Ok(0) => return Poll::Ready(Err(CloseReason::PEER_CLOSED)),
+                Ok(_) => self.received_at = Instant::now(),
+                Err(_) => return Poll::Ready(Err(CloseReason::BROKEN)),
+            }
+        }
+    }
+
+    /// Poll form of [`flush`](Self::flush).
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        if let Poll::Ready(reason) = self.poll_write(cx) {
+            return Poll::Ready(reason);
+        }
+        self.poll_timer(cx)
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer))?;
+            self.decoder.extend(buffer.filled());
+            Poll::Ready(Ok(buffer.filled().len()))
+        })
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        loop {
+            if self.written == self.writing.len() {
+                self.written = 0;
+                self.writing.clear();
+                if self.writing.capacity() > KEPT_BUFFER {
+                    self.writing = Vec::new();
+                }
+                let closing = self.outbox.take(&mut self.writing, cx.waker());
+                if self.writing.is_empty() {
+                    return closing.map_or(Poll::Pending, Poll::Ready);
+                }
+                if closing == Some(CloseReason::SLOW_READER) {
+                    return Poll::Ready(CloseReason::SLOW_READER);
+                }
+            }
+            match Pin::new(&mut self.io).poll_write(cx, &self.writing[self.written..]) {
+                Poll::Ready(Ok(count)) if count > 0 => {
+                    self.written += count;
+                    self.sent_at = Instant::now();
+                }
+                Poll::Ready(_) => return Poll::Ready(CloseReason::BROKEN),
+                Poll::Pending => {
+                    // A full outbox has to be noticed although the socket takes nothing.
+                    let overflow = self.outbox.is_closed_by_overflow(cx.waker());
+                    return if overflow {
+                        Poll::Ready(CloseReason::SLOW_READER)
+                    } else {
+                        Poll::Pending
+                    };
+                }
+            }
+        }
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            if self.deadline.is_some_and(|deadline| now >= deadline) {
+                return Poll::Ready(CloseReason::TOO_SLOW);
+            }
+            if now >= self.received_at + self.pace.silence {
+                return Poll::Ready(CloseReason::IDLE);
+            }
+            if self
+                .pace
+                .heartbeat
+                .is_some_and(|every| now >= self.sent_at + every)
+            {
+                // An outbox that takes nothing more closes the connection by itself.
+                let _closing = self.outbox.send(&ImHeartBeat {}, 0);
+                self.sent_at = now;
+            }
+            self.rearm();
+        }
+        Poll::Pending
+    }
+
+    /// Sets the timer to the next thing that can be due. Receiving and sending do not touch it: it looks at their
+    /// times when it fires.
+    fn rearm(&mut self) {
+        let silence = self.received_at + self.pace.silence;
+        let heartbeat = self.pace.heartbeat.map(|every| self.sent_at + every);
+        let next = [Some(silence), heartbeat, self.deadline]
+            .into_iter()
+            .flatten()
+            .min();
+        self.timer.as_mut().reset(next.unwrap_or(silence));
+    }
+
+    /// Writes what is queued, within two seconds, and closes. Nothing can be queued afterwards.
+    pub async fn close(mut self, reason: CloseReason) {
+        self.outbox.close(reason);
+        let last_words = poll_fn(|cx| self.poll_write(cx));
+        // A peer that takes nothing forfeits the rest.
+        let _in_time = timeout(CLOSE_TIMEOUT, last_words).await;
+        let _hung_up = timeout(CLOSE_TIMEOUT, self.io.shutdown()).await;
+    }
+}
+
+impl<IO> Drop for Connection<IO> {
+    /// Whoever still holds the outbox learns that nobody reads it.
+    fn drop(&mut self) {
+        self.outbox.close(CloseReason::BROKEN);
+    }
+}

@@ -1,0 +1,215 @@
+//! Calls that wait for their answer on one connection.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use proto::Pdu;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// Most calls in flight on one link: `seq_num` is the correlation and has 16 bits.
+pub const MAX_CALLS: u16 = 60_000;
+
+/// Why a call has no answer. Whether the peer did what it was asked is unknown except for `NotConnected` and `Busy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// There is no connection right now; nothing was sent.
+    #[error("the peer is not connected")]
+    NotConnected,
+    /// Too many calls are in flight, or the peer does not take our bytes; nothing was sent.
+    #[error("the link to the peer is full")]
+    Busy,
+    /// The connection was lost before the answer came.
+    #[error("the link to the peer was lost")]
+    Lost,
+    /// The peer did not answer in time.
+    #[error("the peer did not answer in time")]
+    TimedOut,
+    /// The answer is not what this call is answered with.
+    #[error("the peer's answer is not readable")]
+    Unreadable,
+}
+
+impl CallError {
+    /// A short constant word for a metric's label.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::NotConnected => "peer_not_connected",
+            Self::Busy => "peer_busy",
+            Self::Lost => "peer_lost",
+            Self::TimedOut => "peer_timed_out",
+            Self::Unreadable => "peer_unreadable",
+        }
+    }
+}
+
+pub(super) type Answer = Result<Pdu, CallError>;
+
+/// The calls of one connection. Their deadlines are looked at once a second by the link, so a call costs no timer.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    /// At index n the call numbered n + 1; number 0 is for frames that ask nothing.
+    slots: Vec<Slot>,
+    /// Free numbers, longest unused first.
+    free: VecDeque<u16>,
+    lost: bool,
+}
+
+#[derive(Debug)]
+enum Slot {
+    Free,
+    Waiting {
+        caller: oneshot::Sender<Answer>,
+        deadline: Instant,
+    },
+    /// Given up; the number is not used again before its late answer has come.
+    Abandoned,
+}
+
+impl Calls {
+    /// Reserves a number for a call.
+    pub(super) fn begin(
+        &self,
+        within: Duration,
+    ) -> Result<(u16, oneshot::Receiver<Answer>), CallError> {
+        let mut table = self.table.lock();
+        if table.lost {
+            return Err(CallError::NotConnected);
+        }
+        let number = match table.free.pop_front() {
+            Some(number) => number,
+            None if table.slots.len() < usize::from(MAX_CALLS) => {
+                table.slots.push(Slot::Free);
+                table.slots.len() as u16
+            }
+            None => return Err(CallError::Busy),
+        };
+        let (caller, answer) = oneshot::channel();
+        table.slots[usize::from(number) - 1] = Slot::Waiting {
+            caller,
+            deadline: Instant::now() + within,
+        };
+        Ok((number, answer))
+    }
+
+    /// Hands an answer to its call. False if the number belongs to none.
+    pub(super) fn complete(&self, pdu: Pdu) -> bool {
+        let mut table = self.table.lock();
+        let number = pdu.seq_num();
+        let Some(slot) = usize::from(number)
+            .checked_sub(1)
+            .and_then(|at| table.slots.get_mut(at))
+        else {
+            return false;
+        };
+        match std::mem::replace(slot, Slot::Free) {
+            Slot::Free => return false,
+            Slot::Abandoned => table.free.push_back(number),
+            Slot::Waiting { caller, .. } => {
+                table.free.push_back(number);
+                drop(table);
+                // A caller that went away does not want its answer.
+                let _unwanted = caller.send(Ok(pdu));
+            }
+        }
+        true
+    }
+
+    /// Gives up the calls whose deadline has passed.
+    pub(super) fn expire(&self, now: Instant) {
+        let mut table = self.table.lock();
+        for slot in &mut table.slots {
+            if matches!(slot, Slot::Waiting { deadline, .. } if *deadline <= now) {
+                if let Slot::Waiting { caller, .. } = std::mem::replace(slot, Slot::Abandoned) {
+                    let _unwanted = caller.send(Err(CallError::TimedOut));
+                }
+            }
+        }
+    }
+
+    /// Fails every call at once and takes no more.
+    pub(super) fn fail_all(&self) {
+        let mut table = self.table.lock();
+        table.lost = true;
+        for slot in table.slots.drain(..) {
+            if let Slot::Waiting { caller, .. } = slot {
+                let _unwanted = caller.send(Err(CallError::Lost));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proto::CommandId;
+
+    fn answer(seq_num: u16) -> Pdu {
+        Pdu::from_body(CommandId(0x0704), seq_num, Default::default())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_answer_is_not_taken_for_another_calls() {
+        let calls = Calls::default();
+        let (first, waiting) = calls.begin(Duration::from_secs(1)).unwrap();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        calls.expire(Instant::now());
+        assert_eq!(waiting.await.unwrap(), Err(CallError::TimedOut));
+        let (second, mut waiting) = calls.begin(Duration::from_secs(1)).unwrap();
+        assert_ne!(first, second);
+        assert!(
+            calls.complete(answer(first)),
+            "the late answer frees its number"
+        );
+        assert!(waiting.try_recv().is_err());
+        assert!(
+            !calls.complete(answer(first)),
+            "and is no answer to anything twice"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_table_is_bounded() {
+        let calls = Calls::default();
+        let waiting: Vec<_> = (0..MAX_CALLS)
+            .map(|_| calls.begin(Duration::MAX / 4).unwrap())
+            .collect();
+        assert_eq!(
+            calls.begin(Duration::from_secs(1)).unwrap_err(),
+            CallError::Busy
+        );
+        assert!(calls.complete(answer(waiting[7].0)));
+        assert!(calls.begin(Duration::from_secs(1)).is_ok());
+        calls.fail_all();
+        assert_eq!(
+            calls.begin(Duration::from_secs(1)).unwrap_err(),
+            CallError::NotConnected
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_in_use_are_distinct_and_never_zero(finish in proptest::collection::vec(any::<bool>(), 1..300)) {
+            let calls = Calls::default();
+            let mut open: Vec<(u16, oneshot::Receiver<Answer>)> = Vec::new();
+            for finish in finish {
+                if finish && !open.is_empty() {
+                    let (number, mut waiting) = open.swap_remove(open.len() / 2);
+                    prop_assert!(calls.complete(answer(number)));
+                    prop_assert_eq!(waiting.try_recv().unwrap().unwrap().seq_num(), number);
+                } else {
+                    let call = calls.begin(Duration::from_secs(5)).unwrap();
+                    prop_assert!(call.0 != 0 && open.iter().all(|(number, _)| *number != call.0));
+                    open.push(call);
+                }
+            }
+        }
+    }
+}

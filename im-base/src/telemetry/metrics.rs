@@ -1,0 +1,77 @@
+//! Every metric, once: its name, its unit, its labels. Served by the admin port as Prometheus text.
+
+use std::sync::OnceLock;
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+macro_rules! metrics_table {
+    ($($kind:ident $name:ident = $text:literal, $unit:ident, $help:literal;)+) => {
+        $(#[doc = $help] pub const $name: &str = $text;)+
+
+        /// Name and explanation of every metric, for the documentation.
+        pub const ALL: &[(&str, &str)] = &[$(($text, $help)),+];
+
+        fn describe() {
+            $(metrics_table!(@describe $kind $name $unit $help);)+
+        }
+    };
+    (@describe counter $name:ident $unit:ident $help:literal) => { describe_counter!($name, Unit::$unit, $help) };
+    (@describe gauge $name:ident $unit:ident $help:literal) => { describe_gauge!($name, Unit::$unit, $help) };
+    (@describe histogram $name:ident $unit:ident $help:literal) => { describe_histogram!($name, Unit::$unit, $help) };
+}
+
+metrics_table! {
+    gauge CONNECTIONS = "im_connections", Count, "Open connections. Label listener.";
+    counter CONNECTIONS_ACCEPTED = "im_connections_accepted_total", Count, "Accepted connections. Label listener.";
+    counter CONNECTIONS_REFUSED = "im_connections_refused_total", Count, "Connections closed at once by a limit. Labels listener, reason.";
+    counter CONNECTIONS_CLOSED = "im_connections_closed_total", Count, "Connections that ended. Labels listener, reason.";
+    counter REQUESTS = "im_requests_total", Count, "Commands handled. Labels from, command.";
+    counter REFUSALS = "im_refusals_total", Count, "Commands refused or dropped. Labels from, command, reason.";
+    histogram REQUEST_SECONDS = "im_request_seconds", Seconds, "Time from the arrival of a command to its reply. Labels from, command.";
+    gauge LINK_UP = "im_link_up", Count, "1 while the link to a peer is connected. Labels peer, address.";
+    counter LINK_CONNECTS = "im_link_connects_total", Count, "Times a link was established. Labels peer, address.";
+    counter LINK_LOSSES = "im_link_losses_total", Count, "Times a link was lost. Labels peer, address, reason.";
+    counter CALL_FAILURES = "im_call_failures_total", Count, "Calls to a peer that failed. Labels peer, reason.";
+    counter TASK_PANICS = "im_task_panics_total", Count, "Tasks that panicked: a defect, look into the log. Label task.";
+    gauge SESSIONS = "im_sessions", Count, "Logged-in connections on this msg_server.";
+    counter LOGINS = "im_logins_total", Count, "Login attempts. Label outcome.";
+    counter DELIVERIES = "im_deliveries_total", Count, "Messages handed to a device's connection. Label source (local, relay).";
+    counter RELAYS = "im_relays_total", Count, "Frames relayed to a msg_server by route_server. Label command.";
+    counter REPLAYS = "im_replays_total", Count, "Relayed frames that were sent once more after a link came back. Label peer.";
+    gauge ONLINE_USERS = "im_online_users", Count, "Users with at least one device, as known to this route_server.";
+    counter HANDOUTS = "im_handouts_total", Count, "Answers to clients that asked for a msg_server. Labels transport, outcome.";
+    gauge MSG_SERVERS = "im_msg_servers", Count, "msg_servers registered with this login_server.";
+    histogram COMMIT_BATCH = "im_commit_batch_messages", Count, "Messages stored by one transaction.";
+    histogram COMMIT_SECONDS = "im_commit_seconds", Seconds, "Time of one storing transaction.";
+    gauge WRITE_QUEUE = "im_write_queue_messages", Count, "Messages that wait for the storing transaction.";
+    counter STORE_FAILURES = "im_store_failures_total", Count, "Operations that the store failed. Label retryable.";
+    gauge HASH_QUEUE = "im_password_hash_queue", Count, "Logins that wait for their password hash.";
+}
+
+static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Starts collecting; later calls return the same handle, so that several servers can share a process in tests.
+///
+/// # Panics
+/// If somebody else installed a recorder before.
+pub fn init() -> PrometheusHandle {
+    HANDLE
+        .get_or_init(|| {
+            let seconds: Vec<f64> = (0..14)
+                .map(|step| 0.000_25 * f64::from(1 << step))
+                .collect();
+            let counts: Vec<f64> = (0..11).map(|step| f64::from(1 << step)).collect();
+            let handle = PrometheusBuilder::new()
+                .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)
+                .and_then(|builder| {
+                    builder.set_buckets_for_metric(Matcher::Suffix("_messages".to_owned()), &counts)
+                })
+                .expect("the lists of buckets are not empty")
+                .install_recorder()
+                .expect("nobody else installs a recorder");
+            describe();
+            handle
+        })
+        .clone()
+}
