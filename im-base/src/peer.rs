@@ -4,7 +4,9 @@ pub mod backoff;
 pub mod call;
 pub mod link;
 pub mod pool;
+pub mod recent;
 
 pub use call::CallError;
 pub use link::{Link, LinkConfig, Peer};
 pub use pool::Pool;
+pub use recent::Recent;

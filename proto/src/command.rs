@@ -101,6 +101,10 @@ pub trait Body: prost::Message + Default + std::fmt::Debug + Send + Sync + 'stat
 
     /// Writes the session's user over whatever the body claims. Nothing for messages that name no actor.
     fn claim(&mut self, _user: UserId) {}
+
+    /// Removes the note that servers attach for themselves (`attach_data`). It never goes to a client and is never
+    /// taken from one. Nothing for messages that have no such field.
+    fn detach(&mut self) {}
 }
 
 /// A message that somebody may ask with; also one-way messages, whose reply is [`NoReply`].

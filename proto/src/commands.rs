@@ -1,6 +1,7 @@
 //! Every command, one row each, one file per service.
 //!
-//! A row binds number, name, message, path, reply, the field that names the actor, and the answer that says no.
+//! A row binds number, name, message, path, the field that names the actor, the field that servers attach notes in,
+//! the reply, and the answer that says no.
 //! Routers, metric labels and the coverage tests are made from these rows; nothing else repeats them.
 
 /// Rows of one service: for each, the [`Body`](crate::Body) and [`Request`](crate::Request) of its message; together
@@ -11,6 +12,7 @@ macro_rules! commands {
         $id:literal $name:ident $body:ident = $full:literal {
             path: [$($from:ident => $to:ident),* $(,)?],
             $(owner: $owner:ident,)?
+            $(attach: $attach:ident,)?
             $(reply: $reply:ident,)?
             $(refusal: |$req:ident| $refusal:expr,)?
         }
@@ -29,6 +31,11 @@ macro_rules! commands {
                 $(
                     fn claim(&mut self, user: crate::ids::UserId) {
                         self.$owner = user.get();
+                    }
+                )?
+                $(
+                    fn detach(&mut self) {
+                        self.$attach = None;
                     }
                 )?
             }

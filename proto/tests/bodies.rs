@@ -165,3 +165,33 @@ proptest! {
         let _outcome = pdu.decode::<ImLoginReq>();
     }
 }
+
+#[test]
+fn notes_of_servers_are_removed() {
+    let mut message = ImMsgData {
+        attach_data: Some("note".into()),
+        ..Default::default()
+    };
+    message.detach();
+    assert_eq!(message.attach_data, None);
+}
+
+/// Every message with the field knows that it has it.
+#[test]
+fn every_message_with_attach_data_can_drop_it() {
+    let table = include_str!("../testdata/fields.csv");
+    let rows = [
+        include_str!("../src/commands/login.rs"),
+        include_str!("../src/commands/buddy.rs"),
+        include_str!("../src/commands/msg.rs"),
+        include_str!("../src/commands/group.rs"),
+        include_str!("../src/commands/file.rs"),
+        include_str!("../src/commands/other.rs"),
+    ]
+    .concat();
+    let with_field = table
+        .lines()
+        .filter(|line| line.ends_with(",attach_data"))
+        .count();
+    assert_eq!(rows.matches("attach: attach_data,").count(), with_field);
+}

@@ -16,6 +16,10 @@ use super::error::HandlerError;
 use crate::net::CloseReason;
 use crate::telemetry::metrics::{REFUSALS, REQUEST_SECONDS, REQUESTS};
 
+const UNKNOWN: CloseReason = CloseReason("unknown_command");
+const NOT_HANDLED: CloseReason = CloseReason("not_handled");
+const FORBIDDEN: CloseReason = CloseReason("forbidden_command");
+
 /// What became of a received frame.
 pub enum Answer {
     /// It is done; send this, if anything.
@@ -101,13 +105,31 @@ impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
         F: Future<Output = Result<Q::Reply, HandlerError>> + Send + 'static,
         Q::Reply: Sync,
     {
-        self.insert::<Q>(move |state, request, row, seq_num| {
+        self.on_with(handler, Q::refusal)
+    }
+
+    /// Adds an asynchronous handler for a command that is answered otherwise on this path than its row says, with the
+    /// answer that says no.
+    ///
+    /// # Panics
+    /// As [`on`](Self::on).
+    pub fn on_with<Q, R, F>(
+        self,
+        handler: impl Fn(S, Q) -> F + Send + Sync + 'static,
+        refusal: fn(&Q) -> Option<R>,
+    ) -> Self
+    where
+        Q: Request,
+        R: Reply + Sync,
+        F: Future<Output = Result<R, HandlerError>> + Send + 'static,
+    {
+        self.insert(refusal, move |state, request, row, seq_num| {
             let started = Instant::now();
-            let refusal = request.refusal();
+            let refused = refusal(&request);
             let span = debug_span!("request", command = row.command.name, seq_num);
             let work = handler(state.clone(), request);
             let row = row.clone();
-            let work = async move { row.conclude(work.await, refusal, seq_num, started) };
+            let work = async move { row.conclude(work.await, refused, seq_num, started) };
             Answer::Later(work.instrument(span).boxed())
         })
     }
@@ -120,10 +142,10 @@ impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
         self,
         handler: impl Fn(&S, Q) -> Result<Q::Reply, HandlerError> + Send + Sync + 'static,
     ) -> Self {
-        self.insert::<Q>(move |state, request, row, seq_num| {
+        self.insert(Q::refusal, move |state, request, row, seq_num| {
             let started = Instant::now();
-            let refusal = request.refusal();
-            match row.conclude(handler(state, request), refusal, seq_num, started) {
+            let refused = request.refusal();
+            match row.conclude(handler(state, request), refused, seq_num, started) {
                 Ok(reply) => Answer::Done(reply),
                 Err(reason) => Answer::Close(reason),
             }
@@ -152,8 +174,9 @@ impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
         })
     }
 
-    fn insert<Q: Request>(
+    fn insert<Q: Request, R: Reply>(
         self,
+        refusal: fn(&Q) -> Option<R>,
         handle: impl Fn(&S, Q, &Arc<Row>, u16) -> Answer + Send + Sync + 'static,
     ) -> Self {
         self.add(Q::COMMAND, move |state, pdu, row| {
@@ -162,16 +185,13 @@ impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
             let mut request = decoded.unwrap_or_default();
             if let Some(user_id) = state.user_id() {
                 request.claim(user_id);
+                request.detach();
             }
             if readable {
                 return handle(state, request, row, pdu.seq_num());
             }
             row.refused("unreadable");
-            Answer::Done(
-                request
-                    .refusal()
-                    .and_then(|refusal| refusal.into_pdu(pdu.seq_num())),
-            )
+            Answer::Done(refusal(&request).and_then(|refused| refused.into_pdu(pdu.seq_num())))
         })
     }
 
@@ -204,27 +224,21 @@ impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
 
     /// Hands a frame to its handler.
     ///
-    /// A command of the protocol that this sender may not send ends the connection; a number that is no command is
-    /// counted and otherwise ignored, as newer clients may know more than we do.
+    /// A command of the protocol that this sender may never send ends the connection. One that it may send but that
+    /// is not in the table, and a number that is no command, are counted and otherwise ignored: the other side may
+    /// know more than we do.
     pub fn dispatch(&self, state: &S, pdu: &Pdu) -> Answer {
         if let Some((handle, row)) = self.routes.get(&pdu.command()) {
             row.requests.increment(1);
             return handle(state, pdu, row);
         }
-        let known = commands::find(pdu.command());
-        let reason = if known.is_some() {
-            CloseReason("forbidden_command")
-        } else {
-            CloseReason("unknown_command")
+        let (name, reason) = match commands::find(pdu.command()) {
+            None => ("unknown", UNKNOWN),
+            Some(command) if command.allows(self.from, self.to) => (command.name, NOT_HANDLED),
+            Some(command) => (command.name, FORBIDDEN),
         };
-        let name = known.map_or("unknown", |command| command.name);
-        counter!(REFUSALS, "from" => self.from.name(), "command" => name, "reason" => reason.0)
-            .increment(1);
+        counter!(REFUSALS, "from" => self.from.name(), "command" => name, "reason" => reason.0).increment(1);
         debug!(command = %pdu.command(), reason = reason.0, "command refused");
-        if known.is_some() {
-            Answer::Close(reason)
-        } else {
-            Answer::Done(None)
-        }
+        if reason == FORBIDDEN { Answer::Close(reason) } else { Answer::Done(None) }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -62,6 +63,7 @@ pub struct Link {
     role: Role,
     address: String,
     live: ArcSwapOption<Live>,
+    resting: AtomicBool,
     up: Gauge,
 }
 
@@ -92,6 +94,7 @@ impl Link {
             role,
             address,
             live: ArcSwapOption::empty(),
+            resting: AtomicBool::new(false),
             up,
         });
         let task = run(link.clone(), config, peer, shutdown.clone());
@@ -107,6 +110,17 @@ impl Link {
     /// Whether there is a connection.
     pub fn is_up(&self) -> bool {
         self.live.load().is_some()
+    }
+
+    /// Takes the link out of use for new work until it has connected anew: the peer said that it is about to stop.
+    /// Answers still arrive.
+    pub fn rest(&self) {
+        self.resting.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there is a connection and the peer takes new work.
+    pub fn is_usable(&self) -> bool {
+        self.is_up() && !self.resting.load(Ordering::Relaxed)
     }
 
     /// Sends a message that is not answered. An error means that it was not queued.
@@ -228,6 +242,7 @@ async fn live(
     let mut sweep = interval(Duration::from_secs(1));
     sweep.set_missed_tick_behavior(MissedTickBehavior::Skip);
 
+    link.resting.store(false, Ordering::Relaxed);
     link.live.store(Some(live.clone()));
     link.up.set(1.0);
     counter!(LINK_CONNECTS, "peer" => link.role.name(), "address" => link.address.clone())

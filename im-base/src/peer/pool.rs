@@ -23,9 +23,9 @@ impl Pool {
         &self.links
     }
 
-    /// The links that are up.
+    /// The links that are up and whose peer takes new work.
     pub fn live(&self) -> impl Iterator<Item = &Arc<Link>> {
-        self.links.iter().filter(|link| link.is_up())
+        self.links.iter().filter(|link| link.is_usable())
     }
 
     /// Whether any link is up.

@@ -13,11 +13,13 @@ commands! {
     0x0201 CID_BUDDY_LIST_RECENT_CONTACT_SESSION_REQUEST ImRecentContactSessionReq = "IM.Buddy.IMRecentContactSessionReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
+        attach: attach_data,
         reply: ImRecentContactSessionRsp,
     }
     /// Those conversations, newest first, at most 100.
     0x0202 CID_BUDDY_LIST_RECENT_CONTACT_SESSION_RESPONSE ImRecentContactSessionRsp = "IM.Buddy.IMRecentContactSessionRsp" {
         path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
     }
     /// Somebody came online or went offline.
     0x0203 CID_BUDDY_LIST_STATUS_NOTIFY ImUserStatNotify = "IM.Buddy.IMUserStatNotify" {
@@ -27,16 +29,19 @@ commands! {
     0x0204 CID_BUDDY_LIST_USER_INFO_REQUEST ImUsersInfoReq = "IM.Buddy.IMUsersInfoReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
+        attach: attach_data,
         reply: ImUsersInfoRsp,
     }
     /// The profiles that exist.
     0x0205 CID_BUDDY_LIST_USER_INFO_RESPONSE ImUsersInfoRsp = "IM.Buddy.IMUsersInfoRsp" {
         path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
     }
     /// Takes a conversation off the recent list and marks it read.
     0x0206 CID_BUDDY_LIST_REMOVE_SESSION_REQ ImRemoveSessionReq = "IM.Buddy.IMRemoveSessionReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
+        attach: attach_data,
         reply: ImRemoveSessionRsp,
         refusal: |req| ImRemoveSessionRsp {
             user_id: req.user_id,
@@ -49,37 +54,44 @@ commands! {
     /// Outcome of that.
     0x0207 CID_BUDDY_LIST_REMOVE_SESSION_RES ImRemoveSessionRsp = "IM.Buddy.IMRemoveSessionRsp" {
         path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
     }
     /// The address book since a time.
     0x0208 CID_BUDDY_LIST_ALL_USER_REQUEST ImAllUserReq = "IM.Buddy.IMAllUserReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
+        attach: attach_data,
         reply: ImAllUserRsp,
     }
     /// Users that changed, and the time to ask with next.
     0x0209 CID_BUDDY_LIST_ALL_USER_RESPONSE ImAllUserRsp = "IM.Buddy.IMAllUserRsp" {
         path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
     }
     /// Asks which of some users are online.
     0x020a CID_BUDDY_LIST_USERS_STATUS_REQUEST ImUsersStatReq = "IM.Buddy.IMUsersStatReq" {
         path: [Client => MsgServer, MsgServer => RouteServer],
         owner: user_id,
+        attach: attach_data,
         reply: ImUsersStatRsp,
     }
     /// An answer for each user that was asked about, in that order.
     0x020b CID_BUDDY_LIST_USERS_STATUS_RESPONSE ImUsersStatRsp = "IM.Buddy.IMUsersStatRsp" {
         path: [RouteServer => MsgServer, MsgServer => Client],
+        attach: attach_data,
     }
     /// Changes one's avatar.
     0x020c CID_BUDDY_LIST_CHANGE_AVATAR_REQUEST ImChangeAvatarReq = "IM.Buddy.IMChangeAvatarReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
+        attach: attach_data,
         reply: ImChangeAvatarRsp,
         refusal: |req| ImChangeAvatarRsp { user_id: req.user_id, result_code: 1, attach_data: None },
     }
     /// Outcome of that.
     0x020d CID_BUDDY_LIST_CHANGE_AVATAR_RESPONSE ImChangeAvatarRsp = "IM.Buddy.IMChangeAvatarRsp" {
         path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
     }
     /// Tells a user's phones that a desktop came or that the last one left.
     0x020e CID_BUDDY_LIST_PC_LOGIN_STATUS_NOTIFY ImpcLoginStatusNotify = "IM.Buddy.IMPCLoginStatusNotify" {
@@ -93,11 +105,13 @@ commands! {
     0x0210 CID_BUDDY_LIST_DEPARTMENT_REQUEST ImDepartmentReq = "IM.Buddy.IMDepartmentReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
+        attach: attach_data,
         reply: ImDepartmentRsp,
     }
     /// Departments that changed, and the time to ask with next.
     0x0211 CID_BUDDY_LIST_DEPARTMENT_RESPONSE ImDepartmentRsp = "IM.Buddy.IMDepartmentRsp" {
         path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
     }
     /// Somebody's avatar changed.
     0x0212 CID_BUDDY_LIST_AVATAR_CHANGED_NOTIFY ImAvatarChangedNotify = "IM.Buddy.IMAvatarChangedNotify" {
@@ -107,12 +121,14 @@ commands! {
     0x0213 CID_BUDDY_LIST_CHANGE_SIGN_INFO_REQUEST ImChangeSignInfoReq = "IM.Buddy.IMChangeSignInfoReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
+        attach: attach_data,
         reply: ImChangeSignInfoRsp,
         refusal: |req| ImChangeSignInfoRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
     }
     /// Outcome of that.
     0x0214 CID_BUDDY_LIST_CHANGE_SIGN_INFO_RESPONSE ImChangeSignInfoRsp = "IM.Buddy.IMChangeSignInfoRsp" {
         path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
     }
     /// Somebody's signature changed.
     0x0215 CID_BUDDY_LIST_SIGN_INFO_CHANGED_NOTIFY ImSignInfoChangedNotify = "IM.Buddy.IMSignInfoChangedNotify" {

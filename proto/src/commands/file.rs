@@ -55,11 +55,13 @@ commands! {
     0x0509 CID_FILE_HAS_OFFLINE_REQ ImFileHasOfflineReq = "IM.File.IMFileHasOfflineReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
+        attach: attach_data,
         reply: ImFileHasOfflineRsp,
     }
     /// The files that wait and where they are.
     0x050a CID_FILE_HAS_OFFLINE_RES ImFileHasOfflineRsp = "IM.File.IMFileHasOfflineRsp" {
         path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
     }
     /// A file was brought and waits for its receiver.
     0x050b CID_FILE_ADD_OFFLINE_REQ ImFileAddOfflineReq = "IM.File.IMFileAddOfflineReq" {

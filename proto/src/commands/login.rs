@@ -42,11 +42,13 @@ commands! {
     0x0108 CID_LOGIN_REQ_DEVICETOKEN ImDeviceTokenReq = "IM.Login.IMDeviceTokenReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
+        attach: attach_data,
         reply: ImDeviceTokenRsp,
     }
     /// The push token was taken note of.
     0x0109 CID_LOGIN_RES_DEVICETOKEN ImDeviceTokenRsp = "IM.Login.IMDeviceTokenRsp" {
         path: [MsgServer => Client, DbProxy => MsgServer],
+        attach: attach_data,
     }
     /// A phone displaces its user's own desktop.
     0x010a CID_LOGIN_REQ_KICKPCCLIENT ImKickPcClientReq = "IM.Login.IMKickPCClientReq" {
@@ -63,22 +65,26 @@ commands! {
     0x010c CID_LOGIN_REQ_PUSH_SHIELD ImPushShieldReq = "IM.Login.IMPushShieldReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
+        attach: attach_data,
         reply: ImPushShieldRsp,
         refusal: |req| ImPushShieldRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
     }
     /// Outcome of that.
     0x010d CID_LOGIN_RES_PUSH_SHIELD ImPushShieldRsp = "IM.Login.IMPushShieldRsp" {
         path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
     }
     /// Asks for the night-time silence setting.
     0x010e CID_LOGIN_REQ_QUERY_PUSH_SHIELD ImQueryPushShieldReq = "IM.Login.IMQueryPushShieldReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
+        attach: attach_data,
         reply: ImQueryPushShieldRsp,
         refusal: |req| ImQueryPushShieldRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
     }
     /// The setting.
     0x010f CID_LOGIN_RES_QUERY_PUSH_SHIELD ImQueryPushShieldRsp = "IM.Login.IMQueryPushShieldRsp" {
         path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
     }
 }

@@ -19,6 +19,7 @@ commands! {
             MsgServer => Client,
         ],
         owner: from_user_id,
+        attach: attach_data,
         reply: ImMsgDataAck,
         refusal: |req| ImMsgDataAck {
             user_id: req.from_user_id,
@@ -54,40 +55,48 @@ commands! {
     0x0307 CID_MSG_UNREAD_CNT_REQUEST ImUnreadMsgCntReq = "IM.Message.IMUnreadMsgCntReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
+        attach: attach_data,
         reply: ImUnreadMsgCntRsp,
     }
     /// Conversations with unread messages, and the sum.
     0x0308 CID_MSG_UNREAD_CNT_RESPONSE ImUnreadMsgCntRsp = "IM.Message.IMUnreadMsgCntRsp" {
         path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
     }
     /// A page of history, newest first, ending at a message id; 0 is the newest.
     0x0309 CID_MSG_LIST_REQUEST ImGetMsgListReq = "IM.Message.IMGetMsgListReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
+        attach: attach_data,
         reply: ImGetMsgListRsp,
     }
     /// That page.
     0x030a CID_MSG_LIST_RESPONSE ImGetMsgListRsp = "IM.Message.IMGetMsgListRsp" {
         path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
     }
     /// Asks for the newest message id of a conversation.
     0x030b CID_MSG_GET_LATEST_MSG_ID_REQ ImGetLatestMsgIdReq = "IM.Message.IMGetLatestMsgIdReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
+        attach: attach_data,
         reply: ImGetLatestMsgIdRsp,
     }
     /// That id, 0 if there is none.
     0x030c CID_MSG_GET_LATEST_MSG_ID_RSP ImGetLatestMsgIdRsp = "IM.Message.IMGetLatestMsgIdRsp" {
         path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
     }
     /// Fetches messages by id.
     0x030d CID_MSG_GET_BY_MSG_ID_REQ ImGetMsgByIdReq = "IM.Message.IMGetMsgByIdReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
+        attach: attach_data,
         reply: ImGetMsgByIdRsp,
     }
     /// Those messages, at most 100.
     0x030e CID_MSG_GET_BY_MSG_ID_RES ImGetMsgByIdRsp = "IM.Message.IMGetMsgByIdRsp" {
         path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
     }
 }

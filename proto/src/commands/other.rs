@@ -41,21 +41,25 @@ commands! {
     /// Checks a name and a password.
     0x0703 CID_OTHER_VALIDATE_REQ ImValidateReq = "IM.Server.IMValidateReq" {
         path: [MsgServer => DbProxy],
+        attach: attach_data,
         reply: ImValidateRsp,
         refusal: |req| ImValidateRsp { user_name: req.user_name.clone(), result_code: 2, ..Default::default() },
     }
     /// Outcome of that, with the profile on success.
     0x0704 CID_OTHER_VALIDATE_RSP ImValidateRsp = "IM.Server.IMValidateRsp" {
         path: [DbProxy => MsgServer],
+        attach: attach_data,
     }
     /// Asks for push tokens.
     0x0705 CID_OTHER_GET_DEVICE_TOKEN_REQ ImGetDeviceTokenReq = "IM.Server.IMGetDeviceTokenReq" {
         path: [MsgServer => DbProxy],
+        attach: attach_data,
         reply: ImGetDeviceTokenRsp,
     }
     /// Push tokens with badge counts.
     0x0706 CID_OTHER_GET_DEVICE_TOKEN_RSP ImGetDeviceTokenRsp = "IM.Server.IMGetDeviceTokenRsp" {
         path: [DbProxy => MsgServer],
+        attach: attach_data,
     }
     /// Marks the route_server that a msg_server uses for requests.
     0x0707 CID_OTHER_ROLE_SET ImRoleSet = "IM.Server.IMRoleSet" {
@@ -97,20 +101,24 @@ commands! {
     /// Asks which members muted a group.
     0x0711 CID_OTHER_GET_SHIELD_REQ ImGroupGetShieldReq = "IM.Server.IMGroupGetShieldReq" {
         path: [MsgServer => DbProxy],
+        attach: attach_data,
         reply: ImGroupGetShieldRsp,
     }
     /// Their settings.
     0x0712 CID_OTHER_GET_SHIELD_RSP ImGroupGetShieldRsp = "IM.Server.IMGroupGetShieldRsp" {
         path: [DbProxy => MsgServer],
+        attach: attach_data,
     }
     /// Creates a transfer.
     0x0731 CID_OTHER_FILE_TRANSFER_REQ ImFileTransferReq = "IM.Server.IMFileTransferReq" {
         path: [MsgServer => FileServer],
+        attach: attach_data,
         reply: ImFileTransferRsp,
     }
     /// Outcome of that.
     0x0732 CID_OTHER_FILE_TRANSFER_RSP ImFileTransferRsp = "IM.Server.IMFileTransferRsp" {
         path: [FileServer => MsgServer],
+        attach: attach_data,
     }
     /// Asks for the file_server's addresses.
     0x0733 CID_OTHER_FILE_SERVER_IP_REQ ImFileServerIpReq = "IM.Server.IMFileServerIPReq" {

@@ -1,0 +1,31 @@
+//! What msg_servers send us, one file per service.
+
+mod buddy;
+mod msg;
+mod switch;
+mod other;
+
+use im_base::dispatch::Router;
+use proto::Role;
+use proto::im::buddy::ImRemoveSessionNotify;
+use proto::im::message::{ImMsgData, ImMsgDataReadNotify};
+use proto::im::other::ImHeartBeat;
+use proto::im::server::ImServerKickUser;
+use proto::im::switch_service::Imp2pCmdMsg;
+
+use crate::route::Peer;
+
+/// The table: from a msg_server to us.
+pub(crate) fn router() -> Router<Peer> {
+    Router::new(Role::MsgServer, Role::RouteServer)
+        .on_sync(buddy::users_status)
+        .on_pdu::<ImRemoveSessionNotify>(buddy::session_removed)
+        .on_pdu::<ImMsgData>(msg::deliver)
+        .on_pdu::<ImMsgDataReadNotify>(msg::read)
+        .on_pdu::<Imp2pCmdMsg>(switch::signal)
+        .on_pdu::<ImHeartBeat>(other::heartbeat)
+        .on_sync(other::role_set)
+        .on_sync(other::online_users)
+        .on_sync(other::user_status)
+        .on_pdu::<ImServerKickUser>(other::kick)
+}

@@ -1,0 +1,53 @@
+//! Service 7: presence as msg_servers report it, kicks, heartbeats.
+
+use im_base::dispatch::HandlerError;
+use proto::device::DeviceType;
+use proto::ids::UserId;
+use proto::im::base_define::UserStatType;
+use proto::im::server::{ImOnlineUserInfo, ImRoleSet, ImServerKickUser, ImUserStatusUpdate};
+use proto::{NoReply, Pdu};
+
+use super::msg::receivers;
+use crate::route::Peer;
+
+/// Keeps the connection alive by having arrived.
+pub(super) fn heartbeat(_peer: &Peer, _pdu: &Pdu) -> Result<Option<Pdu>, HandlerError> {
+    Ok(None)
+}
+
+/// Users that a msg_server has, from its announcement on connecting.
+pub(super) fn online_users(peer: &Peer, announced: ImOnlineUserInfo) -> Result<NoReply, HandlerError> {
+    for stat in announced.user_stat_list {
+        let user = user_id(stat.user_id)?;
+        let device = DeviceType::parse(stat.client_type)?;
+        let arrived = stat.status != UserStatType::UserStatusOffline as i32;
+        peer.route.update(peer.id, user, device, arrived);
+    }
+    Ok(NoReply)
+}
+
+/// The announcement is complete: a msg_server says so behind it.
+pub(super) fn role_set(peer: &Peer, _role: ImRoleSet) -> Result<NoReply, HandlerError> {
+    peer.route.announced(peer.id);
+    Ok(NoReply)
+}
+
+/// A user's device came or went.
+pub(super) fn user_status(peer: &Peer, update: ImUserStatusUpdate) -> Result<NoReply, HandlerError> {
+    let user = user_id(update.user_id)?;
+    let device = DeviceType::parse(update.client_type)?;
+    let arrived = update.user_status != UserStatType::UserStatusOffline as u32;
+    peer.route.update(peer.id, user, device, arrived);
+    Ok(NoReply)
+}
+
+/// A login displaces connections of its class on other msg_servers.
+pub(super) fn kick(peer: &Peer, pdu: &Pdu) -> Result<Option<Pdu>, HandlerError> {
+    let kick: ImServerKickUser = pdu.decode().map_err(|_| HandlerError::Refused("unreadable"))?;
+    peer.route.pass_on::<ImServerKickUser>(peer.id, receivers([kick.user_id]), pdu);
+    Ok(None)
+}
+
+fn user_id(raw: u32) -> Result<UserId, HandlerError> {
+    UserId::new(raw).ok_or(HandlerError::Refused("bad_user_id"))
+}

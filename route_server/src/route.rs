@@ -1,0 +1,171 @@
+//! The server's state and the life of one msg_server's connection.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use im_base::dispatch::router::Actor;
+use im_base::dispatch::{self, Router};
+use im_base::net::listener::{self, ConnectionLimits};
+use im_base::net::{CloseReason, Connection, Outbox, Pace};
+use im_base::shutdown::Shutdown;
+use im_base::telemetry::metrics::{ONLINE_USERS, RELAYS, REPLAYS};
+use metrics::{counter, gauge};
+use parking_lot::Mutex;
+use proto::decoder::MAX_SERVER_FRAME;
+use proto::device::DeviceType;
+use proto::ids::UserId;
+use proto::im::base_define::{UserStat, UserStatType};
+use proto::im::buddy::ImUserStatNotify;
+use proto::im::server::ImServerPcLoginStatusNotify;
+use proto::{Body, Pdu};
+use tokio::net::{TcpListener, TcpStream};
+use tracing::info;
+
+use crate::handlers;
+use crate::presence::{Change, PeerId, Presence};
+use crate::relay::{Receivers, Relay};
+
+/// Bytes that may wait for one msg_server; one that lets more gather is hung up on and announces itself anew.
+const OUTBOX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Everything a route_server knows. One lock for presence and peers together: a notice and the change it tells of
+/// must reach the peers' outboxes in the same order. It is held for table work only, never across an await.
+#[derive(Default)]
+pub(crate) struct Route {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    presence: Presence,
+    relay: Relay,
+}
+
+/// One msg_server's connection, as handlers see it.
+#[derive(Clone)]
+pub(crate) struct Peer {
+    pub(crate) id: PeerId,
+    pub(crate) route: Arc<Route>,
+}
+
+impl Actor for Peer {}
+
+/// Accepts msg_servers.
+pub(crate) fn accept(listener: TcpListener, shutdown: &Shutdown) {
+    let route = Arc::new(Route::default());
+    let router = Arc::new(handlers::router());
+    let next_id = AtomicU32::new(1);
+    let ending = shutdown.clone();
+    listener::accept(listener, "servers", ConnectionLimits::NONE, shutdown, move |stream, address| {
+        let peer = Peer { id: PeerId(next_id.fetch_add(1, Ordering::Relaxed)), route: route.clone() };
+        serve(stream, address, peer, router.clone(), ending.clone())
+    });
+}
+
+async fn serve(
+    stream: TcpStream,
+    address: SocketAddr,
+    peer: Peer,
+    router: Arc<Router<Peer>>,
+    shutdown: Shutdown,
+) -> CloseReason {
+    let outbox = Outbox::new(OUTBOX_BYTES);
+    let mut connection = Connection::new(stream, outbox.clone(), Pace::SERVERS, MAX_SERVER_FRAME);
+    info!(%address, peer = peer.id.0, "msg_server connected");
+    peer.route.state.lock().relay.add(peer.id, outbox);
+
+    let end = async {
+        shutdown.draining().await;
+        CloseReason::SHUTDOWN
+    };
+    // Every handler answers on the spot: nothing is ever in flight, one place is enough.
+    let (reason, leftover) = dispatch::serve(&mut connection, &router, &peer, 1, end).await;
+    leftover.finish().await;
+    peer.route.lose(peer.id);
+    connection.close(reason).await;
+    info!(%address, peer = peer.id.0, ?reason, "msg_server gone");
+    reason
+}
+
+impl Route {
+    /// A user's device came to a peer or went from it. Everybody is told what they can see of it.
+    pub(crate) fn update(&self, peer: PeerId, user: UserId, device: DeviceType, arrived: bool) {
+        let mut state = self.state.lock();
+        let change = if arrived {
+            state.presence.arrive(peer, user, device)
+        } else {
+            state.presence.leave(peer, user, device)
+        };
+        gauge!(ONLINE_USERS).set(state.presence.len() as f64);
+        state.tell(user, change);
+        state.tell_own_devices(user, device, arrived, change.is_online);
+    }
+
+    /// A peer has announced everybody it has. It is told who else is online, and gets what it may have missed.
+    pub(crate) fn announced(&self, peer: PeerId) {
+        let mut state = self.state.lock();
+        for user in state.presence.online() {
+            state.relay.send(peer, &status(user, true));
+        }
+        let State { presence, relay } = &mut *state;
+        let frames = relay.replay(peer, presence);
+        counter!(REPLAYS, "peer" => "msg_server").increment(frames as u64);
+    }
+
+    /// A peer is gone, and its users with it.
+    fn lose(&self, peer: PeerId) {
+        let mut state = self.state.lock();
+        state.relay.remove(peer);
+        for user in state.presence.lose(peer) {
+            state.relay.broadcast(&status(user, false));
+        }
+        gauge!(ONLINE_USERS).set(state.presence.len() as f64);
+    }
+
+    /// Passes a frame on to the peers that have a device of a receiver.
+    pub(crate) fn pass_on<M: Body>(&self, origin: PeerId, receivers: Receivers, pdu: &Pdu) {
+        let mut state = self.state.lock();
+        let State { presence, relay } = &mut *state;
+        let copies = relay.pass_on(origin, receivers, presence, pdu);
+        drop(state);
+        counter!(RELAYS, "command" => M::COMMAND.name).increment(copies as u64);
+    }
+
+    /// What others see of some users, in the order of the question.
+    pub(crate) fn status(&self, users: &[u32]) -> Vec<UserStat> {
+        let state = self.state.lock();
+        let is_online = |id: u32| UserId::new(id).is_some_and(|user| state.presence.is_online(user));
+        users.iter().map(|id| user_stat(*id, is_online(*id))).collect()
+    }
+}
+
+impl State {
+    fn tell(&self, user: UserId, change: Change) {
+        if change.was_online != change.is_online {
+            self.relay.broadcast(&status(user, change.is_online));
+        }
+    }
+
+    /// Phones of a user learn whether a desktop of theirs is there (PROTOCOL.md, "Presence").
+    fn tell_own_devices(&self, user: UserId, device: DeviceType, arrived: bool, is_online: bool) {
+        let tell = if arrived { is_online } else { !device.is_mobile() && !is_online };
+        if !tell {
+            return;
+        }
+        let notice = ImServerPcLoginStatusNotify { user_id: user.get(), login_status: u32::from(is_online) };
+        let frame = Pdu::new(&notice, 0).to_frame();
+        for peer in self.presence.peers(user) {
+            self.relay.send(peer, &frame);
+        }
+    }
+}
+
+fn user_stat(user_id: u32, is_online: bool) -> UserStat {
+    let status = if is_online { UserStatType::UserStatusOnline } else { UserStatType::UserStatusOffline };
+    UserStat { user_id, status: status as i32 }
+}
+
+fn status(user: UserId, is_online: bool) -> bytes::Bytes {
+    Pdu::new(&ImUserStatNotify { user_stat: user_stat(user.get(), is_online) }, 0).to_frame()
+}
