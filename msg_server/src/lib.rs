@@ -1,1 +1,67 @@
+//! msg_server: owns the sessions of clients.
+//!
+//! It holds nothing that outlives them: messages go to db_proxy before anything else, presence is announced to
+//! route_server, load to login_server. A message's way through it: [`handlers`]`/msg.rs::send`, `links/db.rs`, back
+//! in `send`, `fanout.rs`; on the receivers' msg_server `handlers/msg.rs::deliver`.
 
+mod clock;
+mod config;
+mod delivered;
+mod fanout;
+mod handlers;
+mod links;
+mod roster;
+mod server;
+mod session;
+mod users;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use im_base::admin::Readiness;
+use im_base::app::{self, Program};
+use im_base::net::listener;
+use im_base::shutdown::Shutdown;
+
+pub use config::Config;
+
+use server::MsgServer;
+
+/// Who this program is.
+pub const PROGRAM: Program = Program {
+    name: "msg_server",
+    about: "Owns the sessions of clients",
+    version: env!("CARGO_PKG_VERSION"),
+};
+
+/// A server that runs.
+pub struct Started {
+    /// Where clients connect.
+    pub clients: SocketAddr,
+    /// What it needs to serve clients: a db_proxy and a route_server.
+    pub readiness: Readiness,
+}
+
+/// Runs the program with these arguments (the first is its name) to its exit code.
+pub fn run(args: Vec<OsString>) -> ExitCode {
+    app::run(PROGRAM, args, async |config: Config, shutdown| {
+        Ok(start(config, shutdown).await?.readiness)
+    })
+}
+
+/// Starts the server; it ends with `shutdown`.
+pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started> {
+    let listener = listener::bind(&config.clients.listen)
+        .await
+        .context("clients.listen")?;
+    let clients = listener.local_addr()?;
+    let server = MsgServer::start(&config, clients, &shutdown);
+    session::accept(listener, config.limits.connections(), server.clone());
+    let (db, route) = (server.clone(), server);
+    let readiness = Readiness::new()
+        .require("a link to a db_proxy", move || db.db.is_up())
+        .require("a link to a route_server", move || route.routes.is_up());
+    Ok(Started { clients, readiness })
+}

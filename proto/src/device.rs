@@ -11,6 +11,9 @@ impl DeviceType {
     /// Every accepted number: Windows, macOS, iOS, Android, and two web types of forks.
     pub const KNOWN: [u8; 6] = [0x01, 0x02, 0x11, 0x12, 0x13, 0x21];
 
+    /// A desktop, as a phone names the class that it displaces.
+    pub const MAC: Self = Self(0x02);
+
     /// The type with that number.
     pub fn parse(raw: i32) -> Result<Self, FieldError> {
         u8::try_from(raw)

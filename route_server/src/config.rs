@@ -29,7 +29,9 @@ pub struct ServersConfig {
 
 impl Default for ServersConfig {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8200".to_owned() }
+        Self {
+            listen: "127.0.0.1:8200".to_owned(),
+        }
     }
 }
 

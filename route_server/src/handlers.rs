@@ -2,8 +2,8 @@
 
 mod buddy;
 mod msg;
-mod switch;
 mod other;
+mod switch;
 
 use im_base::dispatch::Router;
 use proto::Role;

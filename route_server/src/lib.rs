@@ -4,10 +4,10 @@
 //! connection ends. It dials nobody and stores nothing.
 
 mod config;
+mod handlers;
 mod presence;
 mod relay;
 mod route;
-mod handlers;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -38,13 +38,20 @@ pub struct Started {
 
 /// Runs the program with these arguments (the first is its name) to its exit code.
 pub fn run(args: Vec<OsString>) -> ExitCode {
-    app::run(PROGRAM, args, async |config: Config, shutdown| Ok(start(config, shutdown).await?.readiness))
+    app::run(PROGRAM, args, async |config: Config, shutdown| {
+        Ok(start(config, shutdown).await?.readiness)
+    })
 }
 
 /// Starts the server; it ends with `shutdown`.
 pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started> {
-    let listener = listener::bind(&config.servers.listen).await.context("servers.listen")?;
+    let listener = listener::bind(&config.servers.listen)
+        .await
+        .context("servers.listen")?;
     let servers = listener.local_addr()?;
     route::accept(listener, &shutdown);
-    Ok(Started { servers, readiness: Readiness::new() })
+    Ok(Started {
+        servers,
+        readiness: Readiness::new(),
+    })
 }

@@ -38,13 +38,19 @@ impl Presence {
                 places.push((peer, devices));
             }
         }
-        Change { was_online, is_online: any_desktop(places) }
+        Change {
+            was_online,
+            is_online: any_desktop(places),
+        }
     }
 
     /// The last connection of that type of device is gone from the peer.
     pub(crate) fn leave(&mut self, peer: PeerId, user: UserId, device: DeviceType) -> Change {
         let Some(places) = self.users.get_mut(&user) else {
-            return Change { was_online: false, is_online: false };
+            return Change {
+                was_online: false,
+                is_online: false,
+            };
         };
         let was_online = any_desktop(places);
         if let Some((_, devices)) = places.iter_mut().find(|(at, _)| *at == peer) {
@@ -55,7 +61,10 @@ impl Presence {
         if places.is_empty() {
             self.users.remove(&user);
         }
-        Change { was_online, is_online }
+        Change {
+            was_online,
+            is_online,
+        }
     }
 
     /// The peer is gone, and every device with it. Returns the users who are offline now and were not.
@@ -74,17 +83,26 @@ impl Presence {
 
     /// The peers that have a device of the user.
     pub(crate) fn peers(&self, user: UserId) -> impl Iterator<Item = PeerId> {
-        self.users.get(&user).into_iter().flatten().map(|(peer, _)| *peer)
+        self.users
+            .get(&user)
+            .into_iter()
+            .flatten()
+            .map(|(peer, _)| *peer)
     }
 
     /// Whether others see the user as online.
     pub(crate) fn is_online(&self, user: UserId) -> bool {
-        self.users.get(&user).is_some_and(|places| any_desktop(places))
+        self.users
+            .get(&user)
+            .is_some_and(|places| any_desktop(places))
     }
 
     /// Everybody who is online for others.
     pub(crate) fn online(&self) -> impl Iterator<Item = UserId> {
-        self.users.iter().filter(|(_, places)| any_desktop(places)).map(|(user, _)| *user)
+        self.users
+            .iter()
+            .filter(|(_, places)| any_desktop(places))
+            .map(|(user, _)| *user)
     }
 
     /// Users with any device.
@@ -115,8 +133,14 @@ mod tests {
     fn a_phone_is_not_online_for_others_and_a_second_desktop_changes_nothing() {
         let mut presence = Presence::default();
         let (a, b) = (PeerId(1), PeerId(2));
-        let step = |was_online, is_online| Change { was_online, is_online };
-        assert_eq!(presence.arrive(a, user(7), device(0x11)), step(false, false));
+        let step = |was_online, is_online| Change {
+            was_online,
+            is_online,
+        };
+        assert_eq!(
+            presence.arrive(a, user(7), device(0x11)),
+            step(false, false)
+        );
         assert_eq!(presence.arrive(a, user(7), device(0x01)), step(false, true));
         assert_eq!(presence.arrive(b, user(7), device(0x02)), step(true, true));
         assert_eq!(presence.leave(a, user(7), device(0x01)), step(true, true));

@@ -22,6 +22,15 @@ pub(crate) struct Relay {
     recent: Recent<Note>,
 }
 
+/// Whether a frame is still worth something a moment later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lasting {
+    /// It is sent again to a msg_server that was away.
+    Yes,
+    /// Typing, window shake: now or never.
+    No,
+}
+
 #[derive(Debug)]
 struct Note {
     origin: PeerId,
@@ -37,7 +46,8 @@ impl Relay {
         self.peers.remove(&peer);
     }
 
-    /// Sends a frame to the peers that have a device of a receiver, but not back to its origin, and remembers it.
+    /// Sends a frame to the peers that have a device of a receiver, but not back to its origin, and remembers it if
+    /// it is lasting.
     /// Returns the number of copies.
     pub(crate) fn pass_on(
         &mut self,
@@ -45,6 +55,7 @@ impl Relay {
         receivers: Receivers,
         presence: &Presence,
         pdu: &Pdu,
+        lasting: Lasting,
     ) -> usize {
         let mut targets: SmallVec<[PeerId; 4]> = SmallVec::new();
         for peer in receivers.iter().flat_map(|user| presence.peers(*user)) {
@@ -53,8 +64,13 @@ impl Relay {
             }
         }
         let frame = unnumbered(pdu);
-        let copies = targets.iter().filter(|peer| self.send(**peer, &frame)).count();
-        self.recent.keep(frame, Note { origin, receivers });
+        let copies = targets
+            .iter()
+            .filter(|peer| self.send(**peer, &frame))
+            .count();
+        if lasting == Lasting::Yes {
+            self.recent.keep(frame, Note { origin, receivers });
+        }
         copies
     }
 
@@ -68,14 +84,18 @@ impl Relay {
 
     /// Sends a frame to one peer; false if it is going away.
     pub(crate) fn send(&self, peer: PeerId, frame: &[u8]) -> bool {
-        self.peers.get(&peer).is_some_and(|outbox| outbox.send_frame(frame).is_ok())
+        self.peers
+            .get(&peer)
+            .is_some_and(|outbox| outbox.send_frame(frame).is_ok())
     }
 
     /// Sends a peer that has just announced its users what passed through for them in the last moments: it may have
     /// been away just then, or this process may be new and not have known them. The peer drops what it has seen.
     /// Returns the number of frames.
     pub(crate) fn replay(&mut self, peer: PeerId, presence: &Presence) -> usize {
-        let Some(outbox) = self.peers.get(&peer) else { return 0 };
+        let Some(outbox) = self.peers.get(&peer) else {
+            return 0;
+        };
         let mut frames = 0;
         for entry in self.recent.iter_mut() {
             let concerns = |user: &UserId| presence.peers(*user).any(|at| at == peer);

@@ -24,7 +24,7 @@ use tracing::info;
 
 use crate::handlers;
 use crate::presence::{Change, PeerId, Presence};
-use crate::relay::{Receivers, Relay};
+use crate::relay::{Lasting, Receivers, Relay};
 
 /// Bytes that may wait for one msg_server; one that lets more gather is hung up on and announces itself anew.
 const OUTBOX_BYTES: usize = 64 * 1024 * 1024;
@@ -57,10 +57,19 @@ pub(crate) fn accept(listener: TcpListener, shutdown: &Shutdown) {
     let router = Arc::new(handlers::router());
     let next_id = AtomicU32::new(1);
     let ending = shutdown.clone();
-    listener::accept(listener, "servers", ConnectionLimits::NONE, shutdown, move |stream, address| {
-        let peer = Peer { id: PeerId(next_id.fetch_add(1, Ordering::Relaxed)), route: route.clone() };
-        serve(stream, address, peer, router.clone(), ending.clone())
-    });
+    listener::accept(
+        listener,
+        "servers",
+        ConnectionLimits::NONE,
+        shutdown,
+        move |stream, address| {
+            let peer = Peer {
+                id: PeerId(next_id.fetch_add(1, Ordering::Relaxed)),
+                route: route.clone(),
+            };
+            serve(stream, address, peer, router.clone(), ending.clone())
+        },
+    );
 }
 
 async fn serve(
@@ -124,10 +133,16 @@ impl Route {
     }
 
     /// Passes a frame on to the peers that have a device of a receiver.
-    pub(crate) fn pass_on<M: Body>(&self, origin: PeerId, receivers: Receivers, pdu: &Pdu) {
+    pub(crate) fn pass_on<M: Body>(
+        &self,
+        origin: PeerId,
+        receivers: Receivers,
+        pdu: &Pdu,
+        lasting: Lasting,
+    ) {
         let mut state = self.state.lock();
         let State { presence, relay } = &mut *state;
-        let copies = relay.pass_on(origin, receivers, presence, pdu);
+        let copies = relay.pass_on(origin, receivers, presence, pdu, lasting);
         drop(state);
         counter!(RELAYS, "command" => M::COMMAND.name).increment(copies as u64);
     }
@@ -135,8 +150,12 @@ impl Route {
     /// What others see of some users, in the order of the question.
     pub(crate) fn status(&self, users: &[u32]) -> Vec<UserStat> {
         let state = self.state.lock();
-        let is_online = |id: u32| UserId::new(id).is_some_and(|user| state.presence.is_online(user));
-        users.iter().map(|id| user_stat(*id, is_online(*id))).collect()
+        let is_online =
+            |id: u32| UserId::new(id).is_some_and(|user| state.presence.is_online(user));
+        users
+            .iter()
+            .map(|id| user_stat(*id, is_online(*id)))
+            .collect()
     }
 }
 
@@ -149,11 +168,18 @@ impl State {
 
     /// Phones of a user learn whether a desktop of theirs is there (PROTOCOL.md, "Presence").
     fn tell_own_devices(&self, user: UserId, device: DeviceType, arrived: bool, is_online: bool) {
-        let tell = if arrived { is_online } else { !device.is_mobile() && !is_online };
+        let tell = if arrived {
+            is_online
+        } else {
+            !device.is_mobile() && !is_online
+        };
         if !tell {
             return;
         }
-        let notice = ImServerPcLoginStatusNotify { user_id: user.get(), login_status: u32::from(is_online) };
+        let notice = ImServerPcLoginStatusNotify {
+            user_id: user.get(),
+            login_status: u32::from(is_online),
+        };
         let frame = Pdu::new(&notice, 0).to_frame();
         for peer in self.presence.peers(user) {
             self.relay.send(peer, &frame);
@@ -162,10 +188,23 @@ impl State {
 }
 
 fn user_stat(user_id: u32, is_online: bool) -> UserStat {
-    let status = if is_online { UserStatType::UserStatusOnline } else { UserStatType::UserStatusOffline };
-    UserStat { user_id, status: status as i32 }
+    let status = if is_online {
+        UserStatType::UserStatusOnline
+    } else {
+        UserStatType::UserStatusOffline
+    };
+    UserStat {
+        user_id,
+        status: status as i32,
+    }
 }
 
 fn status(user: UserId, is_online: bool) -> bytes::Bytes {
-    Pdu::new(&ImUserStatNotify { user_stat: user_stat(user.get(), is_online) }, 0).to_frame()
+    Pdu::new(
+        &ImUserStatNotify {
+            user_stat: user_stat(user.get(), is_online),
+        },
+        0,
+    )
+    .to_frame()
 }

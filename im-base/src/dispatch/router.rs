@@ -38,6 +38,12 @@ pub trait Actor {
     }
 }
 
+impl<T: Actor> Actor for Arc<T> {
+    fn user_id(&self) -> Option<UserId> {
+        T::user_id(self)
+    }
+}
+
 type Handle<S> = Box<dyn Fn(&S, &Pdu, &Arc<Row>) -> Answer + Send + Sync>;
 
 /// An allow-list: what is not in it cannot be reached. `S` is what handlers get to work with, cheap to clone.
@@ -123,11 +129,39 @@ impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
         R: Reply + Sync,
         F: Future<Output = Result<R, HandlerError>> + Send + 'static,
     {
+        self.insert_async(refusal, move |state, request, _seq_num| {
+            handler(state, request)
+        })
+    }
+
+    /// Adds an asynchronous handler that also gets the request's number, for an answer of several frames.
+    ///
+    /// # Panics
+    /// As [`on`](Self::on).
+    pub fn on_numbered<Q, F>(self, handler: impl Fn(S, Q, u16) -> F + Send + Sync + 'static) -> Self
+    where
+        Q: Request,
+        F: Future<Output = Result<Q::Reply, HandlerError>> + Send + 'static,
+        Q::Reply: Sync,
+    {
+        self.insert_async(Q::refusal, handler)
+    }
+
+    fn insert_async<Q, R, F>(
+        self,
+        refusal: fn(&Q) -> Option<R>,
+        handler: impl Fn(S, Q, u16) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        Q: Request,
+        R: Reply + Sync,
+        F: Future<Output = Result<R, HandlerError>> + Send + 'static,
+    {
         self.insert(refusal, move |state, request, row, seq_num| {
             let started = Instant::now();
             let refused = refusal(&request);
             let span = debug_span!("request", command = row.command.name, seq_num);
-            let work = handler(state.clone(), request);
+            let work = handler(state.clone(), request, seq_num);
             let row = row.clone();
             let work = async move { row.conclude(work.await, refused, seq_num, started) };
             Answer::Later(work.instrument(span).boxed())
@@ -237,8 +271,13 @@ impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
             Some(command) if command.allows(self.from, self.to) => (command.name, NOT_HANDLED),
             Some(command) => (command.name, FORBIDDEN),
         };
-        counter!(REFUSALS, "from" => self.from.name(), "command" => name, "reason" => reason.0).increment(1);
+        counter!(REFUSALS, "from" => self.from.name(), "command" => name, "reason" => reason.0)
+            .increment(1);
         debug!(command = %pdu.command(), reason = reason.0, "command refused");
-        if reason == FORBIDDEN { Answer::Close(reason) } else { Answer::Done(None) }
+        if reason == FORBIDDEN {
+            Answer::Close(reason)
+        } else {
+            Answer::Done(None)
+        }
     }
 }

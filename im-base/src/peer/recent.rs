@@ -30,7 +30,10 @@ pub struct Entry<T> {
 
 impl<T> Default for Recent<T> {
     fn default() -> Self {
-        Self { entries: VecDeque::new(), bytes: 0 }
+        Self {
+            entries: VecDeque::new(),
+            bytes: 0,
+        }
     }
 }
 
@@ -49,7 +52,11 @@ impl<T> Recent<T> {
         let now = Instant::now();
         self.forget_before(now.checked_sub(Self::KEPT_FOR).unwrap_or(now));
         self.bytes += frame.len();
-        self.entries.push_back(Entry { at: now, frame, note });
+        self.entries.push_back(Entry {
+            at: now,
+            frame,
+            note,
+        });
         let mut early = 0;
         while self.entries.len() > Self::MAX_FRAMES || self.bytes > Self::MAX_BYTES {
             self.forget_oldest();
@@ -86,12 +93,24 @@ mod tests {
         recent.keep(Bytes::from_static(b"old"), 1);
         tokio::time::advance(Recent::<u32>::KEPT_FOR + Duration::from_secs(1)).await;
         recent.keep(Bytes::from_static(b"new"), 2);
-        assert_eq!(recent.iter_mut().map(|entry| entry.note).collect::<Vec<_>>(), [2]);
+        assert_eq!(
+            recent
+                .iter_mut()
+                .map(|entry| entry.note)
+                .collect::<Vec<_>>(),
+            [2]
+        );
 
         let large = Bytes::from(vec![0; Recent::<u32>::MAX_BYTES / 2]);
         assert_eq!(recent.keep(large.clone(), 3), 0);
         assert_eq!(recent.keep(large, 4), 1);
-        assert_eq!(recent.iter_mut().map(|entry| entry.note).collect::<Vec<_>>(), [3, 4]);
+        assert_eq!(
+            recent
+                .iter_mut()
+                .map(|entry| entry.note)
+                .collect::<Vec<_>>(),
+            [3, 4]
+        );
         assert_eq!(recent.bytes, Recent::<u32>::MAX_BYTES);
     }
 }

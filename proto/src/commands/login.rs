@@ -1,5 +1,6 @@
 //! Service 1: address, login, logout, kick, push settings.
 
+use crate::im::base_define::ResultType;
 use crate::im::login::{
     ImDeviceTokenReq, ImDeviceTokenRsp, ImKickPcClientReq, ImKickPcClientRsp, ImKickUser,
     ImLoginReq, ImLoginRes, ImLogoutReq, ImLogoutRsp, ImMsgServReq, ImMsgServRsp, ImPushShieldReq,
@@ -20,6 +21,10 @@ commands! {
     0x0103 CID_LOGIN_REQ_USERLOGIN ImLoginReq = "IM.Login.IMLoginReq" {
         path: [Client => MsgServer],
         reply: ImLoginRes,
+        refusal: |_req| ImLoginRes {
+            result_code: ResultType::RefuseReasonDbValidateFailed as i32,
+            ..Default::default()
+        },
     }
     /// Outcome of a login; a refused connection is closed behind it.
     0x0104 CID_LOGIN_RES_USERLOGIN ImLoginRes = "IM.Login.IMLoginRes" {

@@ -8,6 +8,7 @@ use proto::im::server::{ImOnlineUserInfo, ImRoleSet, ImServerKickUser, ImUserSta
 use proto::{NoReply, Pdu};
 
 use super::msg::receivers;
+use crate::relay::Lasting;
 use crate::route::Peer;
 
 /// Keeps the connection alive by having arrived.
@@ -16,7 +17,10 @@ pub(super) fn heartbeat(_peer: &Peer, _pdu: &Pdu) -> Result<Option<Pdu>, Handler
 }
 
 /// Users that a msg_server has, from its announcement on connecting.
-pub(super) fn online_users(peer: &Peer, announced: ImOnlineUserInfo) -> Result<NoReply, HandlerError> {
+pub(super) fn online_users(
+    peer: &Peer,
+    announced: ImOnlineUserInfo,
+) -> Result<NoReply, HandlerError> {
     for stat in announced.user_stat_list {
         let user = user_id(stat.user_id)?;
         let device = DeviceType::parse(stat.client_type)?;
@@ -33,7 +37,10 @@ pub(super) fn role_set(peer: &Peer, _role: ImRoleSet) -> Result<NoReply, Handler
 }
 
 /// A user's device came or went.
-pub(super) fn user_status(peer: &Peer, update: ImUserStatusUpdate) -> Result<NoReply, HandlerError> {
+pub(super) fn user_status(
+    peer: &Peer,
+    update: ImUserStatusUpdate,
+) -> Result<NoReply, HandlerError> {
     let user = user_id(update.user_id)?;
     let device = DeviceType::parse(update.client_type)?;
     let arrived = update.user_status != UserStatType::UserStatusOffline as u32;
@@ -43,8 +50,11 @@ pub(super) fn user_status(peer: &Peer, update: ImUserStatusUpdate) -> Result<NoR
 
 /// A login displaces connections of its class on other msg_servers.
 pub(super) fn kick(peer: &Peer, pdu: &Pdu) -> Result<Option<Pdu>, HandlerError> {
-    let kick: ImServerKickUser = pdu.decode().map_err(|_| HandlerError::Refused("unreadable"))?;
-    peer.route.pass_on::<ImServerKickUser>(peer.id, receivers([kick.user_id]), pdu);
+    let kick: ImServerKickUser = pdu
+        .decode()
+        .map_err(|_| HandlerError::Refused("unreadable"))?;
+    peer.route
+        .pass_on::<ImServerKickUser>(peer.id, receivers([kick.user_id]), pdu, Lasting::Yes);
     Ok(None)
 }
 

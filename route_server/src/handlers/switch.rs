@@ -5,11 +5,19 @@ use proto::Pdu;
 use proto::im::switch_service::Imp2pCmdMsg;
 
 use super::msg::receivers;
+use crate::relay::Lasting;
 use crate::route::Peer;
 
 /// A signal goes where a message between the two would go.
 pub(super) fn signal(peer: &Peer, pdu: &Pdu) -> Result<Option<Pdu>, HandlerError> {
-    let signal: Imp2pCmdMsg = pdu.decode().map_err(|_| HandlerError::Refused("unreadable"))?;
-    peer.route.pass_on::<Imp2pCmdMsg>(peer.id, receivers([signal.from_user_id, signal.to_user_id]), pdu);
+    let signal: Imp2pCmdMsg = pdu
+        .decode()
+        .map_err(|_| HandlerError::Refused("unreadable"))?;
+    peer.route.pass_on::<Imp2pCmdMsg>(
+        peer.id,
+        receivers([signal.from_user_id, signal.to_user_id]),
+        pdu,
+        Lasting::No,
+    );
     Ok(None)
 }

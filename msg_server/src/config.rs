@@ -1,0 +1,244 @@
+//! What can be configured.
+
+use std::time::Duration;
+
+use im_base::config::{AdminConfig, ConfigError, ServerConfig, ShutdownConfig};
+use im_base::net::listener::ConnectionLimits;
+use im_base::ratelimit::Rate;
+use im_base::telemetry::logging::LogConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Configuration of a msg_server.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Logging, to standard error.
+    pub log: LogConfig,
+    /// The port for operators.
+    pub admin: AdminConfig,
+    /// The end of the process.
+    pub shutdown: ShutdownConfig,
+    /// The port for clients.
+    pub clients: ClientsConfig,
+    /// What clients are told about where this server is.
+    pub announce: AnnounceConfig,
+    /// The other processes; each list may name several, and all are used.
+    pub peers: PeersConfig,
+    /// What clients may do and how long things may take.
+    pub limits: LimitsConfig,
+}
+
+/// The port for clients.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientsConfig {
+    /// Address and port for PDUs over TCP.
+    pub listen: String,
+}
+
+/// What clients are told.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AnnounceConfig {
+    /// The address under which clients reach this server: public, or of their network. The commonest mistake of all is
+    /// to leave a loopback address here and wonder why clients cannot connect.
+    pub address1: String,
+    /// A second address for clients that cannot use the first; empty: the same as address1.
+    pub address2: String,
+    /// The port under which clients reach this server, 0: the port it listens on.
+    pub port: u16,
+    /// Most sessions this server takes. login_server fills servers in relation to it.
+    pub capacity: u32,
+}
+
+/// The other processes.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PeersConfig {
+    /// login_servers to register with, `host:port`.
+    pub login: Vec<String>,
+    /// route_servers, `host:port`.
+    pub route: Vec<String>,
+    /// db_proxies, `host:port`.
+    pub db: Vec<String>,
+}
+
+/// Limits.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// false switches the limits by address and by rate off, for load tests.
+    pub enabled: bool,
+    /// Most connections, logged in or not.
+    pub connections: usize,
+    /// Most connections from one address.
+    pub connections_per_address: usize,
+    /// Messages a connection may send each second in the long run.
+    pub messages_per_second: u32,
+    /// Messages it may send at once after a pause.
+    pub message_burst: u32,
+    /// Largest text of a message, in bytes as sent (encrypted and in base64 from stock clients).
+    pub text_bytes: usize,
+    /// Largest voice message, in bytes.
+    pub audio_bytes: usize,
+    /// Requests of one connection that are worked on at the same time; more wait unread.
+    pub in_flight: usize,
+    /// Bytes that may wait for a client that does not read; above it the connection is closed.
+    pub queue_bytes: usize,
+    /// Seconds within which a new connection has to log in.
+    pub login_seconds: u64,
+    /// Seconds of silence after which a desktop client counts as gone.
+    pub desktop_silence_seconds: u64,
+    /// Seconds of silence after which a phone counts as gone.
+    pub mobile_silence_seconds: u64,
+    /// Seconds a displaced client has to hang up by itself.
+    pub kick_grace_seconds: u64,
+    /// Seconds a request may take in db_proxy or route_server, retries included.
+    pub request_seconds: u64,
+}
+
+impl Default for ClientsConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8000".to_owned(),
+        }
+    }
+}
+
+impl Default for AnnounceConfig {
+    fn default() -> Self {
+        Self {
+            address1: "127.0.0.1".to_owned(),
+            address2: String::new(),
+            port: 0,
+            capacity: 100_000,
+        }
+    }
+}
+
+impl Default for PeersConfig {
+    fn default() -> Self {
+        Self {
+            login: vec!["127.0.0.1:8100".to_owned()],
+            route: vec!["127.0.0.1:8200".to_owned()],
+            db: vec!["127.0.0.1:10600".to_owned()],
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            connections: 100_000,
+            connections_per_address: 1_000,
+            messages_per_second: 20,
+            message_burst: 100,
+            text_bytes: 64 * 1024,
+            audio_bytes: 256 * 1024,
+            in_flight: 16,
+            queue_bytes: 8 * 1024 * 1024,
+            login_seconds: 15,
+            desktop_silence_seconds: 120,
+            mobile_silence_seconds: 300,
+            kick_grace_seconds: 5,
+            request_seconds: 5,
+        }
+    }
+}
+
+impl LimitsConfig {
+    pub(crate) fn connections(&self) -> ConnectionLimits {
+        let per_address = if self.enabled {
+            self.connections_per_address
+        } else {
+            usize::MAX
+        };
+        ConnectionLimits {
+            total: self.connections,
+            per_address,
+        }
+    }
+
+    pub(crate) fn messages(&self) -> Rate {
+        if !self.enabled {
+            return Rate::UNLIMITED;
+        }
+        Rate {
+            per_second: self.messages_per_second.into(),
+            burst: self.message_burst.into(),
+        }
+    }
+
+    pub(crate) fn silence(&self, is_mobile: bool) -> Duration {
+        let seconds = if is_mobile {
+            self.mobile_silence_seconds
+        } else {
+            self.desktop_silence_seconds
+        };
+        Duration::from_secs(seconds)
+    }
+
+    pub(crate) fn login(&self) -> Duration {
+        Duration::from_secs(self.login_seconds)
+    }
+
+    pub(crate) fn kick_grace(&self) -> Duration {
+        Duration::from_secs(self.kick_grace_seconds)
+    }
+
+    pub(crate) fn request(&self) -> Duration {
+        Duration::from_secs(self.request_seconds)
+    }
+}
+
+impl ServerConfig for Config {
+    fn log(&self) -> &LogConfig {
+        &self.log
+    }
+
+    fn admin(&self) -> &AdminConfig {
+        &self.admin
+    }
+
+    fn shutdown(&self) -> &ShutdownConfig {
+        &self.shutdown
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let need = "name at least one address, as host:port";
+        if self.peers.db.is_empty() {
+            return Err(ConfigError::value("peers.db", "[]", need));
+        }
+        if self.peers.route.is_empty() {
+            return Err(ConfigError::value("peers.route", "[]", need));
+        }
+        if self.announce.address1.is_empty() {
+            let mend = "give the address under which clients reach this server";
+            return Err(ConfigError::value("announce.address1", "", mend));
+        }
+        if self.limits.in_flight == 0 {
+            return Err(ConfigError::value(
+                "limits.in_flight",
+                0,
+                "1 or more, or no request is ever answered",
+            ));
+        }
+        // A body travels in a frame that stock clients take only up to 400 KiB.
+        let largest = 384 * 1024;
+        for (key, bytes) in [
+            ("limits.text_bytes", self.limits.text_bytes),
+            ("limits.audio_bytes", self.limits.audio_bytes),
+        ] {
+            if bytes == 0 || bytes > largest {
+                return Err(ConfigError::value(
+                    key,
+                    bytes,
+                    format!("between 1 and {largest}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}

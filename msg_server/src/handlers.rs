@@ -1,0 +1,88 @@
+//! What clients ask us and what other servers push to us, one file per service.
+
+mod buddy;
+mod file;
+mod group;
+pub(crate) mod login;
+pub(crate) mod msg;
+pub(crate) mod other;
+mod switch;
+
+use im_base::dispatch::Router;
+use proto::Role;
+use proto::im::buddy::ImRemoveSessionNotify;
+use proto::im::message::{ImMsgData, ImMsgDataReadNotify};
+use proto::im::other::ImHeartBeat;
+use proto::im::switch_service::Imp2pCmdMsg;
+
+use crate::links::Pushed;
+use crate::session::Session;
+
+/// The table: from a logged-in client to us. Every command that the protocol lets a client send is in it.
+pub(crate) fn client_router() -> Router<Session> {
+    Router::new(Role::Client, Role::MsgServer)
+        .on_sync(login::again)
+        .on_sync(login::logout)
+        .on_sync(login::device_token)
+        .on_sync(login::kick_desktop)
+        .on_sync(login::push_shield)
+        .on_sync(login::query_push_shield)
+        .on(buddy::recent_sessions)
+        .on(buddy::users_info)
+        .on(buddy::remove_session)
+        .on_numbered(buddy::all_users)
+        .on(buddy::users_status)
+        .on_sync(buddy::change_avatar)
+        .on_sync(buddy::departments)
+        .on_sync(buddy::change_signature)
+        .on(msg::send)
+        .on_sync(msg::received)
+        .on(msg::read)
+        .on_sync(msg::time)
+        .on(msg::unread)
+        .on(msg::history)
+        .on(msg::latest_id)
+        .on(msg::by_ids)
+        .on_sync(group::normal_list)
+        .on_sync(group::info)
+        .on_sync(group::create)
+        .on_sync(group::change_members)
+        .on_sync(group::shield)
+        .on_sync(file::offer)
+        .on_sync(file::waiting)
+        .on_sync(file::brought)
+        .on_sync(file::fetched)
+        .on_sync(switch::signal)
+        .on_pdu::<ImHeartBeat>(other::heartbeat)
+}
+
+/// The table: from a route_server to us.
+pub(crate) fn route_router() -> Router<Pushed> {
+    Router::new(Role::RouteServer, Role::MsgServer)
+        .on_sync(buddy::presence)
+        .on_pdu::<ImRemoveSessionNotify>(buddy::session_removed)
+        .on_pdu::<ImMsgData>(msg::deliver)
+        .on_pdu::<ImMsgDataReadNotify>(msg::read_elsewhere)
+        .on_pdu::<Imp2pCmdMsg>(switch::deliver)
+        .on_sync(login::kick_elsewhere)
+        .on_sync(login::own_desktop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proto::commands;
+
+    use super::*;
+
+    #[test]
+    fn every_command_a_client_may_send_is_handled() {
+        let handled: BTreeSet<_> = client_router().commands().collect();
+        let wanted: BTreeSet<_> = commands::all()
+            .filter(|command| command.allows(Role::Client, Role::MsgServer))
+            .map(|command| command.id)
+            .collect();
+        assert_eq!(handled, wanted);
+    }
+}

@@ -1,0 +1,250 @@
+//! Service 1: login, logout, kicks, push settings.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use im_base::dispatch::HandlerError;
+use im_base::net::CloseReason;
+use im_base::peer::CallError;
+use proto::device::DeviceType;
+use proto::error::read_enum;
+use proto::ids::UserId;
+use proto::im::base_define::{KickReasonType, ResultType, UserStatType};
+use proto::im::login::{
+    ImDeviceTokenReq, ImDeviceTokenRsp, ImKickPcClientReq, ImKickPcClientRsp, ImLoginReq,
+    ImLoginRes, ImLogoutReq, ImLogoutRsp, ImPushShieldReq, ImPushShieldRsp, ImQueryPushShieldReq,
+    ImQueryPushShieldRsp,
+};
+use proto::im::server::{
+    ImServerKickUser, ImServerPcLoginStatusNotify, ImValidateReq, ImValidateRsp,
+};
+use proto::{NoReply, Pdu};
+
+use crate::clock;
+use crate::links::Pushed;
+use crate::server::MsgServer;
+use crate::session::{Session, kick};
+
+/// A login that db_proxy accepted.
+pub(crate) struct Login {
+    pub(crate) user_id: UserId,
+    pub(crate) device: DeviceType,
+    pub(crate) answer: ImLoginRes,
+    pub(crate) seq_num: u16,
+}
+
+/// A login that is refused; the connection is closed behind the answer (PROTOCOL.md, "Login").
+pub(crate) struct LoginRefusal {
+    code: ResultType,
+    text: String,
+    /// The metric's label.
+    pub(crate) outcome: &'static str,
+}
+
+impl LoginRefusal {
+    fn new(code: ResultType, outcome: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            code,
+            text: text.into(),
+            outcome,
+        }
+    }
+
+    pub(crate) fn answer(&self) -> ImLoginRes {
+        ImLoginRes {
+            server_time: clock::unix_seconds(),
+            result_code: self.code as i32,
+            result_string: Some(self.text.clone()),
+            online_status: None,
+            user_info: None,
+        }
+    }
+}
+
+impl From<CallError> for LoginRefusal {
+    fn from(error: CallError) -> Self {
+        Self::new(
+            ResultType::RefuseReasonNoDbServer,
+            error.reason(),
+            "no database right now, try again",
+        )
+    }
+}
+
+/// Checks a login request. login_server is not needed for it.
+pub(crate) async fn check(
+    server: &Arc<MsgServer>,
+    pdu: &Pdu,
+    address: SocketAddr,
+) -> Result<Login, LoginRefusal> {
+    let bad = |outcome, text: &str| {
+        LoginRefusal::new(ResultType::RefuseReasonDbValidateFailed, outcome, text)
+    };
+    let request: ImLoginReq = pdu
+        .decode()
+        .map_err(|_| bad("unreadable", "the login request is not readable"))?;
+    let device = DeviceType::parse(request.client_type)
+        .map_err(|_| bad("bad_field", "unknown client_type"))?;
+    let status: UserStatType = read_enum(request.online_status, "online_status")
+        .map_err(|_| bad("bad_field", "unknown online_status"))?;
+    if !server.db.is_up() {
+        return Err(CallError::NotConnected.into());
+    }
+    if !server.routes.is_up() {
+        let text = "no connection to other servers right now, try again";
+        return Err(LoginRefusal::new(
+            ResultType::RefuseReasonNoRouteServer,
+            "no_route_server",
+            text,
+        ));
+    }
+    if server.users.len() >= server.limits.connections {
+        return Err(LoginRefusal::new(
+            ResultType::RefuseReasonMsgServerFull,
+            "full",
+            "this server is full",
+        ));
+    }
+
+    let question = ImValidateReq {
+        user_name: request.user_name,
+        password: request.password,
+        attach_data: None,
+        client_address: Some(address.ip().to_string()),
+    };
+    let verdict: ImValidateRsp = server.db.call(&question.user_name, &question).await?;
+    let text = verdict.result_string.unwrap_or_default();
+    if verdict.result_code == STORE_UNAVAILABLE {
+        return Err(LoginRefusal::new(
+            ResultType::RefuseReasonNoDbServer,
+            "store_unavailable",
+            text,
+        ));
+    }
+    let user_info = verdict.user_info.filter(|_| verdict.result_code == 0);
+    let Some((user_info, user_id)) =
+        user_info.and_then(|info| UserId::new(info.user_id).map(|id| (info, id)))
+    else {
+        return Err(LoginRefusal::new(
+            ResultType::RefuseReasonDbValidateFailed,
+            "refused",
+            text,
+        ));
+    };
+    let answer = ImLoginRes {
+        server_time: clock::unix_seconds(),
+        result_code: ResultType::RefuseReasonNone as i32,
+        result_string: Some(text),
+        online_status: Some(status as i32),
+        user_info: Some(user_info),
+    };
+    Ok(Login {
+        user_id,
+        device,
+        answer,
+        seq_num: pdu.seq_num(),
+    })
+}
+
+/// What db_proxy answers when it could not look: no verdict on name and password.
+const STORE_UNAVAILABLE: u32 = 3;
+
+/// A second login on one connection is refused and changes nothing.
+pub(super) fn again(_session: &Session, _request: ImLoginReq) -> Result<ImLoginRes, HandlerError> {
+    Err(HandlerError::Refused("logged_in_already"))
+}
+
+pub(super) fn logout(
+    session: &Session,
+    _request: ImLogoutReq,
+) -> Result<ImLogoutRsp, HandlerError> {
+    session.end(CloseReason("logout"));
+    Ok(ImLogoutRsp { result_code: 0 })
+}
+
+/// There is no push service to give the token to; the answer is what clients wait for.
+pub(super) fn device_token(
+    session: &Session,
+    _request: ImDeviceTokenReq,
+) -> Result<ImDeviceTokenRsp, HandlerError> {
+    Ok(ImDeviceTokenRsp {
+        user_id: session.user_id().get(),
+        attach_data: None,
+    })
+}
+
+/// A phone displaces its user's desktops, wherever they are.
+pub(super) fn kick_desktop(
+    session: &Session,
+    request: ImKickPcClientReq,
+) -> Result<ImKickPcClientRsp, HandlerError> {
+    if !session.device.is_mobile() {
+        return Err(HandlerError::Refused("not_a_phone"));
+    }
+    let server = &session.server;
+    let user_id = session.user_id();
+    let now = clock::unix_micros();
+    let desktop = DeviceType::MAC;
+    let announce = |device, arrived| server.routes.announce(user_id, device, arrived);
+    kick(
+        &server.users.displace(user_id, desktop, now, announce),
+        KickReasonType::KickReasonMobileKick,
+    );
+    server
+        .routes
+        .displace_elsewhere(user_id, desktop, now, KickReasonType::KickReasonMobileKick);
+    Ok(ImKickPcClientRsp {
+        user_id: request.user_id,
+        result_code: 0,
+    })
+}
+
+pub(super) fn push_shield(
+    _: &Session,
+    _request: ImPushShieldReq,
+) -> Result<ImPushShieldRsp, HandlerError> {
+    Err(HandlerError::Refused("not_available"))
+}
+
+pub(super) fn query_push_shield(
+    _: &Session,
+    _request: ImQueryPushShieldReq,
+) -> Result<ImQueryPushShieldRsp, HandlerError> {
+    Err(HandlerError::Refused("not_available"))
+}
+
+/// A login on another msg_server displaces sessions here, or a phone there the desktops here.
+pub(super) fn kick_elsewhere(
+    pushed: &Pushed,
+    request: ImServerKickUser,
+) -> Result<NoReply, HandlerError> {
+    let user_id = UserId::new(request.user_id).ok_or(HandlerError::Refused("bad_user_id"))?;
+    let device = DeviceType::parse(request.client_type)?;
+    let reason = i32::try_from(request.reason).unwrap_or(0);
+    let reason: KickReasonType = read_enum(reason, "reason")?;
+    // A server that stamps nothing means everybody who is there.
+    let stamp = request.login_stamp.unwrap_or(u64::MAX);
+    let routes = &pushed.routes;
+    let announce = |device, arrived| routes.announce(user_id, device, arrived);
+    kick(
+        &routes
+            .fanout
+            .users
+            .displace(user_id, device, stamp, announce),
+        reason,
+    );
+    Ok(NoReply)
+}
+
+/// A desktop of a user came somewhere, or the last one went: the user's phones here are told.
+pub(super) fn own_desktop(
+    pushed: &Pushed,
+    notice: ImServerPcLoginStatusNotify,
+) -> Result<NoReply, HandlerError> {
+    let user_id = UserId::new(notice.user_id).ok_or(HandlerError::Refused("bad_user_id"))?;
+    pushed
+        .routes
+        .fanout
+        .own_desktop(user_id, notice.login_status == 1);
+    Ok(NoReply)
+}

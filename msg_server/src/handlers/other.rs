@@ -1,0 +1,29 @@
+//! Service 7 as clients see it, and what handlers of every service share.
+
+use im_base::dispatch::HandlerError;
+use im_base::net::Outbox;
+use proto::{Body, Pdu, Request};
+
+use crate::session::Session;
+
+/// A client gets its heartbeat back byte for byte (PROTOCOL.md, "Heartbeats").
+pub(super) fn heartbeat(_session: &Session, pdu: &Pdu) -> Result<Option<Pdu>, HandlerError> {
+    Ok(Some(pdu.clone()))
+}
+
+/// Passes a request on to the db_proxy that has the session's user now, and its answer back without the servers' own
+/// note.
+pub(super) async fn ask<Q>(session: &Session, request: Q) -> Result<Q::Reply, HandlerError>
+where
+    Q: Request,
+    Q::Reply: Body,
+{
+    let mut answer: Q::Reply = session.server.db.call(session.user_id(), &request).await?;
+    answer.detach();
+    Ok(answer)
+}
+
+/// Queues a frame for a client. One that cannot take it is being closed, which its own task notices.
+pub(crate) fn send(outbox: &Outbox, pdu: &Pdu) {
+    let _closing = outbox.send_pdu(pdu);
+}

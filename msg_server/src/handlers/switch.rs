@@ -1,0 +1,45 @@
+//! Service 6: signals between clients. Never stored, never acknowledged.
+
+use im_base::dispatch::HandlerError;
+use proto::ids::UserId;
+use proto::im::switch_service::Imp2pCmdMsg;
+use proto::{NoReply, Pdu};
+
+use crate::links::Pushed;
+use crate::session::Session;
+
+/// To the sender's other devices and the receiver's, here and elsewhere. The sender is the session's user.
+pub(super) fn signal(session: &Session, signal: Imp2pCmdMsg) -> Result<NoReply, HandlerError> {
+    let receiver = UserId::new(signal.to_user_id).ok_or(HandlerError::Refused("no_receiver"))?;
+    session
+        .allowance
+        .lock()
+        .take()
+        .map_err(|_wait| HandlerError::Refused("too_fast"))?;
+    let server = &session.server;
+    let frame = Pdu::new(&signal, 0).to_frame();
+    server
+        .users
+        .send(session.user_id(), &frame, Some(session.id));
+    if receiver != session.user_id() {
+        server.users.send(receiver, &frame, None);
+    }
+    server.routes.relay_once(session.user_id(), &frame);
+    Ok(NoReply)
+}
+
+/// A signal from another msg_server.
+pub(super) fn deliver(pushed: &Pushed, pdu: &Pdu) -> Result<Option<Pdu>, HandlerError> {
+    let signal: Imp2pCmdMsg = pdu
+        .decode()
+        .map_err(|_| HandlerError::Refused("unreadable"))?;
+    let frame = Pdu::from_body(pdu.command(), 0, pdu.body.clone()).to_frame();
+    let users = [
+        Some(signal.from_user_id),
+        (signal.to_user_id != signal.from_user_id).then_some(signal.to_user_id),
+    ];
+    for user in users.into_iter().flatten().filter_map(UserId::new) {
+        pushed.routes.fanout.users.send(user, &frame, None);
+    }
+    Ok(None)
+}

@@ -1,0 +1,113 @@
+//! login_server: it hands out our address and wants to know our load.
+
+use std::sync::{Arc, OnceLock};
+
+use im_base::net::Outbox;
+use im_base::peer::{Link, LinkConfig, Peer, Pool};
+use im_base::shutdown::Shutdown;
+use parking_lot::Mutex;
+use proto::ids::UserId;
+use proto::im::server::{ImMsgServInfo, ImUserCntUpdate};
+use proto::{Pdu, Role};
+
+use crate::config::AnnounceConfig;
+
+/// The login_servers. Logins do not need them: without one, clients that know our address are served all the same.
+pub(crate) struct Logins {
+    pool: OnceLock<Pool>,
+    announcement: Mutex<ImMsgServInfo>,
+}
+
+impl Logins {
+    pub(crate) fn start(
+        addresses: &[String],
+        announce: &AnnounceConfig,
+        listen_port: u16,
+        shutdown: &Shutdown,
+    ) -> Arc<Self> {
+        let second = if announce.address2.is_empty() {
+            &announce.address1
+        } else {
+            &announce.address2
+        };
+        let port = if announce.port == 0 {
+            listen_port
+        } else {
+            announce.port
+        };
+        let announcement = ImMsgServInfo {
+            ip1: announce.address1.clone(),
+            ip2: second.clone(),
+            port: port.into(),
+            max_conn_cnt: announce.capacity,
+            cur_conn_cnt: 0,
+            host_name: String::new(),
+        };
+        let logins = Arc::new(Self {
+            pool: OnceLock::new(),
+            announcement: Mutex::new(announcement),
+        });
+        let start = |address: &String| {
+            Link::start(
+                Role::LoginServer,
+                address.clone(),
+                LinkConfig::default(),
+                logins.clone(),
+                shutdown,
+            )
+        };
+        let links = addresses.iter().map(start).collect();
+        logins.pool.get_or_init(|| Pool::new(links));
+
+        let (draining, said) = (shutdown.clone(), logins.clone());
+        shutdown.background().spawn("login drain", async move {
+            draining.draining().await;
+            said.drain();
+        });
+        logins
+    }
+
+    /// A session came (`true`) or went.
+    pub(crate) fn load_changed(&self, user: UserId, came: bool) {
+        // Counted and said under one lock: a link that connects meanwhile says either the number before or after.
+        let mut announcement = self.announcement.lock();
+        let count = &mut announcement.cur_conn_cnt;
+        *count = if came {
+            count.saturating_add(1)
+        } else {
+            count.saturating_sub(1)
+        };
+        let update = ImUserCntUpdate {
+            user_action: if came { 1 } else { 2 },
+            user_id: user.get(),
+        };
+        for link in self.links() {
+            // A link that is down says the whole number when it comes up.
+            let _down = link.send(&update);
+        }
+    }
+
+    /// A server without capacity is handed out to nobody (PROTOCOL.md, "Draining").
+    fn drain(&self) {
+        let mut announcement = self.announcement.lock();
+        announcement.max_conn_cnt = 0;
+        for link in self.links() {
+            let _down = link.send(&*announcement);
+        }
+    }
+
+    fn links(&self) -> impl Iterator<Item = &Arc<Link>> {
+        self.pool.get().into_iter().flat_map(Pool::links)
+    }
+}
+
+impl Peer for Logins {
+    fn connected(&self, _link: &Link, outbox: &Outbox) {
+        // A fresh connection has room for its hello.
+        let _full = outbox.send(&*self.announcement.lock(), 0);
+    }
+
+    fn received(&self, _link: &Link, _pdu: Pdu) {
+        // A login_server tells us nothing.
+    }
+}

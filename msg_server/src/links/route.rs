@@ -1,0 +1,276 @@
+//! route_server: who is online where, and the way to devices on other msg_servers.
+
+use std::hash::Hash;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use im_base::dispatch::Router;
+use im_base::dispatch::router::{Actor, Answer};
+use im_base::net::Outbox;
+use im_base::peer::{CallError, Link, LinkConfig, Peer, Pool, Recent};
+use im_base::shutdown::Shutdown;
+use im_base::telemetry::metrics::REPLAYS;
+use metrics::counter;
+use parking_lot::Mutex;
+use proto::device::DeviceType;
+use proto::ids::UserId;
+use proto::im::base_define::{KickReasonType, ServerUserStat, UserStat, UserStatType};
+use proto::im::buddy::{ImUsersStatReq, ImUsersStatRsp};
+use proto::im::server::{ImOnlineUserInfo, ImRoleSet, ImServerKickUser, ImUserStatusUpdate};
+use proto::{Body, Pdu, Role};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::fanout::{Fanout, user_stat};
+use crate::handlers;
+use crate::roster::Roster;
+
+/// The route_servers. All know all presence; the frames of one conversation go over one of those that are up, so
+/// that they keep their order.
+///
+/// What is relayed is remembered for half a minute and sent again when the link that took it is lost: a route_server
+/// that dies takes along what it had not passed on yet. Receivers drop what they have seen.
+pub(crate) struct Routes {
+    pool: OnceLock<Pool>,
+    within: Duration,
+    pub(crate) fanout: Arc<Fanout>,
+    pub(crate) roster: Mutex<Roster>,
+    /// With each frame the place of the link that took it, if one did.
+    recent: Mutex<Recent<Option<usize>>>,
+    router: Router<Pushed>,
+}
+
+/// What handlers of pushed frames get: us, and the link it came over.
+#[derive(Clone)]
+pub(crate) struct Pushed {
+    pub(crate) routes: Arc<Routes>,
+    pub(crate) link: usize,
+}
+
+impl Actor for Pushed {}
+
+/// [`Routes`] as one of its links sees it.
+struct RoutePeer {
+    routes: Arc<Routes>,
+    /// The link's place among the others.
+    at: usize,
+}
+
+impl Routes {
+    pub(crate) fn start(
+        addresses: &[String],
+        within: Duration,
+        fanout: Arc<Fanout>,
+        shutdown: &Shutdown,
+    ) -> Arc<Self> {
+        let routes = Arc::new(Self {
+            pool: OnceLock::new(),
+            within,
+            fanout,
+            roster: Mutex::default(),
+            recent: Mutex::default(),
+            router: handlers::route_router(),
+        });
+        let start = |(at, address): (usize, &String)| {
+            let peer = Arc::new(RoutePeer {
+                routes: routes.clone(),
+                at,
+            });
+            Link::start(
+                Role::RouteServer,
+                address.clone(),
+                LinkConfig::default(),
+                peer,
+                shutdown,
+            )
+        };
+        let links = addresses.iter().enumerate().map(start).collect();
+        routes.pool.get_or_init(|| Pool::new(links));
+        let (settling, ending) = (routes.clone(), shutdown.clone());
+        shutdown.background().spawn("roster", async move {
+            let mut tick = interval(Duration::from_secs(1));
+            tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            loop {
+                tokio::select! {
+                    _ = tick.tick() => settling.settle(),
+                    () = ending.stopping() => return,
+                }
+            }
+        });
+        routes
+    }
+
+    /// Whether any route_server is connected.
+    pub(crate) fn is_up(&self) -> bool {
+        self.pool.get().is_some_and(Pool::is_up)
+    }
+
+    /// Tells every route_server that a user's device came or went.
+    pub(crate) fn announce(&self, user: UserId, device: DeviceType, arrived: bool) {
+        let status = if arrived {
+            UserStatType::UserStatusOnline
+        } else {
+            UserStatType::UserStatusOffline
+        };
+        let update = ImUserStatusUpdate {
+            user_status: status as u32,
+            user_id: user.get(),
+            client_type: device.raw(),
+        };
+        for link in self.pool.get().into_iter().flat_map(Pool::links) {
+            // A link that is down tells everything when it comes up.
+            let _down = link.send(&update);
+        }
+    }
+
+    /// Sends a frame on to the msg_servers that need it, over the route_server that has `key` now. With none of them
+    /// up it waits, within the bounds of [`Recent`].
+    pub(crate) fn relay(&self, key: impl Hash, frame: Bytes) {
+        let mut recent = self.recent.lock();
+        let taken_by = self.send_over_one(&key, &frame);
+        recent.keep(frame, taken_by);
+    }
+
+    /// As [`relay`](Self::relay), for what is worth nothing a moment later: it is sent now or not at all.
+    pub(crate) fn relay_once(&self, key: impl Hash, frame: &[u8]) {
+        let _sent_or_not = self.send_over_one(key, frame);
+    }
+
+    /// Displaces a user's sessions of a class on other msg_servers that logged in before `login_stamp`.
+    pub(crate) fn displace_elsewhere(
+        &self,
+        user: UserId,
+        device: DeviceType,
+        login_stamp: u64,
+        reason: KickReasonType,
+    ) {
+        let kick = ImServerKickUser {
+            user_id: user.get(),
+            client_type: device.raw(),
+            reason: reason as u32,
+            login_stamp: Some(login_stamp),
+        };
+        self.relay_message(user, &kick);
+    }
+
+    /// Sends a frame over the link that has `key` now; returns the link's place.
+    fn send_over_one(&self, key: impl Hash, frame: &[u8]) -> Option<usize> {
+        let pool = self.pool.get()?;
+        let link = pool.pick(key)?;
+        link.send_frame(frame).ok()?;
+        pool.links()
+            .iter()
+            .position(|other| Arc::ptr_eq(other, link))
+    }
+
+    /// As [`relay`](Self::relay), for a message.
+    pub(crate) fn relay_message<M: Body>(&self, key: impl Hash, message: &M) {
+        self.relay(key, Pdu::new(message, 0).to_frame());
+    }
+
+    /// Which of some users are online, in the order of the question: asked of a route_server, or answered from what
+    /// they told us when none answers.
+    pub(crate) async fn users_status(&self, request: ImUsersStatReq) -> ImUsersStatRsp {
+        let link = self
+            .pool
+            .get()
+            .and_then(|pool| pool.pick(request.user_id))
+            .cloned();
+        let answer = match link {
+            Some(link) => link.call(&request, self.within).await,
+            None => Err(CallError::NotConnected),
+        };
+        answer.unwrap_or_else(|_: CallError| self.status_from_roster(request))
+    }
+
+    fn status_from_roster(&self, request: ImUsersStatReq) -> ImUsersStatRsp {
+        let roster = self.roster.lock();
+        let is_online = |id: u32| UserId::new(id).is_some_and(|user| roster.is_online(user));
+        let stat = |user_id: u32| UserStat {
+            user_id,
+            status: user_stat(is_online(user_id)),
+        };
+        let user_stat_list = request.user_id_list.iter().map(|id| stat(*id)).collect();
+        ImUsersStatRsp {
+            user_id: request.user_id,
+            user_stat_list,
+            attach_data: None,
+        }
+    }
+
+    /// A route_server tells a user's state; clients are told if it is news.
+    pub(crate) fn heard(&self, link: usize, user: UserId, is_online: bool) {
+        // Told on under the lock, so that two changes of one user reach clients in their order.
+        let mut roster = self.roster.lock();
+        if roster.heard(link, user, is_online) {
+            self.fanout.presence(user, is_online);
+        }
+    }
+
+    fn settle(&self) {
+        let mut roster = self.roster.lock();
+        for user in roster.settle(Instant::now()) {
+            self.fanout.presence(user, false);
+        }
+    }
+
+    /// Sends again what went over the lost link, or over none.
+    fn send_again(&self, lost: usize, send: impl Fn(&[u8]) -> Option<usize>) {
+        let mut recent = self.recent.lock();
+        let mut frames = 0;
+        for entry in recent.iter_mut() {
+            if entry.note.is_none_or(|taken_by| taken_by == lost) {
+                entry.note = send(&entry.frame);
+                frames += u64::from(entry.note.is_some());
+            }
+        }
+        counter!(REPLAYS, "peer" => "route_server").increment(frames);
+    }
+}
+
+impl Peer for RoutePeer {
+    /// Says who is logged in here, then that this was all, then what could not be said before.
+    fn connected(&self, _link: &Link, outbox: &Outbox) {
+        let routes = &self.routes;
+        routes.roster.lock().link_up(self.at, Instant::now());
+        // A fresh connection has room for its hello; one that has not is closed as a slow reader and redialled.
+        routes.fanout.users.each(|user, devices| {
+            let user_stat_list = devices.iter().map(|device| online(user, device)).collect();
+            let _full = outbox.send(&ImOnlineUserInfo { user_stat_list }, 0);
+        });
+        let _full = outbox.send(&ImRoleSet { master: 1 }, 0);
+        routes.send_again(self.at, |frame| {
+            outbox.send_frame(frame).ok().map(|()| self.at)
+        });
+    }
+
+    fn disconnected(&self, _link: &Link) {
+        let routes = &self.routes;
+        let mut roster = routes.roster.lock();
+        for user in roster.link_down(self.at, Instant::now()) {
+            routes.fanout.presence(user, false);
+        }
+        drop(roster);
+        routes.send_again(self.at, |frame| routes.send_over_one(self.at, frame));
+    }
+
+    fn received(&self, _link: &Link, pdu: Pdu) {
+        let pushed = Pushed {
+            routes: self.routes.clone(),
+            link: self.at,
+        };
+        match self.routes.router.dispatch(&pushed, &pdu) {
+            // Nothing that a route_server pushes is answered, and none of it is worth the link.
+            Answer::Done(_) | Answer::Close(_) => {}
+            Answer::Later(_) => unreachable!("the table has handlers that answer on the spot only"),
+        }
+    }
+}
+
+fn online(user: UserId, device: DeviceType) -> ServerUserStat {
+    ServerUserStat {
+        user_id: user.get(),
+        status: UserStatType::UserStatusOnline as i32,
+        client_type: device.raw(),
+    }
+}

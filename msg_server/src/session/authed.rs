@@ -1,0 +1,160 @@
+//! After the login: commands are dispatched until the session ends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use im_base::dispatch::router::Actor;
+use im_base::dispatch::{self, Router};
+use im_base::net::{CloseReason, Outbox, Pace};
+use im_base::ratelimit::TokenBucket;
+use parking_lot::Mutex;
+use proto::decoder::MAX_CLIENT_FRAME;
+use proto::device::DeviceType;
+use proto::ids::UserId;
+use proto::im::base_define::KickReasonType;
+use proto::im::login::ImKickUser;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::unauthed::ClientConnection;
+use crate::clock;
+use crate::handlers::login::Login;
+use crate::server::MsgServer;
+use crate::users::Sessions;
+
+/// A logged-in session, shared by its own task, its requests in flight, and [`Users`](crate::users::Users).
+pub(crate) type Session = Arc<Authed>;
+
+const KICKED: CloseReason = CloseReason("kicked");
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// Who is at the other end. It ends with its connection; whoever still holds it can only queue into a closed outbox.
+pub(crate) struct Authed {
+    /// Never used again in this process.
+    pub(crate) id: u64,
+    user_id: UserId,
+    pub(crate) device: DeviceType,
+    /// Microseconds since 1970: of two sessions that displace each other the later one stays.
+    pub(crate) login_stamp: u64,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) server: Arc<MsgServer>,
+    /// Messages it may send. Locked for a moment once per message, by this session's own task.
+    pub(crate) allowance: Mutex<TokenBucket>,
+    ended: Notify,
+    end_reason: Mutex<Option<CloseReason>>,
+}
+
+impl Actor for Authed {
+    fn user_id(&self) -> Option<UserId> {
+        Some(self.user_id)
+    }
+}
+
+impl Authed {
+    pub(crate) fn user_id(&self) -> UserId {
+        self.user_id
+    }
+
+    /// Ends the session: no further request is taken up, those in flight are finished, what is queued is written.
+    pub(crate) fn end(&self, reason: CloseReason) {
+        self.end_reason.lock().get_or_insert(reason);
+        self.ended.notify_one();
+    }
+
+    async fn ended(&self) -> CloseReason {
+        self.ended.notified().await;
+        self.end_reason.lock().unwrap_or(CloseReason::SHUTDOWN)
+    }
+}
+
+/// Serves a session from its login to its end; the caller closes the connection.
+pub(super) async fn run(
+    connection: &mut ClientConnection,
+    login: Login,
+    server: Arc<MsgServer>,
+    router: &Router<Session>,
+) -> CloseReason {
+    connection.set_deadline(None);
+    connection.set_pace(Pace::client(
+        server.limits.silence(login.device.is_mobile()),
+    ));
+    connection.set_max_frame(MAX_CLIENT_FRAME);
+    let session = Arc::new(Authed {
+        id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+        user_id: login.user_id,
+        device: login.device,
+        login_stamp: clock::unix_micros(),
+        outbox: connection.outbox().clone(),
+        allowance: Mutex::new(TokenBucket::new(server.limits.messages())),
+        server,
+        ended: Notify::new(),
+        end_reason: Mutex::new(None),
+    });
+    open(&session, login);
+
+    let shutdown = session.server.shutdown.clone();
+    let end = async {
+        tokio::select! {
+            reason = session.ended() => reason,
+            () = shutdown.draining() => CloseReason::SHUTDOWN,
+        }
+    };
+    let in_flight = session.server.limits.in_flight;
+    let (reason, leftover) = dispatch::serve(connection, router, &session, in_flight, end).await;
+    close(&session);
+    leftover.finish().await;
+    if reason == KICKED {
+        linger(connection, session.server.limits.kick_grace()).await;
+    }
+    reason
+}
+
+/// Makes the session known: to its client first, so that no push overtakes the answer to the login; then to everybody
+/// else; then those it displaces are told.
+fn open(session: &Session, login: Login) {
+    let server = &session.server;
+    // A client that is gone already is noticed by its task.
+    let _closing = session.outbox.send(&login.answer, login.seq_num);
+    let user_id = session.user_id;
+    let displaced = server.users.open(session, |device, arrived| {
+        server.routes.announce(user_id, device, arrived)
+    });
+    server.logins.load_changed(user_id, true);
+    kick(&displaced, KickReasonType::KickReasonDuplicateUser);
+    let reason = KickReasonType::KickReasonDuplicateUser;
+    server
+        .routes
+        .displace_elsewhere(user_id, session.device, session.login_stamp, reason);
+}
+
+fn close(session: &Session) {
+    let server = &session.server;
+    let user_id = session.user_id;
+    if server.users.close(session, |device, arrived| {
+        server.routes.announce(user_id, device, arrived)
+    }) {
+        server.logins.load_changed(user_id, false);
+    }
+}
+
+/// Tells displaced sessions so and ends them. They are out of [`Users`](crate::users::Users) already and get nothing
+/// more; a client that does not hang up by itself is closed after a grace time.
+pub(crate) fn kick(displaced: &Sessions, reason: KickReasonType) {
+    for session in displaced {
+        let notice = ImKickUser {
+            user_id: session.user_id.get(),
+            kick_reason: reason as i32,
+        };
+        let _closing = session.outbox.send(&notice, 0);
+        session.server.logins.load_changed(session.user_id, false);
+        session.end(KICKED);
+    }
+}
+
+/// Gives the client time to read why and to hang up. What it still sends is dropped.
+async fn linger(connection: &mut ClientConnection, grace: Duration) {
+    let hang_up = async { while connection.next().await.is_ok() {} };
+    let _hung_up = timeout(grace, hang_up).await;
+}

@@ -1,0 +1,87 @@
+//! Before the login: a short time, small frames, three commands.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use im_base::net::{CloseReason, Connection, Outbox, Pace};
+use im_base::telemetry::metrics::LOGINS;
+use metrics::counter;
+use proto::im::login::ImLoginReq;
+use proto::im::message::ImClientTimeReq;
+use proto::im::other::ImHeartBeat;
+use proto::{Body, Pdu};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::handlers::login::{self, Login};
+use crate::handlers::{msg, other};
+use crate::server::MsgServer;
+
+/// No login is larger; a stranger gets no more memory than this.
+const MAX_FRAME: u32 = 8 * 1024;
+
+const NOT_LOGGED_IN: CloseReason = CloseReason("not_logged_in");
+const LOGIN_REFUSED: CloseReason = CloseReason("login_refused");
+
+pub(super) type ClientConnection = Connection<TcpStream>;
+
+/// Takes a connection as far as its login. A refused one has its answer queued and is to be closed.
+pub(super) async fn run(
+    stream: TcpStream,
+    address: SocketAddr,
+    server: &Arc<MsgServer>,
+) -> (ClientConnection, Result<Login, CloseReason>) {
+    let limit = server.limits.login();
+    let outbox = Outbox::new(server.limits.queue_bytes);
+    let mut connection = Connection::new(stream, outbox, Pace::client(limit), MAX_FRAME);
+    connection.set_deadline(Some(Instant::now() + limit));
+    let outcome = tokio::select! {
+        outcome = until_login(&mut connection, address, server) => outcome,
+        () = server.shutdown.draining() => Err(CloseReason::SHUTDOWN),
+    };
+    (connection, outcome)
+}
+
+async fn until_login(
+    connection: &mut ClientConnection,
+    address: SocketAddr,
+    server: &Arc<MsgServer>,
+) -> Result<Login, CloseReason> {
+    loop {
+        let pdu = connection.next().await?;
+        let answer = match pdu.command() {
+            ImLoginReq::ID => return check(connection, &pdu, address, server).await,
+            ImHeartBeat::ID => pdu,
+            ImClientTimeReq::ID => Pdu::new(&msg::server_time(), pdu.seq_num()),
+            _ => return Err(NOT_LOGGED_IN),
+        };
+        other::send(connection.outbox(), &answer);
+    }
+}
+
+/// Checks a login while the connection's limits stay in force. What the client sends meanwhile waits unread.
+async fn check(
+    connection: &mut ClientConnection,
+    pdu: &Pdu,
+    address: SocketAddr,
+    server: &Arc<MsgServer>,
+) -> Result<Login, CloseReason> {
+    let outcome = tokio::select! {
+        outcome = login::check(server, pdu, address) => outcome,
+        reason = connection.flush() => return Err(reason),
+    };
+    match outcome {
+        Ok(login) => {
+            counter!(LOGINS, "outcome" => "accepted").increment(1);
+            Ok(login)
+        }
+        Err(refusal) => {
+            counter!(LOGINS, "outcome" => refusal.outcome).increment(1);
+            other::send(
+                connection.outbox(),
+                &Pdu::new(&refusal.answer(), pdu.seq_num()),
+            );
+            Err(LOGIN_REFUSED)
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The users who are logged in here, and their sessions.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use im_base::telemetry::metrics::SESSIONS;
+use metrics::gauge;
+use proto::device::{DeviceSet, DeviceType};
+use proto::ids::UserId;
+use smallvec::SmallVec;
+
+use crate::session::Session;
+
+/// A user's sessions here; seldom more than one.
+pub(crate) type Sessions = SmallVec<[Session; 1]>;
+
+/// The sessions of each user. A session is in it from its login to its end or displacement.
+///
+/// What `announce` tells others is said while the user's place is locked, so that two changes of one user are never
+/// told in the wrong order.
+#[derive(Default)]
+pub(crate) struct Users {
+    sessions: DashMap<UserId, Sessions, ahash::RandomState>,
+    count: AtomicUsize,
+}
+
+impl Users {
+    /// Adds a session and takes out those it displaces: of the same class of device, logged in before it.
+    /// `announce` hears which types of device came (`true`) and went.
+    pub(crate) fn open(
+        &self,
+        session: &Session,
+        mut announce: impl FnMut(DeviceType, bool),
+    ) -> Sessions {
+        let mut sessions = self.sessions.entry(session.user_id()).or_default();
+        let displaced = take_out(&mut sessions, |other| {
+            other.device.same_class(session.device) && other.login_stamp <= session.login_stamp
+        });
+        sessions.push(session.clone());
+        announce(session.device, true);
+        announce_gone(&displaced, &sessions, &mut announce);
+        self.counted(1, displaced.len());
+        displaced
+    }
+
+    /// Takes out a session that ends; nothing if it was displaced before. Returns whether it was there.
+    pub(crate) fn close(&self, session: &Session, announce: impl FnMut(DeviceType, bool)) -> bool {
+        !self
+            .remove(session.user_id(), |other| other.id == session.id, announce)
+            .is_empty()
+    }
+
+    /// Takes out a user's sessions of a class of device that logged in before `login_stamp`.
+    pub(crate) fn displace(
+        &self,
+        user: UserId,
+        device: DeviceType,
+        login_stamp: u64,
+        announce: impl FnMut(DeviceType, bool),
+    ) -> Sessions {
+        let older =
+            |other: &Session| other.device.same_class(device) && other.login_stamp < login_stamp;
+        self.remove(user, older, announce)
+    }
+
+    fn remove(
+        &self,
+        user: UserId,
+        matches: impl Fn(&Session) -> bool,
+        mut announce: impl FnMut(DeviceType, bool),
+    ) -> Sessions {
+        let Entry::Occupied(mut place) = self.sessions.entry(user) else {
+            return Sessions::new();
+        };
+        let removed = take_out(place.get_mut(), matches);
+        announce_gone(&removed, place.get(), &mut announce);
+        if place.get().is_empty() {
+            place.remove();
+        }
+        self.counted(0, removed.len());
+        removed
+    }
+
+    fn counted(&self, came: usize, went: usize) {
+        self.count.fetch_add(came, Ordering::Relaxed);
+        let before = self.count.fetch_sub(went, Ordering::Relaxed);
+        gauge!(SESSIONS).set((before - went) as f64);
+    }
+
+    /// Number of sessions.
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Queues a frame for each device of the user here, but for one session. Returns the number of devices.
+    pub(crate) fn send(&self, user: UserId, frame: &[u8], except: Option<u64>) -> usize {
+        let Some(sessions) = self.sessions.get(&user) else {
+            return 0;
+        };
+        let others = sessions.iter().filter(|session| Some(session.id) != except);
+        others
+            .filter(|session| session.outbox.send_frame(frame).is_ok())
+            .count()
+    }
+
+    /// Queues a frame for each phone of the user here.
+    pub(crate) fn send_to_phones(&self, user: UserId, frame: &[u8]) {
+        if let Some(sessions) = self.sessions.get(&user) {
+            for session in sessions.iter().filter(|session| session.device.is_mobile()) {
+                let _closing = session.outbox.send_frame(frame);
+            }
+        }
+    }
+
+    /// Queues a frame for every desktop of every user here.
+    pub(crate) fn send_to_desktops(&self, frame: &[u8]) {
+        for sessions in &self.sessions {
+            for session in sessions
+                .iter()
+                .filter(|session| !session.device.is_mobile())
+            {
+                let _closing = session.outbox.send_frame(frame);
+            }
+        }
+    }
+
+    /// Visits every user with the types of device connected here, each while its place is locked.
+    pub(crate) fn each(&self, mut visit: impl FnMut(UserId, DeviceSet)) {
+        for sessions in &self.sessions {
+            visit(*sessions.key(), devices(&sessions));
+        }
+    }
+}
+
+fn take_out(sessions: &mut Sessions, matches: impl Fn(&Session) -> bool) -> Sessions {
+    let mut taken = Sessions::new();
+    sessions.retain(|session| {
+        let take = matches(session);
+        if take {
+            taken.push(session.clone());
+        }
+        !take
+    });
+    taken
+}
+
+fn devices(sessions: &[Session]) -> DeviceSet {
+    let mut devices = DeviceSet::default();
+    sessions
+        .iter()
+        .for_each(|session| devices.insert(session.device));
+    devices
+}
+
+/// Types of which nothing is left.
+fn announce_gone(
+    removed: &[Session],
+    left: &[Session],
+    announce: &mut impl FnMut(DeviceType, bool),
+) {
+    let mut gone = devices(removed);
+    devices(left).iter().for_each(|device| gone.remove(device));
+    gone.iter().for_each(|device| announce(device, false));
+}
