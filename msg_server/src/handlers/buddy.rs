@@ -1,6 +1,7 @@
 //! Service 2: users, presence, recent sessions.
 
 use im_base::dispatch::HandlerError;
+use prost::Message as _;
 use proto::error::read_enum;
 use proto::ids::UserId;
 use proto::im::base_define::{SessionType, UserStatType};
@@ -48,6 +49,9 @@ pub(super) async fn remove_session(
     Ok(answer)
 }
 
+/// Bytes of users after which an answer is full: what stock clients take, with room for one more page of db_proxy.
+const BOOK_BYTES: usize = 256 * 1024;
+
 /// An address book that is too large for one frame comes in several, all numbered like the request; each is right by
 /// itself: it carries the time up to which it goes.
 pub(super) async fn all_users(
@@ -57,17 +61,24 @@ pub(super) async fn all_users(
 ) -> Result<ImAllUserRsp, HandlerError> {
     let mut request = request;
     (request.after_user_id, request.after_time_ms) = (None, None);
+    let mut book = ImAllUserRsp::default();
     loop {
         let mut page: ImAllUserRsp = ask(&session, request.clone()).await?;
         (request.after_user_id, request.after_time_ms) =
             (page.next_user_id.take(), page.next_time_ms.take());
+        book.user_list.append(&mut page.user_list);
+        page.user_list = std::mem::take(&mut book.user_list);
+        book = page;
         if request.after_user_id.is_none() {
-            return Ok(page);
+            return Ok(book);
         }
-        session
-            .outbox
-            .send(&page, seq_num)
-            .map_err(|_| HandlerError::Refused("closed"))?;
+        if book.encoded_len() > BOOK_BYTES {
+            session
+                .outbox
+                .send(&book, seq_num)
+                .map_err(|_| HandlerError::Refused("closed"))?;
+            book.user_list.clear();
+        }
     }
 }
 

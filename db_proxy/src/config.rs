@@ -1,0 +1,174 @@
+//! What can be configured.
+
+use std::time::Duration;
+
+use im_base::config::{AdminConfig, ConfigError, ServerConfig, ShutdownConfig};
+use im_base::telemetry::logging::LogConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::logic::group_commit::WriterLimits;
+use crate::logic::limiter::FailureLimits;
+
+/// Configuration of a db_proxy.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Logging, to standard error.
+    pub log: LogConfig,
+    /// The port for operators.
+    pub admin: AdminConfig,
+    /// The end of the process.
+    pub shutdown: ShutdownConfig,
+    /// The port for msg_servers.
+    pub servers: ServersConfig,
+    /// The database.
+    pub store: StoreConfig,
+    /// Copies of what the database holds; they may be lost at any moment.
+    pub cache: CacheConfig,
+    /// Limits.
+    pub limits: LimitsConfig,
+}
+
+/// The port for msg_servers.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServersConfig {
+    /// Address and port. Whoever reaches it acts as any user: keep it on loopback or a private network.
+    pub listen: String,
+    /// Requests of one msg_server that are worked on at the same time; more wait unread.
+    pub in_flight: usize,
+}
+
+/// The database.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// `sqlite:PATH`; folder and file are made when they are missing.
+    pub url: String,
+}
+
+/// The cache.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CacheConfig {
+    /// `memory:` keeps copies in this process.
+    pub url: String,
+    /// Most users kept.
+    pub users: u64,
+    /// Seconds after which a copy is fetched anew: how long another process's change may stay unseen.
+    pub seconds: u64,
+}
+
+/// Limits.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// false switches the limit on failed logins off, for load tests.
+    pub enabled: bool,
+    /// Failed logins of one account from one address within half an hour, after which it is refused unseen from there.
+    pub failures_per_account: usize,
+    /// Failed logins from one address within half an hour, over all accounts.
+    pub failures_per_address: usize,
+    /// Writes that may wait for the storing transaction; above it messages are refused.
+    pub write_queue: usize,
+    /// Most messages of one transaction.
+    pub batch_messages: usize,
+}
+
+impl Default for ServersConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:10600".to_owned(),
+            in_flight: 8_192,
+        }
+    }
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            url: "sqlite:data/ferrotalk.db".to_owned(),
+        }
+    }
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self {
+            url: "memory:".to_owned(),
+            users: 100_000,
+            seconds: 60,
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        let (failures, writer) = (FailureLimits::default(), WriterLimits::default());
+        Self {
+            enabled: true,
+            failures_per_account: failures.per_account,
+            failures_per_address: failures.per_address,
+            write_queue: writer.queue,
+            batch_messages: writer.batch_messages,
+        }
+    }
+}
+
+impl CacheConfig {
+    pub(crate) fn lifetime(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+}
+
+impl LimitsConfig {
+    pub(crate) fn failures(&self) -> Option<FailureLimits> {
+        self.enabled.then_some(FailureLimits {
+            per_account: self.failures_per_account,
+            per_address: self.failures_per_address,
+            ..FailureLimits::default()
+        })
+    }
+
+    pub(crate) fn writer(&self) -> WriterLimits {
+        WriterLimits {
+            queue: self.write_queue,
+            batch_messages: self.batch_messages,
+            ..WriterLimits::default()
+        }
+    }
+}
+
+impl ServerConfig for Config {
+    fn log(&self) -> &LogConfig {
+        &self.log
+    }
+
+    fn admin(&self) -> &AdminConfig {
+        &self.admin
+    }
+
+    fn shutdown(&self) -> &ShutdownConfig {
+        &self.shutdown
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        if self.cache.url != "memory:" {
+            return Err(ConfigError::value(
+                "cache.url",
+                &self.cache.url,
+                "write memory:",
+            ));
+        }
+        if self.servers.in_flight == 0 {
+            let mend = "1 or more, or no request is ever answered";
+            return Err(ConfigError::value("servers.in_flight", 0, mend));
+        }
+        if self.limits.batch_messages == 0 {
+            let mend = "1 or more, or no message is ever stored";
+            return Err(ConfigError::value("limits.batch_messages", 0, mend));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! What msg_servers ask us, one file per service: wire to domain and back, nothing else.
+//!
+//! Every answer repeats the note a msg_server attached to its request (PROTOCOL.md, "attach_data").
+
+mod buddy;
+mod msg;
+mod other;
+
+use std::sync::Arc;
+
+use im_base::dispatch::{HandlerError, Router};
+use im_base::telemetry::metrics::STORE_FAILURES;
+use metrics::counter;
+use proto::Role;
+use proto::im::other::ImHeartBeat;
+use tracing::error;
+
+use crate::logic::group_commit::WriteError;
+use crate::server::DbProxy;
+use crate::store::StoreError;
+
+/// The table: from a msg_server to us.
+pub(crate) fn router() -> Router<Arc<DbProxy>> {
+    Router::new(Role::MsgServer, Role::DbProxy)
+        .on(buddy::recent_sessions)
+        .on(buddy::users_info)
+        .on(buddy::remove_session)
+        .on(buddy::all_users)
+        .on_with(msg::store, msg::not_stored)
+        .on_with(msg::read, |_| None)
+        .on(msg::unread)
+        .on(msg::history)
+        .on(msg::latest_id)
+        .on(msg::by_ids)
+        .on_pdu::<ImHeartBeat>(other::heartbeat)
+        .on(other::validate)
+}
+
+/// The store failed. Logged here, once; a request that failed is never answered as if it had worked.
+fn store_failed(error: &StoreError) -> HandlerError {
+    let retryable = error.is_retryable();
+    counter!(STORE_FAILURES, "retryable" => if retryable { "yes" } else { "no" }).increment(1);
+    error!(
+        error = error as &dyn std::error::Error,
+        retryable, "store failed"
+    );
+    HandlerError::Unavailable("store_failed")
+}
+
+fn write_failed(error: &WriteError) -> HandlerError {
+    match error {
+        WriteError::Store(error) => store_failed(error),
+        WriteError::Busy => HandlerError::Unavailable("write_queue_full"),
+        WriteError::Stopped => HandlerError::Unavailable("stopping"),
+    }
+}

@@ -1,0 +1,139 @@
+//! Service 2: users and recent sessions.
+
+use std::sync::Arc;
+
+use im_base::dispatch::HandlerError;
+use proto::error::read_enum;
+use proto::ids::UserId;
+use proto::im::base_define::{ContactSessionInfo, SessionStatusType, SessionType, UserInfo};
+use proto::im::buddy::{
+    ImAllUserReq, ImAllUserRsp, ImRecentContactSessionReq, ImRecentContactSessionRsp,
+    ImRemoveSessionReq, ImRemoveSessionRsp, ImUsersInfoReq, ImUsersInfoRsp,
+};
+
+use super::msg::user_id;
+use super::{store_failed, write_failed};
+use crate::server::DbProxy;
+use crate::store::{RecentConversation, UnixMillis, User, UserCursor};
+
+pub(super) async fn recent_sessions(
+    proxy: Arc<DbProxy>,
+    request: ImRecentContactSessionReq,
+) -> Result<ImRecentContactSessionRsp, HandlerError> {
+    let user = user_id(request.user_id)?;
+    let recent = proxy
+        .messages
+        .recent(user, request.latest_update_time)
+        .await;
+    let recent = recent.map_err(|error| store_failed(&error))?;
+    Ok(ImRecentContactSessionRsp {
+        user_id: request.user_id,
+        contact_session_list: recent.into_iter().map(contact_session).collect(),
+        attach_data: request.attach_data,
+    })
+}
+
+fn contact_session(recent: RecentConversation) -> ContactSessionInfo {
+    ContactSessionInfo {
+        session_id: recent.peer.get(),
+        session_type: SessionType::Single as i32,
+        session_status: SessionStatusType::SessionStatusOk as i32,
+        updated_time: recent.last_active_at.seconds(),
+        latest_msg_id: recent.latest.id.get(),
+        latest_msg_data: recent.latest.body,
+        latest_msg_type: recent.latest.kind.0.into(),
+        latest_msg_from_user_id: recent.latest.sender.get(),
+    }
+}
+
+pub(super) async fn users_info(
+    proxy: Arc<DbProxy>,
+    request: ImUsersInfoReq,
+) -> Result<ImUsersInfoRsp, HandlerError> {
+    let ids: Vec<UserId> = request
+        .user_id_list
+        .iter()
+        .copied()
+        .filter_map(UserId::new)
+        .collect();
+    let users = proxy
+        .users
+        .profiles(&ids)
+        .await
+        .map_err(|error| store_failed(&error))?;
+    Ok(ImUsersInfoRsp {
+        user_id: request.user_id,
+        user_info_list: users.into_iter().map(user_info).collect(),
+        attach_data: request.attach_data,
+    })
+}
+
+pub(super) async fn remove_session(
+    proxy: Arc<DbProxy>,
+    request: ImRemoveSessionReq,
+) -> Result<ImRemoveSessionRsp, HandlerError> {
+    let user = user_id(request.user_id)?;
+    let removed = match read_enum(request.session_type, "session_type")? {
+        SessionType::Single => {
+            let peer = user_id(request.session_id)?;
+            proxy
+                .messages
+                .hide(user, peer)
+                .await
+                .map_err(|error| write_failed(&error))?
+        }
+        SessionType::Group => false,
+    };
+    Ok(ImRemoveSessionRsp {
+        user_id: request.user_id,
+        result_code: u32::from(!removed),
+        session_type: request.session_type,
+        session_id: request.session_id,
+        attach_data: request.attach_data,
+    })
+}
+
+/// A page of the address book. Each page carries the time up to which it goes, so it is right by itself.
+pub(super) async fn all_users(
+    proxy: Arc<DbProxy>,
+    request: ImAllUserReq,
+) -> Result<ImAllUserRsp, HandlerError> {
+    let since = request.latest_update_time;
+    let page = proxy.users.changed_since(since, cursor(&request)).await;
+    let page = page.map_err(|error| store_failed(&error))?;
+    let seen = page.users.last().map(|user| user.updated_at.seconds());
+    let next_time = page
+        .next
+        .map(|next| u64::try_from(next.updated_at.0).unwrap_or(0));
+    Ok(ImAllUserRsp {
+        user_id: request.user_id,
+        latest_update_time: seen.map_or(since, |seen| seen.max(since)),
+        user_list: page.users.into_iter().map(user_info).collect(),
+        attach_data: request.attach_data,
+        next_user_id: page.next.map(|next| next.id.get()),
+        next_time_ms: next_time,
+    })
+}
+
+fn cursor(request: &ImAllUserReq) -> Option<UserCursor> {
+    let id = UserId::new(request.after_user_id?)?;
+    let updated_at = UnixMillis(i64::try_from(request.after_time_ms?).ok()?);
+    Some(UserCursor { updated_at, id })
+}
+
+pub(super) fn user_info(user: User) -> UserInfo {
+    let profile = user.profile;
+    UserInfo {
+        user_id: user.id.get(),
+        user_gender: profile.gender,
+        user_nick_name: profile.nick_name,
+        avatar_url: profile.avatar_url,
+        department_id: profile.department_id,
+        email: profile.email,
+        user_real_name: profile.name,
+        user_tel: profile.tel,
+        user_domain: profile.domain,
+        status: profile.status.0,
+        sign_info: Some(profile.sign_info),
+    }
+}

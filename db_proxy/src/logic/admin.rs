@@ -1,0 +1,114 @@
+use std::sync::Arc;
+
+use proto::ids::UserId;
+
+use super::password::{HashError, Passwords, client_password};
+use super::user::{CreateRefusal, Users};
+use crate::cache::MemoryCache;
+use crate::store::{NewUser, OpenError, Profile, Store, StoreError, User, open};
+
+/// Users per transaction, so that a running server's messages don't wait for all of them.
+const BATCH: usize = 4_096;
+
+/// Changes to accounts from outside the servers, which may run on the same store meanwhile.
+pub struct Admin {
+    store: Arc<dyn Store>,
+    users: Users,
+    passwords: Passwords,
+}
+
+/// Why an administrator's request was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    #[error("there is no user {name:?}")]
+    NoSuchUser { name: String },
+    #[error("cannot create user {name:?}")]
+    Create {
+        name: String,
+        #[source]
+        refusal: CreateRefusal,
+    },
+    #[error("cannot hash the password")]
+    Hash(#[from] HashError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Admin {
+    /// Opens the store the URL names, making it when missing.
+    pub async fn open(store_url: &str) -> Result<Self, OpenError> {
+        Ok(Self::new(open(store_url).await?))
+    }
+
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            users: Users::new(Arc::clone(&store), Arc::new(MemoryCache::default())),
+            store,
+            passwords: Passwords::new(),
+        }
+    }
+
+    /// Adds a user with a password as a person types it. An empty nick name becomes the name.
+    pub async fn add(&self, mut profile: Profile, typed: &str) -> Result<UserId, AdminError> {
+        let password = self.passwords.hash(&client_password(typed)).await?;
+        let name = profile.name.clone();
+        if profile.nick_name.is_empty() {
+            profile.nick_name.clone_from(&name);
+        }
+        let created = self.users.create(vec![NewUser { profile, password }]);
+        match created.await?.into_iter().next() {
+            Some(Ok(id)) => Ok(id),
+            Some(Err(refusal)) => Err(AdminError::Create { name, refusal }),
+            None => Err(AdminError::NoSuchUser { name }),
+        }
+    }
+
+    /// Sets a user's password, as a person types it.
+    pub async fn set_password(&self, name: &str, typed: &str) -> Result<(), AdminError> {
+        let missing = || AdminError::NoSuchUser {
+            name: name.to_owned(),
+        };
+        let account = self.store.user_by_name(name).await?.ok_or_else(missing)?;
+        let hash = self.passwords.hash(&client_password(typed)).await?;
+        let set = self.store.set_password(account.user.id, None, &hash);
+        if set.await? { Ok(()) } else { Err(missing()) }
+    }
+
+    /// A page of users by id, starting behind `after`.
+    pub async fn list(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>, AdminError> {
+        Ok(self.store.list_users(after, limit).await?)
+    }
+
+    /// How many users there are.
+    pub async fn count(&self) -> Result<u64, AdminError> {
+        Ok(self.store.count_users().await?)
+    }
+
+    /// Makes `demo1` … `demo<count>`, all with one hash of one password, and returns how many were missing. Those that
+    /// exist stay as they are.
+    pub async fn ensure_demo_users(&self, count: u32, typed: &str) -> Result<u32, AdminError> {
+        if count == 0 {
+            return Ok(0);
+        }
+        let hash = self.passwords.hash(&client_password(typed)).await?;
+        let mut created = 0;
+        for first in (1..=count).step_by(BATCH) {
+            let last = count.min(first.saturating_add(BATCH as u32 - 1));
+            let users = (first..=last).map(|n| demo_user(n, &hash)).collect();
+            let outcomes = self.users.create(users).await?;
+            created += outcomes.iter().filter(|outcome| outcome.is_ok()).count() as u32;
+        }
+        Ok(created)
+    }
+}
+
+fn demo_user(n: u32, hash: &str) -> NewUser {
+    NewUser {
+        profile: Profile {
+            name: format!("demo{n}"),
+            nick_name: format!("Demo {n}"),
+            ..Profile::default()
+        },
+        password: hash.to_owned(),
+    }
+}

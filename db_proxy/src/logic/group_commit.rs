@@ -1,0 +1,267 @@
+//! One transaction for all writes that are waiting.
+//!
+//! A commit costs a sync of the disk whatever it holds. While one runs, the next batch gathers; when nothing waits, a
+//! single message is committed at once. There is no timer.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+
+use proto::ids::UserId;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, warn};
+
+use crate::store::{
+    AppendOutcome, Conversation, MessageStore, NewMessage, ParticipantStore, ReadMark, StoreError,
+};
+
+/// Bounds of one writer.
+#[derive(Clone, Copy, Debug)]
+pub struct WriterLimits {
+    /// Writes waiting for a transaction; beyond it they are refused as `Busy`.
+    pub queue: usize,
+    /// Messages in one transaction.
+    pub batch_messages: usize,
+    /// Bytes of bodies after which a batch takes no further message.
+    pub batch_bytes: usize,
+}
+
+impl Default for WriterLimits {
+    fn default() -> Self {
+        Self {
+            queue: 10_000,
+            batch_messages: 512,
+            batch_bytes: 4 * 1024 * 1024,
+        }
+    }
+}
+
+/// Why a write was not made, or is not known to have been.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The queue is full: the disk is slower than the senders.
+    #[error("too many writes are waiting")]
+    Busy,
+    /// The writer is draining or gone.
+    #[error("the writer has stopped")]
+    Stopped,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl WriteError {
+    /// Whether the same write may succeed later, here or at another process.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Busy | Self::Stopped => true,
+            Self::Store(error) => error.is_retryable(),
+        }
+    }
+}
+
+/// Where writes are handed in. Cheap to clone.
+///
+/// A write takes its place in the queue when the method is called, not when its future is polled: the order of
+/// calls is the order of message ids. Dropping the future does not take the write back.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    queue: mpsc::Sender<Job>,
+}
+
+/// The other end: owns the queue and makes the transactions. Whoever spawns `run` owns its end.
+#[derive(Debug)]
+pub struct WriterTask<S: ?Sized> {
+    store: Arc<S>,
+    queue: mpsc::Receiver<Job>,
+    limits: WriterLimits,
+}
+
+/// A writer on `store`. Several on one store are correct; ids stay ordered within each.
+pub fn writer<S>(store: Arc<S>, limits: WriterLimits) -> (Writer, WriterTask<S>)
+where
+    S: MessageStore + ParticipantStore + ?Sized,
+{
+    let (sender, receiver) = mpsc::channel(limits.queue.max(1));
+    let task = WriterTask {
+        store,
+        queue: receiver,
+        limits,
+    };
+    (Writer { queue: sender }, task)
+}
+
+#[derive(Debug)]
+enum Job {
+    Append(NewMessage, Reply<AppendOutcome>),
+    MarkRead(ReadMark, Reply<()>),
+    Hide(UserId, Conversation, Reply<bool>),
+}
+
+type Reply<T> = oneshot::Sender<Result<T, WriteError>>;
+
+impl Writer {
+    /// Stores a message; on `Ok` it is committed.
+    pub fn append(
+        &self,
+        message: NewMessage,
+    ) -> impl Future<Output = Result<AppendOutcome, WriteError>> + Send + use<> {
+        let (reply, answer) = oneshot::channel();
+        wait(self.submit(Job::Append(message, reply)), answer)
+    }
+
+    /// Moves a read position.
+    pub fn mark_read(
+        &self,
+        mark: ReadMark,
+    ) -> impl Future<Output = Result<(), WriteError>> + Send + use<> {
+        let (reply, answer) = oneshot::channel();
+        wait(self.submit(Job::MarkRead(mark, reply)), answer)
+    }
+
+    /// Hides a conversation: after every message handed in before, before every one handed in later.
+    pub fn hide(
+        &self,
+        user: UserId,
+        conversation: Conversation,
+    ) -> impl Future<Output = Result<bool, WriteError>> + Send + use<> {
+        let (reply, answer) = oneshot::channel();
+        wait(self.submit(Job::Hide(user, conversation, reply)), answer)
+    }
+
+    fn submit(&self, job: Job) -> Result<(), WriteError> {
+        self.queue.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => WriteError::Busy,
+            TrySendError::Closed(_) => WriteError::Stopped,
+        })
+    }
+}
+
+async fn wait<T>(
+    submitted: Result<(), WriteError>,
+    answer: oneshot::Receiver<Result<T, WriteError>>,
+) -> Result<T, WriteError> {
+    submitted?;
+    answer.await.unwrap_or(Err(WriteError::Stopped))
+}
+
+/// The writes of one round. Read marks commute with messages, so each kind gets one transaction; hiding does not,
+/// so it ends the round.
+#[derive(Default)]
+struct Batch {
+    messages: Vec<NewMessage>,
+    bytes: usize,
+    message_replies: Vec<Reply<AppendOutcome>>,
+    marks: Vec<ReadMark>,
+    mark_replies: Vec<Reply<()>>,
+    hide: Option<(UserId, Conversation, Reply<bool>)>,
+}
+
+impl Batch {
+    fn add(&mut self, job: Job) {
+        match job {
+            Job::Append(message, reply) => {
+                self.bytes += message.body.len();
+                self.messages.push(message);
+                self.message_replies.push(reply);
+            }
+            Job::MarkRead(mark, reply) => {
+                self.marks.push(mark);
+                self.mark_replies.push(reply);
+            }
+            Job::Hide(user, conversation, reply) => self.hide = Some((user, conversation, reply)),
+        }
+    }
+
+    fn is_full(&self, limits: &WriterLimits) -> bool {
+        self.hide.is_some()
+            || self.messages.len() >= limits.batch_messages
+            || self.marks.len() >= limits.batch_messages
+            || self.bytes >= limits.batch_bytes
+    }
+}
+
+impl<S: MessageStore + ParticipantStore + ?Sized> WriterTask<S> {
+    /// Makes transactions until every `Writer` is gone, or `stop` completes. Either way what was handed in before is
+    /// written first; `stop` makes later writes fail as `Stopped`. Not cancel-safe: dropping it drops the queue, and
+    /// everybody who waits is told `Stopped`.
+    pub async fn run(mut self, stop: impl Future<Output = ()> + Send) {
+        let mut stop = pin!(stop);
+        let mut draining = false;
+        loop {
+            let first = tokio::select! {
+                biased;
+                () = &mut stop, if !draining => {
+                    draining = true;
+                    self.queue.close();
+                    continue;
+                }
+                job = self.queue.recv() => job,
+            };
+            let Some(first) = first else { break };
+            let mut batch = Batch::default();
+            batch.add(first);
+            while !batch.is_full(&self.limits) {
+                let Ok(job) = self.queue.try_recv() else {
+                    break;
+                };
+                batch.add(job);
+            }
+            self.write(batch).await;
+        }
+        debug!("writer stopped");
+    }
+
+    async fn write(&self, batch: Batch) {
+        if !batch.messages.is_empty() {
+            self.append(&batch.messages, batch.message_replies).await;
+        }
+        if !batch.marks.is_empty() {
+            let marked = self.store.mark_read(&batch.marks).await;
+            for reply in batch.mark_replies {
+                answer(reply, marked.clone());
+            }
+        }
+        if let Some((user, conversation, reply)) = batch.hide {
+            answer(reply, self.store.hide(user, conversation).await);
+        }
+    }
+
+    async fn append(&self, messages: &[NewMessage], replies: Vec<Reply<AppendOutcome>>) {
+        match self.store.append(messages).await {
+            Ok(outcomes) => {
+                for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                    answer(reply, Ok(outcome));
+                }
+            }
+            // one message the database can't take must not fail its neighbours
+            Err(error) if !error.is_retryable() && messages.len() > 1 => {
+                warn!(messages = messages.len(), %error, "batch refused, storing its messages one by one");
+                for (message, reply) in messages.iter().zip(replies) {
+                    let stored = self.store.append(std::slice::from_ref(message)).await;
+                    let outcome = stored.map(|outcomes| outcomes.into_iter().next());
+                    match outcome {
+                        Ok(Some(outcome)) => answer(reply, Ok(outcome)),
+                        Ok(None) => drop(reply),
+                        Err(error) => answer(reply, Err(error)),
+                    }
+                }
+            }
+            Err(error) => {
+                for reply in replies {
+                    answer(reply, Err(error.clone()));
+                }
+            }
+        }
+    }
+}
+
+/// Nobody listening is no fault: the write is made all the same.
+fn answer<T>(reply: Reply<T>, result: Result<T, StoreError>) {
+    if reply.send(result.map_err(WriteError::Store)).is_err() {
+        debug!("nobody waits for a write any more");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use proto::ids::{MessageId, UserId};
+
+use super::group_commit::{WriteError, Writer};
+use crate::store::{
+    AppendRefusal, Appended, ClientKey, Conversation, MessageKind, NewMessage, PageLimit, ReadMark,
+    RecentConversation, Store, StoreError, StoredMessage, UnixMillis, UnreadList,
+};
+
+/// Bounds of what may be sent and of what one answer carries.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageLimits {
+    /// Largest body of a message.
+    pub body_bytes: usize,
+    /// Most messages of one answer.
+    pub page_rows: usize,
+    /// Bytes of bodies after which an answer ends; the first always fits.
+    pub page_bytes: usize,
+    /// Most messages of one answer to a request by id.
+    pub by_ids_rows: usize,
+    /// Most ids one request may name; those beyond are as if they were not there.
+    pub by_ids_wanted: usize,
+    /// Most conversations of a recent list.
+    pub recent_rows: usize,
+    /// Bytes of bodies after which a list of conversations ends.
+    pub list_bytes: usize,
+}
+
+impl Default for MessageLimits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 64 * 1024,
+            page_rows: 500,
+            page_bytes: 256 * 1024,
+            by_ids_rows: 100,
+            by_ids_wanted: 1_000,
+            recent_rows: 100,
+            list_bytes: 1024 * 1024,
+        }
+    }
+}
+
+/// Why a message was not stored.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SendError {
+    #[error("nobody can write to himself")]
+    ToSelf,
+    #[error("the message is empty")]
+    Empty,
+    #[error("the message is longer than {limit} bytes")]
+    TooLarge { limit: usize },
+    #[error(transparent)]
+    Refused(#[from] AppendRefusal),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+impl SendError {
+    /// Whether the same message may be accepted later.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Write(error) => error.is_retryable(),
+            Self::ToSelf | Self::Empty | Self::TooLarge { .. } | Self::Refused(_) => false,
+        }
+    }
+}
+
+/// A message on its way in. `sender` comes from a session, never from a request's body.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    pub sender: UserId,
+    pub receiver: UserId,
+    pub kind: MessageKind,
+    pub body: Bytes,
+    pub created_at: UnixMillis,
+    pub client_key: Option<ClientKey>,
+}
+
+/// Messages between two users, and how far each has read. `user` is always the one who asks.
+#[derive(Clone)]
+pub struct Messages {
+    store: Arc<dyn Store>,
+    writer: Writer,
+    limits: MessageLimits,
+}
+
+impl Messages {
+    pub fn new(store: Arc<dyn Store>, writer: Writer, limits: MessageLimits) -> Self {
+        Self {
+            store,
+            writer,
+            limits,
+        }
+    }
+
+    /// Stores a message; on `Ok` it is committed. It takes its place among the others at the first poll, so two
+    /// messages get their ids in the order in which their futures were first polled.
+    ///
+    /// That both users exist is checked where the conversation begins, inside the transaction: it costs nothing
+    /// afterwards, and no look-up can let a later message overtake.
+    pub async fn send(&self, outgoing: Outgoing) -> Result<Appended, SendError> {
+        let conversation =
+            Conversation::between(outgoing.sender, outgoing.receiver).ok_or(SendError::ToSelf)?;
+        let limit = self.limits.body_bytes;
+        match outgoing.body.len() {
+            0 => return Err(SendError::Empty),
+            length if length > limit => return Err(SendError::TooLarge { limit }),
+            _ => {}
+        }
+        let message = NewMessage {
+            conversation,
+            sender: outgoing.sender,
+            kind: outgoing.kind,
+            body: outgoing.body,
+            created_at: outgoing.created_at,
+            client_key: outgoing.client_key,
+        };
+        Ok(self.writer.append(message).await??)
+    }
+
+    /// Up to `count` messages back from `begin` (inclusive; `None`: from the latest), newest first. Fewer come when
+    /// the beginning or a limit of one answer is reached; ask again from the last id minus one.
+    pub async fn history(
+        &self,
+        user: UserId,
+        peer: UserId,
+        begin: Option<MessageId>,
+        count: usize,
+    ) -> Result<Vec<StoredMessage>, StoreError> {
+        let Some(conversation) = Conversation::between(user, peer) else {
+            return Ok(Vec::new());
+        };
+        let limit = PageLimit {
+            rows: count.min(self.limits.page_rows),
+            bytes: self.limits.page_bytes,
+        };
+        self.store.history(conversation, begin, limit).await
+    }
+
+    /// Those of the named messages that exist, newest first, as many as one answer carries.
+    pub async fn by_ids(
+        &self,
+        user: UserId,
+        peer: UserId,
+        ids: &[MessageId],
+    ) -> Result<Vec<StoredMessage>, StoreError> {
+        let Some(conversation) = Conversation::between(user, peer) else {
+            return Ok(Vec::new());
+        };
+        let ids = &ids[..ids.len().min(self.limits.by_ids_wanted)];
+        let limit = PageLimit {
+            rows: self.limits.by_ids_rows,
+            bytes: self.limits.page_bytes,
+        };
+        self.store.messages(conversation, ids, limit).await
+    }
+
+    /// The id of the newest message; `None` before the first.
+    pub async fn latest_id(
+        &self,
+        user: UserId,
+        peer: UserId,
+    ) -> Result<Option<MessageId>, StoreError> {
+        match Conversation::between(user, peer) {
+            Some(conversation) => self.store.latest_id(conversation).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The conversations in which others wrote something the user has not read.
+    pub async fn unread(&self, user: UserId) -> Result<UnreadList, StoreError> {
+        let limit = PageLimit {
+            rows: self.limits.page_rows,
+            bytes: self.limits.list_bytes,
+        };
+        self.store.unread(user, limit).await
+    }
+
+    /// The user's visible conversations with a message newer than that second, newest first.
+    pub async fn recent(
+        &self,
+        user: UserId,
+        since_seconds: u32,
+    ) -> Result<Vec<RecentConversation>, StoreError> {
+        let limit = PageLimit {
+            rows: self.limits.recent_rows,
+            bytes: self.limits.list_bytes,
+        };
+        self.store.recent(user, since_seconds, limit).await
+    }
+
+    /// The user has read up to and including that message; `None`: all there is at this moment.
+    pub async fn mark_read(
+        &self,
+        user: UserId,
+        peer: UserId,
+        up_to: Option<MessageId>,
+    ) -> Result<(), WriteError> {
+        let Some(conversation) = Conversation::between(user, peer) else {
+            return Ok(());
+        };
+        let up_to = match up_to {
+            Some(up_to) => Some(up_to),
+            None => self.store.latest_id(conversation).await?,
+        };
+        let Some(up_to) = up_to else { return Ok(()) };
+        let mark = ReadMark {
+            user,
+            conversation,
+            up_to,
+        };
+        self.writer.mark_read(mark).await
+    }
+
+    /// Takes the conversation off the user's list until its next message and marks it read. `false` if it was not
+    /// on the list.
+    pub async fn hide(&self, user: UserId, peer: UserId) -> Result<bool, WriteError> {
+        match Conversation::between(user, peer) {
+            Some(conversation) => self.writer.hide(user, conversation).await,
+            None => Ok(false),
+        }
+    }
+}

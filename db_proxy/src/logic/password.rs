@@ -1,0 +1,160 @@
+//! Stored forms of a password, and checking against them without letting a storm of logins melt the machine.
+//!
+//! What is hashed here is what the client sends; stock clients send the lower-case hex MD5 of what was typed.
+
+mod format;
+mod hashing;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use argon2::password_hash::generate_salt;
+use blake2::digest::consts::U32;
+use blake2::{Blake2b, Digest};
+use moka::sync::Cache;
+use tokio::sync::OnceCell;
+
+pub use format::client_password;
+pub use hashing::HashError;
+
+use format::Verdict;
+use hashing::Hashing;
+
+/// How long a right password is remembered, and how many are.
+const REMEMBERED_FOR: Duration = Duration::from_secs(10 * 60);
+const REMEMBERED: u64 = 100_000;
+
+/// Makes and checks stored passwords.
+///
+/// Right answers are remembered for a while, and checks of the same pair that run at the same time become one. Wrong
+/// answers are not remembered: an answer that comes fast would tell a guesser something.
+#[derive(Debug)]
+pub struct Passwords {
+    hashing: Hashing,
+    checks: Cache<Fingerprint, Arc<OnceCell<Verdict>>>,
+    /// Never leaves the process, so a fingerprint is worth nothing outside it.
+    secret: [[u8; 16]; 2],
+}
+
+type Fingerprint = [u8; 32];
+
+/// Whether a password was right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checked {
+    Right,
+    /// Right, but stored in an old form: store this one instead.
+    RightUpgrade(Arc<str>),
+    Wrong,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Passwords {
+    /// # Panics
+    /// When the system has no randomness to give.
+    pub fn new() -> Self {
+        let checks = Cache::builder()
+            .max_capacity(REMEMBERED)
+            .time_to_live(REMEMBERED_FOR)
+            .build();
+        Self {
+            hashing: Hashing::new(),
+            checks,
+            secret: [generate_salt(), generate_salt()],
+        }
+    }
+
+    /// The form to store of a password as received.
+    pub async fn hash(&self, received: &str) -> Result<String, HashError> {
+        let received = received.to_owned();
+        self.hashing.run(move || format::hash(&received)).await?
+    }
+
+    /// Checks a password as received against its stored form. A form nobody knows is never right.
+    pub async fn check(&self, stored: &str, received: &str) -> Result<Checked, HashError> {
+        let fingerprint = self.fingerprint(stored, received);
+        let check = self.checks.get_with(fingerprint, Arc::default);
+        let verdict = check
+            .get_or_try_init(|| self.run_check(stored, received))
+            .await?;
+        if matches!(verdict, Verdict::Wrong) {
+            self.checks.invalidate(&fingerprint);
+        }
+        Ok(match verdict {
+            Verdict::Right => Checked::Right,
+            Verdict::RightUpgrade(hash) => Checked::RightUpgrade(hash.clone()),
+            Verdict::Wrong => Checked::Wrong,
+        })
+    }
+
+    /// Takes as long as a check of a wrong password, for names that don't exist.
+    pub async fn check_nothing(&self, received: &str) -> Result<(), HashError> {
+        self.run_check(format::NOBODY, received).await.map(drop)
+    }
+
+    async fn run_check(&self, stored: &str, received: &str) -> Result<Verdict, HashError> {
+        let (stored, received) = (stored.to_owned(), received.to_owned());
+        self.hashing
+            .run(move || format::check(&stored, &received))
+            .await
+    }
+
+    fn fingerprint(&self, stored: &str, received: &str) -> Fingerprint {
+        Blake2b::<U32>::new()
+            .chain_update(self.secret.as_flattened())
+            .chain_update(stored.len().to_be_bytes())
+            .chain_update(stored)
+            .chain_update(received)
+            .finalize()
+            .into()
+    }
+
+    /// How many hashes this process has computed.
+    #[cfg(test)]
+    pub(super) fn hashes(&self) -> u64 {
+        self.hashing.runs()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_right_password_is_checked_once_and_a_wrong_one_each_time() {
+        let passwords = Passwords::new();
+        let stored = passwords.hash("right").await.unwrap();
+        for _ in 0..3 {
+            assert_eq!(passwords.check(&stored, "right").await, Ok(Checked::Right));
+        }
+        assert_eq!(passwords.hashes(), 2);
+        for _ in 0..3 {
+            assert_eq!(passwords.check(&stored, "wrong").await, Ok(Checked::Wrong));
+        }
+        assert_eq!(passwords.hashes(), 5);
+    }
+
+    #[tokio::test]
+    async fn checks_of_one_pair_at_the_same_time_are_one() {
+        let passwords = Passwords::new();
+        let stored = passwords.hash("demo").await.unwrap();
+        let logins = (0..500).map(|_| passwords.check(&stored, "demo"));
+        for checked in futures_util::future::join_all(logins).await {
+            assert_eq!(checked, Ok(Checked::Right));
+        }
+        assert_eq!(passwords.hashes(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_changed_password_is_not_remembered() {
+        let passwords = Passwords::new();
+        let old = passwords.hash("old").await.unwrap();
+        assert_eq!(passwords.check(&old, "old").await, Ok(Checked::Right));
+        let new = passwords.hash("new").await.unwrap();
+        assert_eq!(passwords.check(&new, "old").await, Ok(Checked::Wrong));
+    }
+}

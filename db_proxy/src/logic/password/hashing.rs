@@ -1,0 +1,103 @@
+//! Where slow hashes are computed: off the runtime's threads, as many at a time as there are cores.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::available_parallelism;
+
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+/// Computations waiting beyond this are refused: at some 35 ms each a client would have given up before.
+const WAITING: usize = 1_000;
+
+/// Why no hash was computed; neither says anything about the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HashError {
+    #[error("too many passwords are waiting to be checked")]
+    Busy,
+    #[error("a password could not be hashed")]
+    Failed,
+}
+
+#[derive(Debug)]
+pub(super) struct Hashing {
+    /// One permit per computation that runs or waits.
+    places: Arc<Semaphore>,
+    /// One permit per core: each computation takes 19 MiB and all of a core.
+    cores: Arc<Semaphore>,
+    runs: AtomicU64,
+}
+
+impl Hashing {
+    pub(super) fn new() -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
+        Self {
+            places: Arc::new(Semaphore::new(cores + WAITING)),
+            cores: Arc::new(Semaphore::new(cores)),
+            runs: AtomicU64::new(0),
+        }
+    }
+
+    /// Runs a computation on a blocking thread. Dropping the future does not stop one that has begun, which keeps its
+    /// place until it is done.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        compute: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, HashError> {
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = place.map_err(|_| HashError::Busy)?;
+        let core = Arc::clone(&self.cores).acquire_owned().await;
+        let core = core.map_err(|_| HashError::Failed)?;
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        let computed = spawn_blocking(move || {
+            let computed = compute();
+            drop((place, core));
+            computed
+        });
+        computed.await.map_err(|_| HashError::Failed)
+    }
+
+    #[cfg(test)]
+    pub(super) fn runs(&self) -> u64 {
+        self.runs.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn beyond_the_queue_is_busy() {
+        let hashing = Hashing::new();
+        let room = hashing.places.available_permits();
+        let (release, held) = mpsc::channel::<()>();
+        let held = Arc::new(parking_lot::Mutex::new(held));
+        let mut waiting: Vec<_> = (0..room)
+            .map(|_| {
+                let held = Arc::clone(&held);
+                Box::pin(hashing.run(move || held.lock().recv().is_err()))
+            })
+            .collect();
+        for run in &mut waiting {
+            assert!(futures_util::poll!(run.as_mut()).is_pending());
+        }
+        assert_eq!(hashing.run(|| ()).await, Err(HashError::Busy));
+        drop(release);
+        for run in waiting {
+            assert_eq!(run.await, Ok(true));
+        }
+        assert_eq!(hashing.run(|| ()).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_panic_fails_one_and_frees_its_place() {
+        let hashing = Hashing::new();
+        let room = hashing.places.available_permits();
+        let failed = hashing.run(|| panic!("on purpose")).await;
+        assert_eq!(failed, Err(HashError::Failed));
+        assert_eq!(hashing.places.available_permits(), room);
+    }
+}

@@ -1,0 +1,160 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use proto::ids::UserId;
+
+use crate::cache::UserCache;
+use crate::store::{
+    Inserted, NewUser, Store, StoreError, UnixMillis, User, UserCursor, UserStatus,
+};
+
+/// Most users of one page, and most ids one request may name; those beyond are as if they were not there.
+const PAGE: usize = 500;
+const WANTED: usize = 2_000;
+
+/// Longest name, in characters.
+pub const MAX_NAME: usize = 64;
+
+/// Profiles, and who exists.
+#[derive(Clone)]
+pub struct Users {
+    store: Arc<dyn Store>,
+    cache: Arc<dyn UserCache>,
+}
+
+/// A page of users in the order of their last change.
+#[derive(Clone, Debug, Default)]
+pub struct UserPage {
+    pub users: Vec<User>,
+    /// Where the next page starts; `None` on the last.
+    pub next: Option<UserCursor>,
+}
+
+/// Why a user was not created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CreateRefusal {
+    #[error("a name has 1 to {MAX_NAME} characters")]
+    NameLength,
+    #[error("a name has no control characters and no spaces around it")]
+    NameCharacters,
+    #[error("the name is taken")]
+    NameTaken,
+}
+
+impl Users {
+    pub fn new(store: Arc<dyn Store>, cache: Arc<dyn UserCache>) -> Self {
+        Self { store, cache }
+    }
+
+    /// The profiles of those who exist, each once, in no particular order. A change made by another process may
+    /// show up as late as the cache allows.
+    pub async fn profiles(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        let mut wanted = ids[..ids.len().min(WANTED)].to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let mut users = self.cache.get(&wanted).await;
+        if users.len() == wanted.len() {
+            return Ok(users);
+        }
+        let cached: HashSet<UserId> = users.iter().map(|user| user.id).collect();
+        wanted.retain(|id| !cached.contains(id));
+        let found = self.store.users(&wanted).await?;
+        self.cache.put(&found).await;
+        users.extend(found);
+        Ok(users)
+    }
+
+    /// Those of the named users that exist, whatever their standing.
+    pub async fn existing(&self, ids: &[UserId]) -> Result<HashSet<UserId>, StoreError> {
+        // users are never deleted, so whoever has ever been cached exists
+        let cached = self.cache.get(ids).await;
+        let mut existing: HashSet<UserId> = cached.into_iter().map(|user| user.id).collect();
+        let unknown: HashSet<UserId> = ids
+            .iter()
+            .copied()
+            .filter(|id| !existing.contains(id))
+            .collect();
+        if !unknown.is_empty() {
+            let found = self.store.existing_users(&Vec::from_iter(unknown)).await?;
+            existing.extend(found);
+        }
+        Ok(existing)
+    }
+
+    /// A page of the users changed in that second or later, those included who left, so that clients can drop them;
+    /// 0 means a client that knows nobody yet: everybody but those.
+    ///
+    /// Ask again with `next` until it is `None`. A user who changes meanwhile is met again, never missed.
+    pub async fn changed_since(
+        &self,
+        since_seconds: u32,
+        after: Option<UserCursor>,
+    ) -> Result<UserPage, StoreError> {
+        let all = since_seconds == 0;
+        let since = (!all).then(|| UnixMillis::from_seconds(since_seconds));
+        let mut users = self.store.users_changed_since(since, after, PAGE).await?;
+        let next = if users.len() < PAGE {
+            None
+        } else {
+            users.last().map(User::cursor)
+        };
+        if all {
+            users.retain(|user| user.profile.status != UserStatus::LEFT);
+        }
+        Ok(UserPage { users, next })
+    }
+
+    /// Adds users, all in one transaction, and answers in their order.
+    pub async fn create(
+        &self,
+        users: Vec<NewUser>,
+    ) -> Result<Vec<Result<UserId, CreateRefusal>>, StoreError> {
+        let checks: Vec<_> = users
+            .iter()
+            .map(|user| check_name(&user.profile.name))
+            .collect();
+        let mut valid = users;
+        let mut check = checks.iter();
+        valid.retain(|_| check.next().is_some_and(Result::is_ok));
+        let mut inserted = self.store.insert_users(&valid).await?.into_iter();
+        let mut outcomes = Vec::with_capacity(checks.len());
+        for check in checks {
+            outcomes.push(check.and_then(|()| match inserted.next() {
+                Some(Inserted::Created(id)) => Ok(id),
+                Some(Inserted::NameTaken) | None => Err(CreateRefusal::NameTaken),
+            }));
+        }
+        Ok(outcomes)
+    }
+}
+
+fn check_name(name: &str) -> Result<(), CreateRefusal> {
+    if !(1..=MAX_NAME).contains(&name.chars().count()) {
+        return Err(CreateRefusal::NameLength);
+    }
+    if name.chars().any(char::is_control) || name.trim() != name {
+        return Err(CreateRefusal::NameCharacters);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short_and_visible() {
+        for good in ["a", "Ünïcödé 用户", &"x".repeat(64), &"用".repeat(64)] {
+            assert_eq!(check_name(good), Ok(()), "{good}");
+        }
+        assert_eq!(check_name(""), Err(CreateRefusal::NameLength));
+        assert_eq!(check_name(&"x".repeat(65)), Err(CreateRefusal::NameLength));
+        for bad in ["a\nb", "a\0", " a", "a "] {
+            assert_eq!(
+                check_name(bad),
+                Err(CreateRefusal::NameCharacters),
+                "{bad:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The server's parts and the life of one msg_server's connection.
+
+use std::sync::Arc;
+
+use im_base::dispatch::router::Actor;
+use im_base::dispatch::{self, Router};
+use im_base::net::listener::{self, ConnectionLimits};
+use im_base::net::{CloseReason, Connection, Outbox, Pace};
+use im_base::shutdown::Shutdown;
+use proto::decoder::MAX_SERVER_FRAME;
+use proto::im::server::ImStopReceivePacket;
+use tokio::net::{TcpListener, TcpStream};
+use tracing::info;
+
+use crate::cache::MemoryCache;
+use crate::config::Config;
+use crate::handlers;
+use crate::logic::group_commit::writer;
+use crate::logic::login::Login;
+use crate::logic::message::{MessageLimits, Messages};
+use crate::logic::password::Passwords;
+use crate::logic::user::Users;
+use crate::store::Store;
+
+/// Bytes that may wait for one msg_server; one that lets more gather is hung up on.
+const OUTBOX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Largest body of a message: what fits into a client's frame. msg_server has tighter limits of its own.
+const MAX_BODY: usize = 384 * 1024;
+
+/// Bodies in one answer, so that it fits into a client's frame with everything around them.
+const ANSWER_BYTES: usize = 256 * 1024;
+
+/// What handlers work with. One per process, shared, immutable.
+pub(crate) struct DbProxy {
+    pub(crate) messages: Messages,
+    pub(crate) users: Users,
+    pub(crate) login: Login,
+}
+
+impl Actor for DbProxy {}
+
+/// Accepts msg_servers.
+pub(crate) fn accept(
+    listener: TcpListener,
+    config: &Config,
+    store: Arc<dyn Store>,
+    shutdown: &Shutdown,
+) {
+    let (write, writing) = writer(store.clone(), config.limits.writer());
+    let stopping = shutdown.clone();
+    shutdown.background().spawn("writer", async move {
+        writing.run(async move { stopping.stopping().await }).await;
+    });
+    let limits = MessageLimits {
+        body_bytes: MAX_BODY,
+        page_bytes: ANSWER_BYTES,
+        list_bytes: ANSWER_BYTES,
+        ..MessageLimits::default()
+    };
+    let cache = Arc::new(MemoryCache::new(
+        config.cache.users,
+        config.cache.lifetime(),
+    ));
+    let proxy = Arc::new(DbProxy {
+        messages: Messages::new(store.clone(), write, limits),
+        users: Users::new(store.clone(), cache),
+        login: Login::new(store, Arc::new(Passwords::new()), config.limits.failures()),
+    });
+    let router = Arc::new(handlers::router());
+    let in_flight = config.servers.in_flight;
+    let ending = shutdown.clone();
+    listener::accept(
+        listener,
+        "servers",
+        ConnectionLimits::NONE,
+        shutdown,
+        move |stream, address| {
+            let (proxy, router, ending) = (proxy.clone(), router.clone(), ending.clone());
+            async move {
+                info!(%address, "msg_server connected");
+                let reason = serve(stream, &proxy, &router, in_flight, &ending).await;
+                info!(%address, ?reason, "msg_server gone");
+                reason
+            }
+        },
+    );
+}
+
+async fn serve(
+    stream: TcpStream,
+    proxy: &Arc<DbProxy>,
+    router: &Router<Arc<DbProxy>>,
+    in_flight: usize,
+    shutdown: &Shutdown,
+) -> CloseReason {
+    let outbox = Outbox::new(OUTBOX_BYTES);
+    let mut connection = Connection::new(stream, outbox.clone(), Pace::SERVERS, MAX_SERVER_FRAME);
+    let end = async {
+        shutdown.draining().await;
+        // What it still sends is not read any more; it is to ask elsewhere (PROTOCOL.md, "Draining").
+        let _closing = outbox.send(&ImStopReceivePacket { result: 0 }, 0);
+        CloseReason::SHUTDOWN
+    };
+    let (reason, leftover) = dispatch::serve(&mut connection, router, proxy, in_flight, end).await;
+    leftover.finish().await;
+    connection.close(reason).await;
+    reason
+}

@@ -1,0 +1,102 @@
+use proto::ids::UserId;
+
+/// What a message is addressed to, the same value for everyone who takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Conversation {
+    /// Two users writing to each other.
+    Single(Pair),
+}
+
+impl Conversation {
+    /// The conversation of two users; `None` for a user with itself, which never exists.
+    pub fn between(a: UserId, b: UserId) -> Option<Self> {
+        Pair::new(a, b).map(Self::Single)
+    }
+
+    /// The columns that identify a conversation: kind, lower and higher party.
+    pub(crate) fn parties(self) -> (i64, i64, i64) {
+        match self {
+            Self::Single(pair) => (SINGLE, pair.low.get().into(), pair.high.get().into()),
+        }
+    }
+
+    /// The inverse of `parties`; `None` for a row no release has written.
+    pub(crate) fn from_parties(kind: i64, low: i64, high: i64) -> Option<Self> {
+        let user = |raw: i64| u32::try_from(raw).ok().and_then(UserId::new);
+        match kind {
+            SINGLE => Self::between(user(low)?, user(high)?),
+            _ => None,
+        }
+    }
+
+    /// Those who get a participant's row when the conversation begins.
+    pub(crate) fn founders(self) -> [UserId; 2] {
+        match self {
+            Self::Single(pair) => [pair.low, pair.high],
+        }
+    }
+}
+
+/// Stored, never to be changed.
+const SINGLE: i64 = 1;
+
+/// Two different users, in ascending order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pair {
+    low: UserId,
+    high: UserId,
+}
+
+impl Pair {
+    /// `None` when both are the same user.
+    pub fn new(a: UserId, b: UserId) -> Option<Self> {
+        (a != b).then(|| Self {
+            low: a.min(b),
+            high: a.max(b),
+        })
+    }
+
+    /// The other user of the two; `None` for a stranger.
+    pub fn peer_of(self, user: UserId) -> Option<UserId> {
+        if user == self.low {
+            Some(self.high)
+        } else if user == self.high {
+            Some(self.low)
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(id: u32) -> UserId {
+        UserId::new(id).unwrap()
+    }
+
+    #[test]
+    fn both_directions_are_one_conversation() {
+        let there = Conversation::between(user(7), user(u32::MAX));
+        assert_eq!(there, Conversation::between(user(u32::MAX), user(7)));
+        let (kind, low, high) = there.unwrap().parties();
+        assert_eq!(Conversation::from_parties(kind, low, high), there);
+    }
+
+    #[test]
+    fn nobody_talks_to_himself() {
+        assert_eq!(Conversation::between(user(7), user(7)), None);
+        assert_eq!(Conversation::from_parties(1, 7, 7), None);
+        assert_eq!(Conversation::from_parties(9, 7, 8), None);
+        assert_eq!(Conversation::from_parties(1, 0, 8), None);
+    }
+
+    #[test]
+    fn a_stranger_has_no_peer() {
+        let pair = Pair::new(user(1), user(2)).unwrap();
+        assert_eq!(pair.peer_of(user(1)), Some(user(2)));
+        assert_eq!(pair.peer_of(user(2)), Some(user(1)));
+        assert_eq!(pair.peer_of(user(3)), None);
+    }
+}

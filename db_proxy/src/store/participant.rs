@@ -1,0 +1,58 @@
+use async_trait::async_trait;
+use proto::ids::{MessageId, UserId};
+
+use super::{Conversation, PageLimit, StoreError, StoredMessage, UnixMillis};
+
+/// How far each user has read, and which conversations he wants to see.
+#[async_trait]
+pub trait ParticipantStore: Send + Sync {
+    /// Moves read positions, all in one transaction. A position never moves back and never past the latest message;
+    /// a mark in a conversation that does not exist is nothing.
+    async fn mark_read(&self, marks: &[ReadMark]) -> Result<(), StoreError>;
+
+    /// Takes the conversation off the user's list until its next message, and marks all of it read. `false` if it was
+    /// not on the list.
+    async fn hide(&self, user: UserId, conversation: Conversation) -> Result<bool, StoreError>;
+
+    /// The user's visible conversations whose latest message is newer than the given second, newest first.
+    async fn recent(
+        &self,
+        user: UserId,
+        since_seconds: u32,
+        limit: PageLimit,
+    ) -> Result<Vec<RecentConversation>, StoreError>;
+
+    /// The user's conversations with something unread, newest first. The total counts those too that the limit cut off.
+    async fn unread(&self, user: UserId, limit: PageLimit) -> Result<UnreadList, StoreError>;
+}
+
+/// "I have read everything up to here."
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadMark {
+    pub user: UserId,
+    pub conversation: Conversation,
+    pub up_to: MessageId,
+}
+
+/// An entry of a user's conversation list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecentConversation {
+    pub peer: UserId,
+    pub last_active_at: UnixMillis,
+    pub latest: StoredMessage,
+}
+
+/// What a user has not read, at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnreadList {
+    pub total: u64,
+    pub conversations: Vec<UnreadConversation>,
+}
+
+/// `unread` is at least 1 and leaves out the user's own messages; `latest` may be one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadConversation {
+    pub peer: UserId,
+    pub unread: u32,
+    pub latest: StoredMessage,
+}

@@ -1,0 +1,259 @@
+//! What a batch of messages does to its conversations, worked out without a database: which messages are new, which
+//! ids they get, where heads and counters end. Every database executes the same plan.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use proto::ids::{MessageId, UserId};
+
+use super::{
+    AppendOutcome, AppendRefusal, Appended, ClientKey, Conversation, NewMessage, UnixMillis,
+};
+
+/// A conversation as the transaction found it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    pub(super) row: i64,
+    /// Zero before the first message.
+    pub(super) last: u32,
+}
+
+/// A message of an earlier batch that carries a key of this one.
+#[derive(Debug)]
+pub(super) struct StoredKey {
+    pub(super) row: i64,
+    pub(super) sender: UserId,
+    pub(super) key: Vec<u8>,
+    pub(super) message_id: MessageId,
+    pub(super) created_at: UnixMillis,
+}
+
+/// The writes of one transaction, to be made in the order of the fields, and its answers.
+#[derive(Debug, Default)]
+pub(super) struct Plan<'a> {
+    /// Keys of stored messages that have expired and are needed again.
+    pub(super) expired: Vec<(i64, MessageId)>,
+    pub(super) inserts: Vec<Insert<'a>>,
+    /// Conversation row, its new last id, and the latest time among its new messages.
+    pub(super) heads: Vec<(i64, MessageId, UnixMillis)>,
+    /// Sender, conversation row, number of his new messages there.
+    pub(super) own: Vec<(UserId, i64, u32)>,
+    pub(super) outcomes: Vec<AppendOutcome>,
+}
+
+/// A row of `messages`.
+#[derive(Debug)]
+pub(super) struct Insert<'a> {
+    pub(super) row: i64,
+    pub(super) id: MessageId,
+    pub(super) message: &'a NewMessage,
+    pub(super) key: Option<&'a [u8]>,
+}
+
+/// The newest message known to carry a key.
+struct Holder {
+    message_id: MessageId,
+    created_at: UnixMillis,
+    place: Place,
+}
+
+enum Place {
+    Stored,
+    /// An index into the batch's own inserts.
+    Inserted(usize),
+}
+
+impl<'a> Plan<'a> {
+    /// `heads` lacks the conversations that can't exist; `stored` has the batch's keys that are taken.
+    pub(super) fn new(
+        batch: &'a [NewMessage],
+        heads: &HashMap<Conversation, Head>,
+        stored: &'a [StoredKey],
+    ) -> Self {
+        let mut plan = Self::default();
+        let mut heads = heads.clone();
+        let mut holders: HashMap<(i64, UserId, &[u8]), Holder> = stored
+            .iter()
+            .map(|stored| {
+                let holder = Holder {
+                    message_id: stored.message_id,
+                    created_at: stored.created_at,
+                    place: Place::Stored,
+                };
+                ((stored.row, stored.sender, stored.key.as_slice()), holder)
+            })
+            .collect();
+        for message in batch {
+            let outcome = match heads.get_mut(&message.conversation) {
+                Some(head) => plan.place(message, head, &mut holders),
+                None => Err(AppendRefusal::NoSuchUser),
+            };
+            plan.outcomes.push(outcome);
+        }
+        plan.sum_up();
+        plan
+    }
+
+    fn place(
+        &mut self,
+        message: &'a NewMessage,
+        head: &mut Head,
+        holders: &mut HashMap<(i64, UserId, &'a [u8]), Holder>,
+    ) -> AppendOutcome {
+        let slot = message.client_key.as_ref().map(|key| {
+            let slot = holders.entry((head.row, message.sender, key.as_bytes()));
+            (key, slot)
+        });
+        if let Some((key, Entry::Occupied(holder))) = &slot {
+            let holder = holder.get();
+            if key.counts(holder.created_at, message.created_at) {
+                return Ok(Appended {
+                    message_id: holder.message_id,
+                    created_at: holder.created_at,
+                    duplicate: true,
+                });
+            }
+        }
+        let id = head
+            .last
+            .checked_add(1)
+            .and_then(MessageId::new)
+            .ok_or(AppendRefusal::ConversationFull)?;
+        head.last = id.get();
+        if let Some((_, slot)) = slot {
+            self.take_key(slot, head.row, id, message.created_at);
+        }
+        self.inserts.push(Insert {
+            row: head.row,
+            id,
+            message,
+            key: message.client_key.as_ref().map(ClientKey::as_bytes),
+        });
+        Ok(Appended {
+            message_id: id,
+            created_at: message.created_at,
+            duplicate: false,
+        })
+    }
+
+    /// Gives the key to the message about to be inserted, taking it from one whose claim has expired.
+    fn take_key(
+        &mut self,
+        slot: Entry<'_, (i64, UserId, &'a [u8]), Holder>,
+        row: i64,
+        message_id: MessageId,
+        created_at: UnixMillis,
+    ) {
+        let new = Holder {
+            message_id,
+            created_at,
+            place: Place::Inserted(self.inserts.len()),
+        };
+        match slot {
+            Entry::Vacant(slot) => {
+                slot.insert(new);
+            }
+            Entry::Occupied(mut slot) => {
+                let old = slot.insert(new);
+                match old.place {
+                    Place::Stored => self.expired.push((row, old.message_id)),
+                    Place::Inserted(index) => self.inserts[index].key = None,
+                }
+            }
+        }
+    }
+
+    fn sum_up(&mut self) {
+        let mut heads: HashMap<i64, (MessageId, UnixMillis)> = HashMap::new();
+        let mut own: HashMap<(UserId, i64), u32> = HashMap::new();
+        for insert in &self.inserts {
+            let at = insert.message.created_at;
+            let head = heads.entry(insert.row).or_insert((insert.id, at));
+            *head = (insert.id, head.1.max(at));
+            *own.entry((insert.message.sender, insert.row)).or_default() += 1;
+        }
+        self.heads = heads
+            .into_iter()
+            .map(|(row, (id, at))| (row, id, at))
+            .collect();
+        self.own = own
+            .into_iter()
+            .map(|((sender, row), count)| (sender, row, count))
+            .collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::MessageKind;
+    use super::*;
+
+    fn user(id: u32) -> UserId {
+        UserId::new(id).unwrap()
+    }
+
+    fn message(at: i64, client_key: Option<ClientKey>) -> NewMessage {
+        NewMessage {
+            conversation: Conversation::between(user(1), user(2)).unwrap(),
+            sender: user(1),
+            kind: MessageKind(1),
+            body: Bytes::from_static(b"x"),
+            created_at: UnixMillis(at),
+            client_key,
+        }
+    }
+
+    fn heads(last: u32) -> HashMap<Conversation, Head> {
+        HashMap::from([(message(0, None).conversation, Head { row: 5, last })])
+    }
+
+    fn ids(plan: &Plan<'_>) -> Vec<u32> {
+        plan.outcomes
+            .iter()
+            .map(|outcome| outcome.unwrap().message_id.get())
+            .collect()
+    }
+
+    #[test]
+    fn a_key_twice_in_one_batch_is_one_message() {
+        let key = ClientKey::explicit(b"k");
+        let batch = [message(1, key.clone()), message(2, None), message(3, key)];
+        let plan = Plan::new(&batch, &heads(10), &[]);
+        assert_eq!(ids(&plan), [11, 12, 11]);
+        assert_eq!(plan.inserts.len(), 2);
+        assert_eq!(
+            plan.heads,
+            [(5, MessageId::new(12).unwrap(), UnixMillis(2))]
+        );
+        assert_eq!(plan.own, [(user(1), 5, 2)]);
+    }
+
+    #[test]
+    fn an_expired_key_changes_hands_inside_a_batch() {
+        let key = Some(ClientKey::local(1, MessageKind(1), b"x"));
+        let batch = [message(0, key.clone()), message(3_600_000, key)];
+        let plan = Plan::new(&batch, &heads(0), &[]);
+        assert_eq!(ids(&plan), [1, 2]);
+        assert!(plan.inserts[0].key.is_none());
+        assert!(plan.inserts[1].key.is_some());
+        assert!(plan.expired.is_empty());
+    }
+
+    #[test]
+    fn ids_end_where_the_wire_does() {
+        let batch = [message(1, None), message(2, None)];
+        let plan = Plan::new(&batch, &heads(u32::MAX - 1), &[]);
+        assert_eq!(plan.outcomes[0].unwrap().message_id.get(), u32::MAX);
+        assert_eq!(plan.outcomes[1], Err(AppendRefusal::ConversationFull));
+        assert_eq!(plan.inserts.len(), 1);
+    }
+
+    #[test]
+    fn the_latest_time_is_kept_when_a_clock_lags() {
+        let batch = [message(9, None), message(4, None)];
+        let plan = Plan::new(&batch, &heads(0), &[]);
+        assert_eq!(plan.heads[0].2, UnixMillis(9));
+    }
+}

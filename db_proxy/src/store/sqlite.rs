@@ -1,0 +1,35 @@
+//! One file, write-ahead log. One connection writes, several read; other processes may do the same.
+
+mod open;
+
+mod append;
+mod message;
+mod meta;
+mod participant;
+mod user;
+
+mod error;
+mod row;
+mod values;
+
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+use super::StoreError;
+
+/// A store in a SQLite file.
+///
+/// What was answered survives a power cut: each commit of the writer is synced. Nothing that another process can
+/// change is remembered between transactions.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    /// A single connection, so that writers of this process queue here, fairly, and not on the file's lock.
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteStore {
+    /// A transaction that holds the file's write lock from the start: what it reads is true until it commits.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}

@@ -1,0 +1,270 @@
+//! The hot path: one transaction for a batch of messages, in as few statements as its shape allows. A batch in
+//! conversations that exist takes four, or five when some messages carry a key.
+
+use std::collections::{HashMap, HashSet};
+
+use proto::ids::UserId;
+use sqlx::Arguments;
+use sqlx::sqlite::SqliteConnection;
+
+use super::row;
+use super::user::existing;
+use super::values::{CHUNK, Values};
+use crate::store::plan::{Head, Plan, StoredKey};
+use crate::store::{AppendOutcome, ClientKey, Conversation, NewMessage, StoreError};
+
+type Heads = HashMap<Conversation, Head>;
+
+/// Runs inside a write transaction; the caller commits.
+pub(super) async fn append(
+    connection: &mut SqliteConnection,
+    batch: &[NewMessage],
+) -> Result<Vec<AppendOutcome>, StoreError> {
+    let conversations: HashSet<Conversation> = batch.iter().map(|m| m.conversation).collect();
+    let conversations = Vec::from_iter(conversations);
+    let mut heads = find(connection, &conversations).await?;
+    if heads.len() < conversations.len() {
+        begin_missing(connection, batch, &mut heads).await?;
+    }
+    let stored = stored_keys(connection, batch, &heads).await?;
+    let plan = Plan::new(batch, &heads, &stored);
+    write(connection, &plan).await?;
+    Ok(plan.outcomes)
+}
+
+async fn find(
+    connection: &mut SqliteConnection,
+    conversations: &[Conversation],
+) -> Result<Heads, StoreError> {
+    let mut heads = Heads::with_capacity(conversations.len());
+    for chunk in conversations.chunks(CHUNK) {
+        let wanted = Values::new(chunk, 3, |row, conversation| {
+            let (kind, low, high) = conversation.parties();
+            row.add(kind)?;
+            row.add(low)?;
+            row.add(high)
+        })?;
+        let rows = wanted
+            .query(|values| {
+                format!(
+                    "WITH wanted(kind, low, high) AS ({values})
+                     SELECT c.id, c.kind, c.party_low, c.party_high, c.last_message_id
+                     FROM wanted CROSS JOIN conversations AS c
+                     ON c.kind = wanted.kind AND c.party_low = wanted.low AND c.party_high = wanted.high"
+                )
+            })
+            .fetch_all(&mut *connection)
+            .await?;
+        collect_heads(&rows, &mut heads)?;
+    }
+    Ok(heads)
+}
+
+fn collect_heads(rows: &[sqlx::sqlite::SqliteRow], heads: &mut Heads) -> Result<(), StoreError> {
+    for found in rows {
+        let conversation = Conversation::from_parties(
+            row::int(found, "kind")?,
+            row::int(found, "party_low")?,
+            row::int(found, "party_high")?,
+        );
+        if let Some(conversation) = conversation {
+            let head = Head {
+                row: row::int(found, "id")?,
+                last: row::int(found, "last_message_id")?,
+            };
+            heads.insert(conversation, head);
+        }
+    }
+    Ok(())
+}
+
+/// Creates the conversations of the batch that don't exist yet but may, with a participant's row for each user.
+async fn begin_missing(
+    connection: &mut SqliteConnection,
+    batch: &[NewMessage],
+    heads: &mut Heads,
+) -> Result<(), StoreError> {
+    let mut missing: HashMap<Conversation, i64> = HashMap::new();
+    for message in batch {
+        if !heads.contains_key(&message.conversation) {
+            missing
+                .entry(message.conversation)
+                .or_insert(message.created_at.0);
+        }
+    }
+    let users: HashSet<UserId> = missing.keys().flat_map(|c| c.founders()).collect();
+    let users = existing(connection, &Vec::from_iter(users)).await?;
+    missing.retain(|conversation, _| conversation.founders().iter().all(|u| users.contains(u)));
+
+    let missing = Vec::from_iter(missing);
+    for chunk in missing.chunks(CHUNK) {
+        let new = Values::new(chunk, 4, |row, (conversation, created_at)| {
+            let (kind, low, high) = conversation.parties();
+            row.add(kind)?;
+            row.add(low)?;
+            row.add(high)?;
+            row.add(*created_at)
+        })?;
+        let rows = new
+            .query(|values| {
+                format!(
+                    "WITH new(kind, low, high, created) AS ({values})
+                     INSERT INTO conversations (kind, party_low, party_high, created_at_ms)
+                     SELECT kind, low, high, created FROM new WHERE kind IS NOT NULL
+                     RETURNING id, kind, party_low, party_high, last_message_id"
+                )
+            })
+            .fetch_all(&mut *connection)
+            .await?;
+        let mut begun = Heads::new();
+        collect_heads(&rows, &mut begun)?;
+        add_participants(connection, &begun, chunk).await?;
+        heads.extend(begun);
+    }
+    Ok(())
+}
+
+async fn add_participants(
+    connection: &mut SqliteConnection,
+    heads: &Heads,
+    begun: &[(Conversation, i64)],
+) -> Result<(), StoreError> {
+    let mut participants: Vec<(UserId, i64, i64)> = Vec::with_capacity(begun.len() * 2);
+    for (conversation, created_at) in begun {
+        if let Some(head) = heads.get(conversation) {
+            let founders = conversation.founders();
+            participants.extend(founders.map(|user| (user, head.row, *created_at)));
+        }
+    }
+    for chunk in participants.chunks(CHUNK) {
+        let new = Values::new(chunk, 3, |row, (user, conversation, created_at)| {
+            row.add(i64::from(user.get()))?;
+            row.add(*conversation)?;
+            row.add(*created_at)
+        })?;
+        new.query(|values| {
+            format!(
+                "WITH new(user_id, conversation, at) AS ({values})
+                 INSERT INTO participants (user_id, conversation_id, updated_at_ms)
+                 SELECT user_id, conversation, at FROM new WHERE user_id IS NOT NULL"
+            )
+        })
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// The stored messages that carry a key of the batch.
+async fn stored_keys(
+    connection: &mut SqliteConnection,
+    batch: &[NewMessage],
+    heads: &Heads,
+) -> Result<Vec<StoredKey>, StoreError> {
+    let mut wanted: Vec<(i64, UserId, &ClientKey)> = Vec::new();
+    for message in batch {
+        let head = heads.get(&message.conversation).filter(|h| h.last > 0);
+        if let (Some(head), Some(key)) = (head, &message.client_key) {
+            wanted.push((head.row, message.sender, key));
+        }
+    }
+    let mut stored = Vec::new();
+    for chunk in wanted.chunks(CHUNK) {
+        let keys = Values::new(chunk, 3, |row, (conversation, sender, key)| {
+            row.add(*conversation)?;
+            row.add(i64::from(sender.get()))?;
+            row.add(key.as_bytes())
+        })?;
+        let rows = keys
+            .query(|values| {
+                format!(
+                    "WITH wanted(conversation, sender, key) AS ({values})
+                     SELECT m.conversation_id, m.sender_id, m.client_key, m.message_id, m.created_at_ms
+                     FROM wanted CROSS JOIN messages AS m INDEXED BY messages_by_client_key
+                     ON m.conversation_id = wanted.conversation AND m.sender_id = wanted.sender
+                     AND m.client_key = wanted.key"
+                )
+            })
+            .fetch_all(&mut *connection)
+            .await?;
+        for found in &rows {
+            stored.push(StoredKey {
+                row: row::int(found, "conversation_id")?,
+                sender: row::user_id(found, "sender_id")?,
+                key: row::blob(found, "client_key")?,
+                message_id: row::message_id(found, "message_id")?,
+                created_at: row::time(found, "created_at_ms")?,
+            });
+        }
+    }
+    Ok(stored)
+}
+
+async fn write(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(), StoreError> {
+    for (conversation, message_id) in &plan.expired {
+        sqlx::query(
+            "UPDATE messages SET client_key = NULL WHERE conversation_id = ? AND message_id = ?",
+        )
+        .bind(conversation)
+        .bind(i64::from(message_id.get()))
+        .execute(&mut *connection)
+        .await?;
+    }
+    for chunk in plan.inserts.chunks(CHUNK) {
+        let new = Values::new(chunk, 7, |row, insert| {
+            row.add(insert.row)?;
+            row.add(i64::from(insert.id.get()))?;
+            row.add(i64::from(insert.message.sender.get()))?;
+            row.add(i64::from(insert.message.kind.0))?;
+            row.add(&insert.message.body[..])?;
+            row.add(insert.message.created_at.0)?;
+            row.add(insert.key)
+        })?;
+        new.query(|values| {
+            format!(
+                "WITH new(conversation, id, sender, kind, body, at, key) AS ({values})
+                 INSERT INTO messages
+                 (conversation_id, message_id, sender_id, kind, body, created_at_ms, client_key)
+                 SELECT * FROM new WHERE conversation IS NOT NULL"
+            )
+        })
+        .execute(&mut *connection)
+        .await?;
+    }
+    for chunk in plan.heads.chunks(CHUNK) {
+        let heads = Values::new(chunk, 3, |row, (conversation, last, at)| {
+            row.add(*conversation)?;
+            row.add(i64::from(last.get()))?;
+            row.add(at.0)
+        })?;
+        heads
+            .query(|values| {
+                format!(
+                    "WITH head(conversation, last, at) AS ({values})
+                     UPDATE conversations SET last_message_id = head.last,
+                     last_message_at_ms = max(last_message_at_ms, head.at)
+                     FROM head WHERE conversations.id = head.conversation"
+                )
+            })
+            .execute(&mut *connection)
+            .await?;
+    }
+    for chunk in plan.own.chunks(CHUNK) {
+        let own = Values::new(chunk, 3, |row, (sender, conversation, count)| {
+            row.add(i64::from(sender.get()))?;
+            row.add(*conversation)?;
+            row.add(i64::from(*count))
+        })?;
+        own.query(|values| {
+            format!(
+                "WITH own(sender, conversation, count) AS ({values})
+                 UPDATE participants SET own_since = own_since + own.count FROM own
+                 WHERE participants.user_id = own.sender
+                 AND participants.conversation_id = own.conversation"
+            )
+        })
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}

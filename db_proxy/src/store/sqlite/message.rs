@@ -1,0 +1,131 @@
+use async_trait::async_trait;
+use futures_util::{Stream, TryStreamExt};
+use proto::ids::MessageId;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Arguments, AssertSqlSafe};
+
+use super::append::append;
+use super::values::{CHUNK, Values};
+use super::{SqliteStore, row};
+use crate::store::{
+    AppendOutcome, Conversation, MessageStore, NewMessage, PageLimit, StoreError, StoredMessage,
+};
+
+#[async_trait]
+impl MessageStore for SqliteStore {
+    async fn append(&self, batch: &[NewMessage]) -> Result<Vec<AppendOutcome>, StoreError> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut transaction = self.begin().await?;
+        let outcomes = append(&mut transaction, batch).await?;
+        transaction.commit().await?;
+        Ok(outcomes)
+    }
+
+    async fn history(
+        &self,
+        conversation: Conversation,
+        begin: Option<MessageId>,
+        limit: PageLimit,
+    ) -> Result<Vec<StoredMessage>, StoreError> {
+        let (kind, low, high) = conversation.parties();
+        let sql = format!(
+            "SELECT {} FROM conversations AS c CROSS JOIN messages AS m ON m.conversation_id = c.id
+             WHERE c.kind = ? AND c.party_low = ? AND c.party_high = ? AND m.message_id <= ?
+             ORDER BY m.message_id DESC LIMIT ?",
+            row::MESSAGE
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(kind)
+            .bind(low)
+            .bind(high)
+            .bind(begin.map_or(i64::MAX, |id| id.get().into()))
+            .bind(i64::try_from(limit.rows).unwrap_or(i64::MAX))
+            .fetch(&self.readers);
+        let mut page = Vec::new();
+        fill(&mut page, rows, limit, row::message, |message| {
+            message.body.len()
+        })
+        .await?;
+        Ok(page)
+    }
+
+    async fn messages(
+        &self,
+        conversation: Conversation,
+        ids: &[MessageId],
+        limit: PageLimit,
+    ) -> Result<Vec<StoredMessage>, StoreError> {
+        let (kind, low, high) = conversation.parties();
+        let mut ids = ids.to_vec();
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        ids.dedup();
+        let mut page = Vec::new();
+        for chunk in ids.chunks(CHUNK) {
+            let wanted = Values::new(chunk, 1, |row, id| row.add(i64::from(id.get())))?;
+            let rows = wanted
+                .query(|values| {
+                    format!(
+                        "SELECT {} FROM conversations AS c
+                         CROSS JOIN messages AS m ON m.conversation_id = c.id
+                         WHERE m.message_id IN ({values})
+                         AND c.kind = ? AND c.party_low = ? AND c.party_high = ?
+                         ORDER BY m.message_id DESC",
+                        row::MESSAGE
+                    )
+                })
+                .bind(kind)
+                .bind(low)
+                .bind(high)
+                .fetch(&self.readers);
+            let more = fill(&mut page, rows, limit, row::message, |message| {
+                message.body.len()
+            });
+            if !more.await? {
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    async fn latest_id(&self, conversation: Conversation) -> Result<Option<MessageId>, StoreError> {
+        let (kind, low, high) = conversation.parties();
+        let latest = sqlx::query(
+            "SELECT last_message_id FROM conversations
+             WHERE kind = ? AND party_low = ? AND party_high = ?",
+        )
+        .bind(kind)
+        .bind(low)
+        .bind(high)
+        .fetch_optional(&self.readers)
+        .await?;
+        match latest {
+            Some(found) => Ok(MessageId::new(row::int(&found, "last_message_id")?)),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Moves rows into a page until it is full; `false` once it is. Rows that don't fit are not read.
+pub(super) async fn fill<T>(
+    page: &mut Vec<T>,
+    mut rows: impl Stream<Item = Result<SqliteRow, sqlx::Error>> + Unpin,
+    limit: PageLimit,
+    parse: impl Fn(&SqliteRow) -> Result<T, StoreError>,
+    size: impl Fn(&T) -> usize,
+) -> Result<bool, StoreError> {
+    let mut bytes: usize = page.iter().map(&size).sum();
+    while page.len() < limit.rows {
+        let Some(next) = rows.try_next().await? else {
+            return Ok(true);
+        };
+        let next = parse(&next)?;
+        bytes = bytes.saturating_add(size(&next));
+        if bytes > limit.bytes && !page.is_empty() {
+            return Ok(false);
+        }
+        page.push(next);
+    }
+    Ok(false)
+}

@@ -1,0 +1,141 @@
+use std::fs::{DirBuilder, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+
+use super::SqliteStore;
+use super::error::{Trouble, trouble};
+use crate::store::OpenError;
+
+static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
+
+const READERS: u32 = 4;
+
+/// How long a statement waits for another process that holds the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a caller waits for a connection of this process.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Statements of batches exist in one shape per power of two, and all of them should stay prepared.
+const PREPARED_STATEMENTS: usize = 256;
+
+impl SqliteStore {
+    /// Opens the file, creating it and its folder when missing, and brings its tables up to date.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        create(path).map_err(|error| OpenError::Unwritable {
+            path: path.to_owned(),
+            source: Arc::new(error),
+        })?;
+        let failed = |error| open_error(path, error);
+
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(BUSY_TIMEOUT)
+            .foreign_keys(true)
+            .statement_cache_capacity(PREPARED_STATEMENTS)
+            // on the hot path, and a statement for 256 rows is no line of a log
+            .disable_statement_logging();
+        let writing = options
+            .clone()
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("wal_autocheckpoint", "4000")
+            .pragma("cache_size", "-65536");
+
+        let writer = pool(writing, 1).await.map_err(failed)?;
+        let mut connection = writer.acquire().await.map_err(failed)?;
+        migrate(&mut connection, path).await?;
+        super::meta::ensure_epoch(&mut connection)
+            .await
+            .map_err(failed)?;
+        drop(connection);
+
+        let reading = options.read_only(true).pragma("cache_size", "-16384");
+        let readers = pool(reading, READERS).await.map_err(failed)?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Waits for what is running and closes the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+async fn pool(options: SqliteConnectOptions, size: u32) -> Result<SqlitePool, sqlx::Error> {
+    SqlitePoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        // a connection to a file does not go stale, and asking would cost a thread hop each time
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await
+}
+
+/// Password hashes are nobody else's business: SQLite gives its side files the mode of the file made here.
+fn create(path: &Path) -> io::Result<()> {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        DirBuilder::new().recursive(true).create(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+/// One transaction around all of it, so that of several processes that start together one does the work.
+async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let mut transaction = connection
+        .begin_with("BEGIN IMMEDIATE")
+        .await
+        .map_err(|error| open_error(path, error))?;
+    let known = MIGRATOR.iter().map(|m| m.version).max().unwrap_or(0);
+    // `run` on a connection is not `Send`; this is what it calls
+    match MIGRATOR.run_direct(None, &mut *transaction, false).await {
+        Ok(()) => transaction
+            .commit()
+            .await
+            .map_err(|error| open_error(path, error)),
+        Err(MigrateError::VersionMissing(found)) if found > known => Err(OpenError::NewerSchema {
+            path: path.to_owned(),
+            found,
+            known,
+        }),
+        Err(MigrateError::Execute(error)) => Err(open_error(path, error)),
+        Err(error) => Err(OpenError::Migration {
+            path: path.to_owned(),
+            source: Arc::new(error),
+        }),
+    }
+}
+
+fn open_error(path: &Path, error: sqlx::Error) -> OpenError {
+    let path = path.to_owned();
+    match trouble(&error) {
+        Trouble::NotADatabase => OpenError::NotADatabase {
+            path,
+            source: Arc::new(error),
+        },
+        Trouble::Unwritable => OpenError::Unwritable {
+            path,
+            source: Arc::new(error),
+        },
+        _ => OpenError::Store {
+            path,
+            source: error.into(),
+        },
+    }
+}

@@ -1,0 +1,175 @@
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use proto::ids::{MessageId, UserId};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Arguments, AssertSqlSafe};
+
+use super::message::fill;
+use super::values::{CHUNK, Values};
+use super::{SqliteStore, row};
+use crate::store::{
+    Conversation, PageLimit, ParticipantStore, ReadMark, RecentConversation, StoreError,
+    UnixMillis, UnreadConversation, UnreadList,
+};
+
+/// A user's visible conversations; one without a message is not.
+const VISIBLE: &str =
+    "FROM participants AS p CROSS JOIN conversations AS c ON c.id = p.conversation_id
+    WHERE p.user_id = ? AND c.last_message_id > p.hidden_through_id";
+
+/// The order of lists, newest first.
+const NEWEST: &str = "ORDER BY last_message_at_ms DESC, conversation_id DESC";
+
+/// Adds the latest message to each row of a list that was sorted and cut before, so that bodies are read only of what
+/// is shown.
+fn with_latest(list: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "SELECT list.*, {} FROM ({list}) AS list CROSS JOIN messages AS m
+         ON m.conversation_id = list.conversation_id AND m.message_id = list.last_message_id {NEWEST}",
+        row::MESSAGE
+    ))
+}
+
+#[async_trait]
+impl ParticipantStore for SqliteStore {
+    async fn mark_read(&self, marks: &[ReadMark]) -> Result<(), StoreError> {
+        // a row may be matched once by a statement, so of several marks only the furthest goes in
+        let mut furthest: HashMap<(UserId, Conversation), MessageId> = HashMap::new();
+        for mark in marks {
+            let up_to = furthest
+                .entry((mark.user, mark.conversation))
+                .or_insert(mark.up_to);
+            *up_to = mark.up_to.max(*up_to);
+        }
+        if furthest.is_empty() {
+            return Ok(());
+        }
+        let furthest = Vec::from_iter(furthest);
+        let now = UnixMillis::now();
+        let mut transaction = self.begin().await?;
+        for chunk in furthest.chunks(CHUNK) {
+            let marks = Values::new(chunk, 6, |row, ((user, conversation), up_to)| {
+                let (kind, low, high) = conversation.parties();
+                row.add(i64::from(user.get()))?;
+                row.add(kind)?;
+                row.add(low)?;
+                row.add(high)?;
+                row.add(i64::from(up_to.get()))?;
+                row.add(now.0)
+            })?;
+            // materialized: the planner would otherwise walk all conversations of the user for each mark;
+            // counting only what lies between the old and the new position: each message is counted once, ever
+            marks
+                .query(|values| {
+                    format!(
+                        "WITH mark(user_id, kind, low, high, up_to, at) AS ({values}),
+                         target AS MATERIALIZED (
+                             SELECT mark.user_id, c.id, min(mark.up_to, c.last_message_id) AS up_to, mark.at
+                             FROM mark CROSS JOIN conversations AS c
+                             ON c.kind = mark.kind AND c.party_low = mark.low AND c.party_high = mark.high)
+                         UPDATE participants AS p SET last_read_id = target.up_to,
+                         own_since = own_since - (
+                             SELECT count(*) FROM messages AS m
+                             WHERE m.conversation_id = p.conversation_id AND m.sender_id = p.user_id
+                             AND m.message_id > p.last_read_id AND m.message_id <= target.up_to),
+                         updated_at_ms = target.at
+                         FROM target WHERE p.user_id = target.user_id AND p.conversation_id = target.id
+                         AND p.last_read_id < target.up_to"
+                    )
+                })
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn hide(&self, user: UserId, conversation: Conversation) -> Result<bool, StoreError> {
+        let (kind, low, high) = conversation.parties();
+        let hidden = sqlx::query(
+            "UPDATE participants AS p SET hidden_through_id = c.last_message_id,
+             last_read_id = c.last_message_id, own_since = 0, updated_at_ms = ?
+             FROM conversations AS c
+             WHERE c.kind = ? AND c.party_low = ? AND c.party_high = ?
+             AND p.user_id = ? AND p.conversation_id = c.id
+             AND c.last_message_id > p.hidden_through_id",
+        )
+        .bind(UnixMillis::now().0)
+        .bind(kind)
+        .bind(low)
+        .bind(high)
+        .bind(i64::from(user.get()))
+        .execute(&self.writer)
+        .await?;
+        Ok(hidden.rows_affected() > 0)
+    }
+
+    async fn recent(
+        &self,
+        user: UserId,
+        since_seconds: u32,
+        limit: PageLimit,
+    ) -> Result<Vec<RecentConversation>, StoreError> {
+        let list = format!(
+            "SELECT c.id AS conversation_id, c.party_low, c.party_high, c.last_message_id, c.last_message_at_ms
+             {VISIBLE} AND c.last_message_at_ms >= ? {NEWEST} LIMIT ?"
+        );
+        let next_second = (i64::from(since_seconds) + 1) * 1000;
+        let rows = sqlx::query(with_latest(&list))
+            .bind(i64::from(user.get()))
+            .bind(next_second)
+            .bind(i64::try_from(limit.rows).unwrap_or(i64::MAX))
+            .fetch(&self.readers);
+        let parse = |found: &SqliteRow| {
+            Ok(RecentConversation {
+                peer: peer(found, user)?,
+                last_active_at: row::time(found, "last_message_at_ms")?,
+                latest: row::message(found)?,
+            })
+        };
+        let mut page = Vec::new();
+        fill(&mut page, rows, limit, parse, |entry| {
+            entry.latest.body.len()
+        })
+        .await?;
+        Ok(page)
+    }
+
+    async fn unread(&self, user: UserId, limit: PageLimit) -> Result<UnreadList, StoreError> {
+        let list = format!(
+            "SELECT c.id AS conversation_id, c.party_low, c.party_high, c.last_message_id, c.last_message_at_ms,
+             c.last_message_id - p.last_read_id - p.own_since AS unread,
+             sum(c.last_message_id - p.last_read_id - p.own_since) OVER () AS total
+             {VISIBLE} AND c.last_message_id - p.last_read_id - p.own_since > 0 {NEWEST} LIMIT ?"
+        );
+        let rows = sqlx::query(with_latest(&list))
+            .bind(i64::from(user.get()))
+            .bind(i64::try_from(limit.rows).unwrap_or(i64::MAX))
+            .fetch(&self.readers);
+        let parse = |found: &SqliteRow| {
+            let total: u64 = row::int(found, "total")?;
+            let entry = UnreadConversation {
+                peer: peer(found, user)?,
+                unread: row::int(found, "unread")?,
+                latest: row::message(found)?,
+            };
+            Ok((total, entry))
+        };
+        let mut page = Vec::new();
+        fill(&mut page, rows, limit, parse, |(_, entry)| {
+            entry.latest.body.len()
+        })
+        .await?;
+        Ok(UnreadList {
+            total: page.first().map_or(0, |(total, _)| *total),
+            conversations: page.into_iter().map(|(_, entry)| entry).collect(),
+        })
+    }
+}
+
+fn peer(found: &SqliteRow, user: UserId) -> Result<UserId, StoreError> {
+    let low = row::user_id(found, "party_low")?;
+    let high = row::user_id(found, "party_high")?;
+    Ok(if low == user { high } else { low })
+}

@@ -1,0 +1,215 @@
+use std::collections::{HashMap, HashSet};
+
+use async_trait::async_trait;
+use proto::ids::UserId;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Arguments, AssertSqlSafe};
+
+use super::values::{CHUNK, Values};
+use super::{SqliteStore, row};
+use crate::store::{
+    Account, Inserted, NewUser, Profile, StoreError, UnixMillis, User, UserCursor, UserStatus,
+    UserStore,
+};
+
+/// The columns a user is read from.
+const USER: &str = "id, name, gender, nick_name, real_name, avatar_url, department_id, email, tel, domain, status, \
+                    sign_info, updated_at_ms";
+
+#[async_trait]
+impl UserStore for SqliteStore {
+    async fn user_by_name(&self, name: &str) -> Result<Option<Account>, StoreError> {
+        let sql = format!("SELECT {USER}, password FROM users WHERE name = ?");
+        let found = sqlx::query(AssertSqlSafe(sql))
+            .bind(name)
+            .fetch_optional(&self.readers)
+            .await?;
+        let account = |found: SqliteRow| {
+            Ok(Account {
+                user: user(&found)?,
+                password: row::text(&found, "password")?,
+            })
+        };
+        found.map(account).transpose()
+    }
+
+    async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        let mut users = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(CHUNK) {
+            let found = wanted(chunk)?
+                .query(|values| format!("SELECT {USER} FROM users WHERE id IN ({values})"))
+                .fetch_all(&self.readers)
+                .await?;
+            for found in &found {
+                users.push(user(found)?);
+            }
+        }
+        Ok(users)
+    }
+
+    async fn users_changed_since(
+        &self,
+        since: Option<UnixMillis>,
+        after: Option<UserCursor>,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
+        // ids start at 1, so (since, 0) is just before the first user of that moment
+        let start = (since.map_or(i64::MIN, |since| since.0), 0);
+        let (at, id) = after.map_or(start, |after| {
+            start.max((after.updated_at.0, i64::from(after.id.get())))
+        });
+        let sql = format!(
+            "SELECT {USER} FROM users WHERE (updated_at_ms, id) > (?, ?)
+             ORDER BY updated_at_ms, id LIMIT ?"
+        );
+        let found = sqlx::query(AssertSqlSafe(sql))
+            .bind(at)
+            .bind(id)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await?;
+        found.iter().map(user).collect()
+    }
+
+    async fn existing_users(&self, ids: &[UserId]) -> Result<HashSet<UserId>, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        existing(&mut connection, ids).await
+    }
+
+    async fn insert_users(&self, users: &[NewUser]) -> Result<Vec<Inserted>, StoreError> {
+        let mut inserted = Vec::with_capacity(users.len());
+        let mut transaction = self.begin().await?;
+        for chunk in users.chunks(CHUNK) {
+            // stamped under the write lock, so that the order of stamps is the order of commits
+            let mut created = insert(&mut transaction, chunk, UnixMillis::now()).await?;
+            inserted.extend(chunk.iter().map(|user| {
+                // removed, so that a name twice in the list is created once and taken the second time
+                let id = created.remove(&user.profile.name);
+                id.map_or(Inserted::NameTaken, Inserted::Created)
+            }));
+        }
+        transaction.commit().await?;
+        Ok(inserted)
+    }
+
+    async fn set_password(
+        &self,
+        user: UserId,
+        expected: Option<&str>,
+        hash: &str,
+    ) -> Result<bool, StoreError> {
+        let set = sqlx::query(
+            "UPDATE users SET password = ?1 WHERE id = ?2 AND (?3 IS NULL OR password = ?3)",
+        )
+        .bind(hash)
+        .bind(i64::from(user.get()))
+        .bind(expected)
+        .execute(&self.writer)
+        .await?;
+        Ok(set.rows_affected() > 0)
+    }
+
+    async fn list_users(
+        &self,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<User>, StoreError> {
+        let sql = format!("SELECT {USER} FROM users WHERE id > ? ORDER BY id LIMIT ?");
+        let found = sqlx::query(AssertSqlSafe(sql))
+            .bind(after.map_or(0, |id| i64::from(id.get())))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await?;
+        found.iter().map(user).collect()
+    }
+
+    async fn count_users(&self) -> Result<u64, StoreError> {
+        let found = sqlx::query("SELECT count(*) AS users FROM users")
+            .fetch_one(&self.readers)
+            .await?;
+        row::int(&found, "users")
+    }
+}
+
+/// On any connection, so that a write transaction can ask too.
+pub(super) async fn existing(
+    connection: &mut SqliteConnection,
+    ids: &[UserId],
+) -> Result<HashSet<UserId>, StoreError> {
+    let mut users = HashSet::with_capacity(ids.len());
+    for chunk in ids.chunks(CHUNK) {
+        let found = wanted(chunk)?
+            .query(|values| format!("SELECT id FROM users WHERE id IN ({values})"))
+            .fetch_all(&mut *connection)
+            .await?;
+        for found in &found {
+            users.insert(row::user_id(found, "id")?);
+        }
+    }
+    Ok(users)
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    users: &[NewUser],
+    now: UnixMillis,
+) -> Result<HashMap<String, UserId>, StoreError> {
+    let new = Values::new(users, 14, |row, user| {
+        let profile = &user.profile;
+        row.add(&profile.name)?;
+        row.add(&user.password)?;
+        row.add(i64::from(profile.gender))?;
+        row.add(&profile.nick_name)?;
+        row.add(&profile.real_name)?;
+        row.add(&profile.avatar_url)?;
+        row.add(i64::from(profile.department_id))?;
+        row.add(&profile.email)?;
+        row.add(&profile.tel)?;
+        row.add(&profile.domain)?;
+        row.add(i64::from(profile.status.0))?;
+        row.add(&profile.sign_info)?;
+        row.add(now.0)?;
+        row.add(now.0)
+    })?;
+    let created = new
+        .query(|values| {
+            format!(
+                "WITH new(name, password, gender, nick_name, real_name, avatar_url, department_id, email, tel,
+                 domain, status, sign_info, created_at_ms, updated_at_ms) AS ({values})
+                 INSERT INTO users (name, password, gender, nick_name, real_name, avatar_url, department_id,
+                 email, tel, domain, status, sign_info, created_at_ms, updated_at_ms)
+                 SELECT * FROM new WHERE name IS NOT NULL
+                 ON CONFLICT (name) DO NOTHING RETURNING id, name"
+            )
+        })
+        .fetch_all(&mut *connection)
+        .await?;
+    created
+        .iter()
+        .map(|created| Ok((row::text(created, "name")?, row::user_id(created, "id")?)))
+        .collect()
+}
+
+fn wanted(ids: &[UserId]) -> Result<Values, StoreError> {
+    Values::new(ids, 1, |row, id| row.add(i64::from(id.get())))
+}
+
+fn user(row: &SqliteRow) -> Result<User, StoreError> {
+    Ok(User {
+        id: row::user_id(row, "id")?,
+        updated_at: row::time(row, "updated_at_ms")?,
+        profile: Profile {
+            name: row::text(row, "name")?,
+            gender: row::int(row, "gender")?,
+            nick_name: row::text(row, "nick_name")?,
+            real_name: row::text(row, "real_name")?,
+            avatar_url: row::text(row, "avatar_url")?,
+            department_id: row::int(row, "department_id")?,
+            email: row::text(row, "email")?,
+            tel: row::text(row, "tel")?,
+            domain: row::text(row, "domain")?,
+            status: UserStatus(row::int(row, "status")?),
+            sign_info: row::text(row, "sign_info")?,
+        },
+    })
+}

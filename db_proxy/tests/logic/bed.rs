@@ -1,0 +1,59 @@
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use db_proxy::logic::group_commit::{WriterLimits, writer};
+use db_proxy::logic::message::{MessageLimits, Messages, Outgoing};
+use db_proxy::store::{MessageKind, NewUser, Profile, Store, UnixMillis, open};
+use futures_util::future::{Either, select};
+use proto::ids::UserId;
+use tempfile::TempDir;
+
+/// A store in a folder of its own.
+pub(crate) async fn store() -> (Arc<dyn Store>, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("store.db").display());
+    (open(&url).await.unwrap(), folder)
+}
+
+/// Runs a scenario with a writer at work.
+pub(crate) async fn with_messages<F: Future<Output = ()>>(
+    limits: MessageLimits,
+    scenario: impl FnOnce(Messages) -> F,
+) {
+    let (store, _folder) = store().await;
+    let users: Vec<_> = (1..=3).map(|n| new_user(&format!("user{n}"))).collect();
+    store.insert_users(&users).await.unwrap();
+    let (writer, task) = writer(Arc::clone(&store), WriterLimits::default());
+    let messages = Messages::new(store, writer, limits);
+    let work = Box::pin(task.run(std::future::pending()));
+    match select(Box::pin(scenario(messages)), work).await {
+        Either::Left(((), work)) => work.await,
+        Either::Right(_) => panic!("the writer outlives the scenario"),
+    }
+}
+
+pub(crate) fn new_user(name: &str) -> NewUser {
+    NewUser {
+        profile: Profile {
+            name: name.to_owned(),
+            ..Profile::default()
+        },
+        password: String::new(),
+    }
+}
+
+pub(crate) fn user(id: u32) -> UserId {
+    UserId::new(id).unwrap()
+}
+
+pub(crate) fn outgoing(sender: u32, receiver: u32, body: &'static str) -> Outgoing {
+    Outgoing {
+        sender: user(sender),
+        receiver: user(receiver),
+        kind: MessageKind(1),
+        body: Bytes::from_static(body.as_bytes()),
+        created_at: UnixMillis(1_000),
+        client_key: None,
+    }
+}

@@ -1,0 +1,8 @@
+//! The rules on a real store, as a handler meets them.
+
+#![expect(clippy::unwrap_used, reason = "an error is a failed test")]
+
+mod admin;
+mod bed;
+mod message;
+mod user;

@@ -1,0 +1,134 @@
+use db_proxy::logic::message::{MessageLimits, SendError};
+use db_proxy::store::{AppendRefusal, ClientKey};
+use futures_util::future::join_all;
+use proto::ids::MessageId;
+
+use crate::bed::{outgoing, user, with_messages};
+
+#[tokio::test]
+async fn messages_are_numbered_in_the_order_they_were_sent() {
+    with_messages(MessageLimits::default(), |messages| async move {
+        let sends = (0..300).map(|_| messages.send(outgoing(1, 2, "x")));
+        let stored = join_all(sends).await;
+        let ids: Vec<_> = stored
+            .into_iter()
+            .map(|s| s.unwrap().message_id.get())
+            .collect();
+        assert_eq!(ids, (1..=300).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_is_refused_with_its_reason() {
+    let limits = MessageLimits {
+        body_bytes: 4,
+        ..MessageLimits::default()
+    };
+    with_messages(limits, |messages| async move {
+        let refused = async |outgoing| messages.send(outgoing).await.unwrap_err();
+        assert!(matches!(
+            refused(outgoing(1, 1, "x")).await,
+            SendError::ToSelf
+        ));
+        assert!(matches!(
+            refused(outgoing(1, 2, "")).await,
+            SendError::Empty
+        ));
+        let long = refused(outgoing(1, 2, "12345")).await;
+        assert!(matches!(long, SendError::TooLarge { limit: 4 }));
+        let stranger = refused(outgoing(1, 9, "x")).await;
+        assert!(matches!(
+            stranger,
+            SendError::Refused(AppendRefusal::NoSuchUser)
+        ));
+        assert!(!stranger.is_retryable());
+        assert!(messages.send(outgoing(1, 2, "1234")).await.is_ok());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_resend_is_the_same_message() {
+    with_messages(MessageLimits::default(), |messages| async move {
+        let mut message = outgoing(1, 2, "x");
+        message.client_key = Some(ClientKey::local(7, message.kind, &message.body));
+        let first = messages.send(message.clone()).await.unwrap();
+        let again = messages.send(message).await.unwrap();
+        assert_eq!(first.message_id, again.message_id);
+        assert!(!first.duplicate && again.duplicate);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn reading_everything_leaves_later_messages_unread() {
+    with_messages(MessageLimits::default(), |messages| async move {
+        let (a, b) = (user(1), user(2));
+        messages.mark_read(b, a, None).await.unwrap();
+        messages.send(outgoing(1, 2, "1")).await.unwrap();
+        messages.send(outgoing(1, 2, "2")).await.unwrap();
+        messages.mark_read(b, a, None).await.unwrap();
+        messages.send(outgoing(1, 2, "3")).await.unwrap();
+        assert_eq!(messages.unread(b).await.unwrap().total, 1);
+        messages.mark_read(b, a, MessageId::new(3)).await.unwrap();
+        assert_eq!(messages.unread(b).await.unwrap().total, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hidden_conversation_comes_back_with_a_message() {
+    with_messages(MessageLimits::default(), |messages| async move {
+        let (a, b) = (user(1), user(2));
+        assert!(!messages.hide(b, a).await.unwrap());
+        messages.send(outgoing(1, 2, "1")).await.unwrap();
+        assert!(messages.hide(b, a).await.unwrap());
+        assert!(messages.recent(b, 0).await.unwrap().is_empty());
+        messages.send(outgoing(1, 2, "2")).await.unwrap();
+        assert_eq!(messages.recent(b, 0).await.unwrap()[0].peer, a);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn answers_have_a_size() {
+    let limits = MessageLimits {
+        page_rows: 5,
+        by_ids_rows: 3,
+        by_ids_wanted: 4,
+        recent_rows: 1,
+        ..MessageLimits::default()
+    };
+    with_messages(limits, |messages| async move {
+        let (a, b) = (user(1), user(2));
+        for _ in 0..7 {
+            messages.send(outgoing(1, 2, "x")).await.unwrap();
+        }
+        messages.send(outgoing(3, 2, "x")).await.unwrap();
+        let history = messages.history(a, b, None, usize::MAX).await.unwrap();
+        assert_eq!(history.len(), 5);
+        let page = messages.history(a, b, MessageId::new(2), 5).await.unwrap();
+        assert_eq!(page.len(), 2);
+        let ids: Vec<_> = (1..=7).filter_map(MessageId::new).collect();
+        let picked = messages.by_ids(a, b, &ids).await.unwrap();
+        let picked: Vec<_> = picked.iter().map(|message| message.id.get()).collect();
+        assert_eq!(picked, [4, 3, 2]);
+        assert_eq!(messages.recent(b, 0).await.unwrap().len(), 1);
+        assert_eq!(messages.latest_id(b, a).await.unwrap(), MessageId::new(7));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_has_a_conversation_with_himself() {
+    with_messages(MessageLimits::default(), |messages| async move {
+        let a = user(1);
+        assert!(messages.history(a, a, None, 5).await.unwrap().is_empty());
+        assert!(messages.by_ids(a, a, &[]).await.unwrap().is_empty());
+        assert_eq!(messages.latest_id(a, a).await.unwrap(), None);
+        assert!(messages.mark_read(a, a, None).await.is_ok());
+        assert!(!messages.hide(a, a).await.unwrap());
+    })
+    .await;
+}

@@ -1,0 +1,84 @@
+use db_proxy::store::AppendRefusal;
+use proto::ids::UserId;
+
+use crate::bed::{Bed, between, ids, text, text_at};
+
+pub(crate) async fn ids_are_contiguous_in_the_order_of_the_batch(bed: Bed) {
+    let [a, b] = bed.users().await;
+    let first = bed.append(&[text(a, b, "1"), text(b, a, "2")]).await;
+    let second = bed.append(&[text(b, a, "3"), text(a, b, "4")]).await;
+    assert_eq!(ids(&first), [1, 2]);
+    assert_eq!(ids(&second), [3, 4]);
+    assert_eq!(bed.texts(a, b).await, ["1", "2", "3", "4"]);
+    let senders: Vec<_> = bed.history(b, a).await.iter().map(|m| m.sender).collect();
+    assert_eq!(senders, [a, b, b, a]);
+}
+
+pub(crate) async fn conversations_count_for_themselves(bed: Bed) {
+    let [a, b, c] = bed.users().await;
+    let batch = [
+        text(a, b, "1"),
+        text(a, c, "1"),
+        text(c, b, "1"),
+        text(b, a, "2"),
+        text(c, a, "2"),
+    ];
+    assert_eq!(ids(&bed.append(&batch).await), [1, 1, 1, 2, 2]);
+    assert_eq!(bed.texts(a, b).await, ["1", "2"]);
+    assert_eq!(bed.texts(a, c).await, ["1", "2"]);
+    assert_eq!(bed.texts(b, c).await, ["1"]);
+    assert!(bed.append(&[]).await.is_empty());
+}
+
+pub(crate) async fn strangers_are_refused_and_leave_no_trace(bed: Bed) {
+    let [a, b] = bed.users().await;
+    let nobody = UserId::new(77).unwrap();
+    let outcomes = bed
+        .append(&[text(a, nobody, "x"), text(a, b, "y"), text(nobody, b, "z")])
+        .await;
+    assert_eq!(outcomes[0], Err(AppendRefusal::NoSuchUser));
+    assert_eq!(outcomes[1].unwrap().message_id.get(), 1);
+    assert_eq!(outcomes[2], Err(AppendRefusal::NoSuchUser));
+    assert!(bed.history(a, nobody).await.is_empty());
+    let latest = bed.store.latest_id(between(a, nobody)).await.unwrap();
+    assert_eq!(latest, None);
+    assert_eq!(bed.recent(a, 0).await, [b]);
+}
+
+pub(crate) async fn a_batch_larger_than_a_statement(bed: Bed) {
+    let users: [UserId; 40] = bed.users().await;
+    let mut batch = Vec::new();
+    for round in 0..2 {
+        for (n, from) in users.iter().enumerate() {
+            for to in &users[n + 1..] {
+                batch.push(text(*from, *to, &round.to_string()));
+            }
+        }
+    }
+    let outcomes = bed.append(&batch).await;
+    let half = batch.len() / 2;
+    assert!(ids(&outcomes[..half]).iter().all(|id| *id == 1));
+    assert!(ids(&outcomes[half..]).iter().all(|id| *id == 2));
+    assert_eq!(bed.texts(users[3], users[39]).await, ["0", "1"]);
+    assert_eq!(bed.unread_list(users[39]).await.total, 78);
+}
+
+pub(crate) async fn a_late_clock_does_not_turn_back_the_list(bed: Bed) {
+    let [a, b, c] = bed.users().await;
+    bed.append(&[text_at(a, b, "on time", 9_000)]).await;
+    bed.append(&[text_at(a, c, "between", 8_000)]).await;
+    bed.append(&[text_at(b, a, "late clock", 2_000)]).await;
+    assert_eq!(bed.recent(a, 0).await, [b, c]);
+    assert_eq!(bed.history(a, b).await[0].created_at.0, 2_000);
+}
+
+pub(crate) async fn reopening_keeps_everything(mut bed: Bed) {
+    let [a, b] = bed.users().await;
+    bed.say(a, b, &["1", "2", "3"]).await;
+    bed.read(b, a, 2).await;
+    let history = bed.history(a, b).await;
+    bed.reopen().await;
+    assert_eq!(bed.history(a, b).await, history);
+    assert_eq!(bed.unread(b).await, [(a, 1)]);
+    assert_eq!(ids(&bed.append(&[text(b, a, "4")]).await), [4]);
+}

@@ -1,0 +1,131 @@
+//! The suite on SQLite, and what only a file can do.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use db_proxy::store::{OpenError, SqliteStore, Store, open};
+use futures_util::future::join_all;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+use tempfile::TempDir;
+
+use crate::bed::{Bed, Database};
+
+struct File {
+    folder: TempDir,
+}
+
+impl File {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("made/on the way/store.db")
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite:{}", self.path().display())
+    }
+}
+
+#[async_trait]
+impl Database for File {
+    async fn open(&self) -> Arc<dyn Store> {
+        open(&self.url()).await.unwrap()
+    }
+
+    async fn execute(&self, sql: &'static str) {
+        let options = SqliteConnectOptions::new().filename(self.path());
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+}
+
+async fn bed() -> Bed {
+    Bed::new(File::new()).await
+}
+
+crate::suite!(crate::sqlite::bed);
+
+#[tokio::test]
+async fn many_may_make_the_file_at_once() {
+    let file = File::new();
+    let stores = join_all((0..8).map(|_| file.open())).await;
+    let epochs = join_all(stores.iter().map(|store| store.store_epoch())).await;
+    let first = epochs[0].clone().unwrap();
+    assert!(epochs.into_iter().all(|epoch| epoch.unwrap() == first));
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_and_left_alone() {
+    let file = File::new();
+    file.open().await;
+    file.execute(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9999, 'from the future', 1, x'00', 0)",
+    )
+    .await;
+    let error = open(&file.url()).await.err().unwrap();
+    assert!(matches!(error, OpenError::NewerSchema { found: 9999, .. }));
+    assert!(error.to_string().contains("newer release"), "{error}");
+    assert!(error.to_string().contains("store.db"), "{error}");
+}
+
+#[tokio::test]
+async fn another_programs_file_is_refused() {
+    let file = File::new();
+    std::fs::create_dir_all(file.path().parent().unwrap()).unwrap();
+    std::fs::write(
+        file.path(),
+        "this is a letter, not a database. ".repeat(100),
+    )
+    .unwrap();
+    let error = open(&file.url()).await.err().unwrap();
+    assert!(matches!(error, OpenError::NotADatabase { .. }), "{error:?}");
+    assert!(error.to_string().contains("store.db"), "{error}");
+}
+
+#[tokio::test]
+async fn a_place_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let occupied = folder.path().join("occupied");
+    std::fs::write(&occupied, "").unwrap();
+    let url = format!("sqlite:{}/store.db", occupied.display());
+    let error = open(&url).await.err().unwrap();
+    assert!(matches!(error, OpenError::Unwritable { .. }), "{error:?}");
+    assert!(error.to_string().contains("occupied/store.db"), "{error}");
+}
+
+#[tokio::test]
+async fn an_unknown_url_is_explained() {
+    let error = open("postgres://localhost/im").await.err().unwrap();
+    assert!(error.to_string().contains("sqlite:PATH"), "{error}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_may_read_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let file = File::new();
+    let _store = file.open().await;
+    for name in ["store.db", "store.db-wal"] {
+        let path = file.path().with_file_name(name);
+        let mode = path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_store_says_so() {
+    let file = File::new();
+    let store = SqliteStore::open(file.path()).await.unwrap();
+    store.close().await;
+    let error = db_proxy::store::UserStore::count_users(&store).await;
+    assert!(error.unwrap_err().is_retryable());
+}
