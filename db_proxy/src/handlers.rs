@@ -36,21 +36,23 @@ pub(crate) fn router() -> Router<Arc<DbProxy>> {
         .on(other::validate)
 }
 
-/// The store failed. Logged here, once; a request that failed is never answered as if it had worked.
+/// The store failed to read. A request that failed is never answered as if it had worked.
 fn store_failed(error: &StoreError) -> HandlerError {
-    let retryable = error.is_retryable();
-    counter!(STORE_FAILURES, "retryable" => if retryable { "yes" } else { "no" }).increment(1);
-    error!(
-        error = error as &dyn std::error::Error,
-        retryable, "store failed"
-    );
-    HandlerError::Unavailable("store_failed")
+    error!(error = error as &dyn std::error::Error, "store failed");
+    count_failure(error)
 }
 
 fn write_failed(error: &WriteError) -> HandlerError {
     match error {
-        WriteError::Store(error) => store_failed(error),
+        // Logged by the writer, once for the batch.
+        WriteError::Store(error) => count_failure(error),
         WriteError::Busy => HandlerError::Unavailable("write_queue_full"),
         WriteError::Stopped => HandlerError::Unavailable("stopping"),
     }
+}
+
+fn count_failure(error: &StoreError) -> HandlerError {
+    let retryable = if error.is_retryable() { "yes" } else { "no" };
+    counter!(STORE_FAILURES, "retryable" => retryable).increment(1);
+    HandlerError::Unavailable("store_failed")
 }

@@ -7,10 +7,13 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 
+use im_base::telemetry::metrics::{COMMIT_BATCH, COMMIT_SECONDS, WRITE_QUEUE};
+use metrics::{gauge, histogram};
 use proto::ids::UserId;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{debug, warn};
+use tokio::time::Instant;
+use tracing::{debug, error, warn};
 
 use crate::store::{
     AppendOutcome, Conversation, MessageStore, NewMessage, ParticipantStore, ReadMark, StoreError,
@@ -213,22 +216,31 @@ impl<S: MessageStore + ParticipantStore + ?Sized> WriterTask<S> {
     }
 
     async fn write(&self, batch: Batch) {
+        gauge!(WRITE_QUEUE).set(self.queue.len() as f64);
         if !batch.messages.is_empty() {
             self.append(&batch.messages, batch.message_replies).await;
         }
         if !batch.marks.is_empty() {
             let marked = self.store.mark_read(&batch.marks).await;
+            log_failure("read positions not stored", &marked);
             for reply in batch.mark_replies {
                 answer(reply, marked.clone());
             }
         }
         if let Some((user, conversation, reply)) = batch.hide {
-            answer(reply, self.store.hide(user, conversation).await);
+            let hidden = self.store.hide(user, conversation).await;
+            log_failure("conversation not hidden", &hidden);
+            answer(reply, hidden);
         }
     }
 
     async fn append(&self, messages: &[NewMessage], replies: Vec<Reply<AppendOutcome>>) {
-        match self.store.append(messages).await {
+        let started = Instant::now();
+        let appended = self.store.append(messages).await;
+        histogram!(COMMIT_SECONDS).record(started.elapsed());
+        histogram!(COMMIT_BATCH).record(messages.len() as f64);
+        log_failure("messages not stored", &appended);
+        match appended {
             Ok(outcomes) => {
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
                     answer(reply, Ok(outcome));
@@ -253,6 +265,17 @@ impl<S: MessageStore + ParticipantStore + ?Sized> WriterTask<S> {
                 }
             }
         }
+    }
+}
+
+/// Once for a whole batch: whoever answers its writers has nothing to add.
+fn log_failure<T>(what: &'static str, outcome: &Result<T, StoreError>) {
+    if let Err(error) = outcome {
+        let retryable = error.is_retryable();
+        error!(
+            error = error as &dyn std::error::Error,
+            retryable, what, "store failed"
+        );
     }
 }
 
