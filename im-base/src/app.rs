@@ -18,7 +18,7 @@ use crate::net::listener;
 use crate::shutdown::{Ending, Shutdown};
 use crate::telemetry;
 
-/// Exit code for a configuration that cannot be used (`EX_USAGE`).
+/// Exit code for arguments or a configuration that cannot be used (`EX_USAGE`).
 const EXIT_BAD_CONFIG: u8 = 64;
 
 /// Who a server program is.
@@ -49,7 +49,12 @@ where
         Ok(matches) => matches,
         Err(error) => {
             let _unwritable = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_BAD_CONFIG));
+            // `--help` and `--version` arrive here as well.
+            return if error.use_stderr() {
+                ExitCode::from(EXIT_BAD_CONFIG)
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     if matches.get_flag("print-default-config") {
@@ -57,7 +62,7 @@ where
         return ExitCode::SUCCESS;
     }
     let path = matches.get_one::<PathBuf>("config");
-    let config = match config::load::<C>(path.map(PathBuf::as_path), std::env::vars()) {
+    let config = match config::load::<C>(path.map(PathBuf::as_path), environment()) {
         Ok(config) => config,
         Err(error) => {
             complain(program, &error.to_string());
@@ -155,7 +160,7 @@ fn command_line(program: Program) -> Command {
         .version(program.version)
         .after_help(
             "Every key of the configuration can be overridden by the environment: FERROTALK_<SECTION>__<KEY>.\n\
-             Exit codes: 0 ended cleanly, 1 could not run or end cleanly, 64 the configuration cannot be used.",
+             Exit codes: 0 ended cleanly, 1 could not run or end cleanly, 64 the arguments or the configuration cannot be used.",
         )
         .arg(
             Arg::new("config")
@@ -171,6 +176,12 @@ fn command_line(program: Program) -> Command {
 
 fn flag(name: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue)
+}
+
+/// The environment, without what is no text: no key or value of ours is.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Connections are descriptors: take as many as the system lets us have.

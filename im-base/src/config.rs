@@ -131,6 +131,7 @@ pub fn load<C: ServerConfig>(
                 problem: error.inner().message().to_owned(),
             },
         )?;
+    config.log().parse_filter()?;
     config.validate()?;
     Ok(config)
 }
@@ -336,6 +337,7 @@ mod tests {
                 "shutdown.deadline_seconds",
             ),
             ("[log]\nformat = 'xml'", "log.format"),
+            ("[log]\nfilter = 'im_base=loud'", "log.filter"),
             ("[peers]\nroute = []", "peers.route"),
             ("[peers", "not valid TOML"),
         ] {

@@ -57,16 +57,21 @@ where
             if ending.is_some() && in_flight.is_empty() {
                 return Poll::Ready(Step::Ended);
             }
-            if ending.is_none()
-                && in_flight.len() < max_in_flight
-                && connection.unsent() < HIGH_WATER
-            {
-                connection
-                    .poll_next(cx)
-                    .map(|next| next.map_or_else(Step::Closed, Step::Received))
-            } else {
-                connection.poll_flush(cx).map(Step::Closed)
+            if ending.is_some() || in_flight.len() >= max_in_flight {
+                return connection.poll_flush(cx).map(Step::Closed);
             }
+            if connection.unsent() >= HIGH_WATER {
+                if let Poll::Ready(reason) = connection.poll_flush(cx) {
+                    return Poll::Ready(Step::Closed(reason));
+                }
+                // What was written may have made room; if so, nothing else would wake us to read on.
+                if connection.unsent() >= HIGH_WATER {
+                    return Poll::Pending;
+                }
+            }
+            connection
+                .poll_next(cx)
+                .map(|next| next.map_or_else(Step::Closed, Step::Received))
         })
         .await;
         let answer = match step {

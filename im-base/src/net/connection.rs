@@ -25,6 +25,9 @@ const KEPT_BUFFER: usize = 512;
 /// How long the last bytes of a connection that is being closed may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a closed connection waits for the other side to have read it out.
+const LINGER: Duration = Duration::from_secs(1);
+
 thread_local! {
     static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
@@ -46,6 +49,17 @@ impl CloseReason {
     pub const SLOW_READER: Self = Self("slow_reader");
     /// This process is ending.
     pub const SHUTDOWN: Self = Self("shutdown");
+
+    /// Whether the other side has gone, or has not listened for long.
+    fn leaves_nobody_to_listen(self) -> bool {
+        [
+            Self::PEER_CLOSED,
+            Self::BROKEN,
+            Self::IDLE,
+            Self::SLOW_READER,
+        ]
+        .contains(&self)
+    }
 }
 
 impl fmt::Debug for CloseReason {
@@ -266,12 +280,33 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     }
 
     /// Writes what is queued, within two seconds, and closes. Nothing can be queued afterwards.
+    ///
+    /// Then waits, a second at most, for the other side to hang up as well, and throws away what still comes: a socket
+    /// that is closed with unread bytes resets the connection, and our last words may be lost with it. Whatever
+    /// depends on the connection is to be cleared up before.
     pub async fn close(mut self, reason: CloseReason) {
         self.outbox.close(reason);
         let last_words = poll_fn(|cx| self.poll_write(cx));
-        // A peer that takes nothing forfeits the rest.
-        let _in_time = timeout(CLOSE_TIMEOUT, last_words).await;
-        let _hung_up = timeout(CLOSE_TIMEOUT, self.io.shutdown()).await;
+        let Ok(reason) = timeout(CLOSE_TIMEOUT, last_words).await else {
+            // Who takes nothing forfeits the rest.
+            return;
+        };
+        let hung_up = timeout(CLOSE_TIMEOUT, self.io.shutdown()).await;
+        if matches!(hung_up, Ok(Ok(()))) && !reason.leaves_nobody_to_listen() {
+            let _in_time = timeout(LINGER, poll_fn(|cx| self.poll_discard(cx))).await;
+        }
+    }
+
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            loop {
+                let mut buffer = ReadBuf::new(buffer);
+                let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer));
+                if read.is_err() || buffer.filled().is_empty() {
+                    return Poll::Ready(());
+                }
+            }
+        })
     }
 }
 

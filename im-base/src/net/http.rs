@@ -1,9 +1,13 @@
 //! A small HTTP listener for the admin port and for clients' first question.
 
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
@@ -22,7 +26,8 @@ const MAX_HEAD: usize = 8 * 1024;
 /// A connection that is still open then is closed: one request and its answer take no longer.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Serves `router` until the drain stage: one request per connection, HTTP/1.1, slow and large requests cut off.
+/// Serves `router` until the drain stage: one request per connection, HTTP/1.1, slow and large requests cut off. A
+/// request that has arrived by then is still answered; a connection that has not asked yet is closed.
 pub fn serve(
     listener: TcpListener,
     name: &'static str,
@@ -30,8 +35,24 @@ pub fn serve(
     shutdown: &Shutdown,
     router: Router,
 ) {
+    let ending = shutdown.clone();
     accept(listener, name, limits, shutdown, move |stream, peer| {
-        let service = TowerToHyperService::new(router.clone());
+        let router = TowerToHyperService::new(router.clone());
+        let asked = Arc::new(AtomicBool::new(false));
+        let service = service_fn({
+            let asked = asked.clone();
+            move |request| {
+                asked.store(true, Ordering::Relaxed);
+                router.call(request)
+            }
+        });
+        let ending = ending.clone();
+        let unasked_at_drain = async move {
+            ending.draining().await;
+            if asked.load(Ordering::Relaxed) {
+                pending::<()>().await;
+            }
+        };
         async move {
             let connection = http1::Builder::new()
                 .keep_alive(false)
@@ -39,7 +60,13 @@ pub fn serve(
                 .header_read_timeout(REQUEST_TIMEOUT)
                 .max_buf_size(MAX_HEAD)
                 .serve_connection(TokioIo::new(stream), service);
-            match tokio::time::timeout(CONNECTION_TIMEOUT, connection).await {
+            let connection = tokio::time::timeout(CONNECTION_TIMEOUT, connection);
+            let outcome = tokio::select! {
+                biased;
+                outcome = connection => outcome,
+                () = unasked_at_drain => return CloseReason::SHUTDOWN,
+            };
+            match outcome {
                 Ok(Ok(())) => CloseReason::PEER_CLOSED,
                 Ok(Err(error)) => {
                     debug!(listener = name, %peer, %error, "request failed");

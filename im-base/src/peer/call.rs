@@ -4,12 +4,16 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use proto::Pdu;
+use proto::{CommandId, Pdu};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// Most calls in flight on one link: `seq_num` is the correlation and has 16 bits.
 pub const MAX_CALLS: u16 = 60_000;
+
+/// After this long without its late answer a number is used again. Far longer than any peer works on a request: an
+/// answer that came even later would be taken for another call's.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 
 /// Why a call has no answer. Whether the peer did what it was asked is unknown except for `NotConnected` and `Busy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,16 +70,34 @@ enum Slot {
     Free,
     Waiting {
         caller: oneshot::Sender<Answer>,
+        answered_by: CommandId,
         deadline: Instant,
     },
-    /// Given up; the number is not used again before its late answer has come.
-    Abandoned,
+    /// Given up; the number is not used again before its late answer has come or can be ruled out.
+    Abandoned {
+        answered_by: CommandId,
+        at: Instant,
+    },
+}
+
+impl Slot {
+    fn answered_by(&self) -> Option<CommandId> {
+        match self {
+            Self::Free => None,
+            Self::Waiting { answered_by, .. } | Self::Abandoned { answered_by, .. } => {
+                Some(*answered_by)
+            }
+        }
+    }
 }
 
 impl Calls {
-    /// Reserves a number for a call.
+    /// Reserves a number for a call that is answered by that command. A frame of another command is no answer,
+    /// whatever its number: some servers leave the number of the client that sent it on a relayed message
+    /// (PROTOCOL.md, "Sequence numbers").
     pub(super) fn begin(
         &self,
+        answered_by: CommandId,
         within: Duration,
     ) -> Result<(u16, oneshot::Receiver<Answer>), CallError> {
         let mut table = self.table.lock();
@@ -93,42 +115,55 @@ impl Calls {
         let (caller, answer) = oneshot::channel();
         table.slots[usize::from(number) - 1] = Slot::Waiting {
             caller,
+            answered_by,
             deadline: Instant::now() + within,
         };
         Ok((number, answer))
     }
 
-    /// Hands an answer to its call. False if the number belongs to none.
+    /// Hands an answer to its call. False if the frame answers none.
     pub(super) fn complete(&self, pdu: Pdu) -> bool {
         let mut table = self.table.lock();
         let number = pdu.seq_num();
-        let Some(slot) = usize::from(number)
+        let slot = usize::from(number)
             .checked_sub(1)
             .and_then(|at| table.slots.get_mut(at))
-        else {
-            return false;
-        };
-        match std::mem::replace(slot, Slot::Free) {
-            Slot::Free => return false,
-            Slot::Abandoned => table.free.push_back(number),
-            Slot::Waiting { caller, .. } => {
-                table.free.push_back(number);
-                drop(table);
-                // A caller that went away does not want its answer.
-                let _unwanted = caller.send(Ok(pdu));
-            }
+            .filter(|slot| slot.answered_by() == Some(pdu.command()));
+        let Some(slot) = slot else { return false };
+        let answered = std::mem::replace(slot, Slot::Free);
+        table.free.push_back(number);
+        drop(table);
+        if let Slot::Waiting { caller, .. } = answered {
+            // A caller that went away does not want its answer.
+            let _unwanted = caller.send(Ok(pdu));
         }
         true
     }
 
     /// Gives up the calls whose deadline has passed.
     pub(super) fn expire(&self, now: Instant) {
-        let mut table = self.table.lock();
-        for slot in &mut table.slots {
-            if matches!(slot, Slot::Waiting { deadline, .. } if *deadline <= now) {
-                if let Slot::Waiting { caller, .. } = std::mem::replace(slot, Slot::Abandoned) {
-                    let _unwanted = caller.send(Err(CallError::TimedOut));
+        let Table { slots, free, .. } = &mut *self.table.lock();
+        for (number, slot) in (1..).zip(slots) {
+            match slot {
+                Slot::Waiting {
+                    deadline,
+                    answered_by,
+                    ..
+                } if *deadline <= now => {
+                    let abandoned = Slot::Abandoned {
+                        answered_by: *answered_by,
+                        at: now,
+                    };
+                    let given_up = std::mem::replace(slot, abandoned);
+                    if let Slot::Waiting { caller, .. } = given_up {
+                        let _unwanted = caller.send(Err(CallError::TimedOut));
+                    }
                 }
+                Slot::Abandoned { at, .. } if now.duration_since(*at) >= FORGOTTEN_AFTER => {
+                    *slot = Slot::Free;
+                    free.push_back(number);
+                }
+                _ => {}
             }
         }
     }
@@ -149,20 +184,21 @@ impl Calls {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use proto::CommandId;
+
+    const ANSWER: CommandId = CommandId(0x0704);
 
     fn answer(seq_num: u16) -> Pdu {
-        Pdu::from_body(CommandId(0x0704), seq_num, Default::default())
+        Pdu::from_body(ANSWER, seq_num, Default::default())
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_late_answer_is_not_taken_for_another_calls() {
         let calls = Calls::default();
-        let (first, waiting) = calls.begin(Duration::from_secs(1)).unwrap();
+        let (first, waiting) = calls.begin(ANSWER, Duration::from_secs(1)).unwrap();
         tokio::time::advance(Duration::from_secs(1)).await;
         calls.expire(Instant::now());
         assert_eq!(waiting.await.unwrap(), Err(CallError::TimedOut));
-        let (second, mut waiting) = calls.begin(Duration::from_secs(1)).unwrap();
+        let (second, mut waiting) = calls.begin(ANSWER, Duration::from_secs(1)).unwrap();
         assert_ne!(first, second);
         assert!(
             calls.complete(answer(first)),
@@ -175,21 +211,50 @@ mod tests {
         );
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn numbers_whose_answers_never_come_are_used_again_in_the_end() {
+        let calls = Calls::default();
+        for _ in 0..MAX_CALLS {
+            let _unanswered = calls.begin(ANSWER, Duration::from_secs(1)).unwrap();
+        }
+        tokio::time::advance(Duration::from_secs(1)).await;
+        calls.expire(Instant::now());
+        tokio::time::advance(FORGOTTEN_AFTER - Duration::from_secs(1)).await;
+        calls.expire(Instant::now());
+        let full = calls.begin(ANSWER, Duration::from_secs(1)).unwrap_err();
+        assert_eq!(full, CallError::Busy);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        calls.expire(Instant::now());
+        let (number, mut waiting) = calls.begin(ANSWER, Duration::from_secs(1)).unwrap();
+        assert!(calls.complete(answer(number)));
+        assert_eq!(waiting.try_recv().unwrap().unwrap().seq_num(), number);
+    }
+
+    #[tokio::test]
+    async fn a_push_that_carries_a_number_answers_no_call() {
+        let calls = Calls::default();
+        let (number, mut waiting) = calls.begin(ANSWER, Duration::from_secs(1)).unwrap();
+        let relayed = Pdu::from_body(CommandId(0x0301), number, Default::default());
+        assert!(!calls.complete(relayed));
+        assert!(waiting.try_recv().is_err());
+        assert!(calls.complete(answer(number)));
+    }
+
     #[tokio::test]
     async fn the_table_is_bounded() {
         let calls = Calls::default();
         let waiting: Vec<_> = (0..MAX_CALLS)
-            .map(|_| calls.begin(Duration::MAX / 4).unwrap())
+            .map(|_| calls.begin(ANSWER, Duration::MAX / 4).unwrap())
             .collect();
         assert_eq!(
-            calls.begin(Duration::from_secs(1)).unwrap_err(),
+            calls.begin(ANSWER, Duration::from_secs(1)).unwrap_err(),
             CallError::Busy
         );
         assert!(calls.complete(answer(waiting[7].0)));
-        assert!(calls.begin(Duration::from_secs(1)).is_ok());
+        assert!(calls.begin(ANSWER, Duration::from_secs(1)).is_ok());
         calls.fail_all();
         assert_eq!(
-            calls.begin(Duration::from_secs(1)).unwrap_err(),
+            calls.begin(ANSWER, Duration::from_secs(1)).unwrap_err(),
             CallError::NotConnected
         );
     }
@@ -205,7 +270,7 @@ mod tests {
                     prop_assert!(calls.complete(answer(number)));
                     prop_assert_eq!(waiting.try_recv().unwrap().unwrap().seq_num(), number);
                 } else {
-                    let call = calls.begin(Duration::from_secs(5)).unwrap();
+                    let call = calls.begin(ANSWER, Duration::from_secs(5)).unwrap();
                     prop_assert!(call.0 != 0 && open.iter().all(|(number, _)| *number != call.0));
                     open.push(call);
                 }

@@ -54,7 +54,7 @@ pub trait Peer: Send + Sync + 'static {
     /// The connection is gone. Calls on it have failed already.
     fn disconnected(&self, _link: &Link) {}
 
-    /// A frame that is no answer to a call.
+    /// A frame that is no answer to a call, or an answer that no call waits for any more.
     fn received(&self, link: &Link, pdu: Pdu);
 }
 
@@ -167,7 +167,7 @@ impl Link {
         let answer = {
             let live = self.live.load();
             let live = live.as_ref().ok_or(CallError::NotConnected)?;
-            let (number, answer) = live.calls.begin(within)?;
+            let (number, answer) = live.calls.begin(R::ID, within)?;
             live.outbox
                 .send(request, number)
                 .map_err(|_| CallError::Busy)?;
@@ -175,9 +175,6 @@ impl Link {
         };
         // The table answers every call before it forgets it; a dropped sender means a dropped connection.
         let pdu = answer.await.map_err(|_| CallError::Lost)??;
-        if pdu.command() != R::ID {
-            return Err(CallError::Unreadable);
-        }
         pdu.decode().map_err(|_| CallError::Unreadable)
     }
 }
@@ -192,9 +189,13 @@ async fn run(link: Arc<Link>, config: LinkConfig, peer: Arc<dyn Peer>, shutdown:
         };
         match dialled {
             Ok(stream) => {
-                failures = 0;
+                let up_since = Instant::now();
                 info!(peer = role, address = link.address, "link is up");
                 let reason = live(&link, stream, &config, &*peer, &shutdown).await;
+                // A peer that accepts and hangs up at once is as good as one that does not accept.
+                if up_since.elapsed() >= config.backoff.most {
+                    failures = 0;
+                }
                 counter!(LINK_LOSSES, "peer" => role, "address" => link.address.clone(), "reason" => reason.0)
                     .increment(1);
                 if reason == CloseReason::SHUTDOWN {

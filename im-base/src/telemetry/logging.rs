@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
+use crate::config::ConfigError;
+
 /// What is logged and how it looks.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -37,11 +39,20 @@ impl Default for LogConfig {
     }
 }
 
+impl LogConfig {
+    /// The error names the key and the mend.
+    pub(crate) fn parse_filter(&self) -> Result<EnvFilter, ConfigError> {
+        EnvFilter::try_new(&self.filter).map_err(|error| {
+            let mend = format!("{error}; write a level such as info, or module=level");
+            ConfigError::value("log.filter", &self.filter, mend)
+        })
+    }
+}
+
 /// Starts logging for the process. A second call changes nothing, so that several servers can share a process in
 /// tests. An unreadable filter is an error that names it.
 pub fn init(config: &LogConfig) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.filter)
-        .map_err(|error| anyhow::anyhow!("log.filter = {:?}: {error}", config.filter))?;
+    let filter = config.parse_filter()?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

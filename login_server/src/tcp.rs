@@ -1,0 +1,175 @@
+//! The two ports that speak frames: one for clients that ask, one for msg_servers that register.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use im_base::dispatch::{self, Answer, Router};
+use im_base::net::listener::{self, ConnectionLimits};
+use im_base::net::{CloseReason, Connection, Outbox, Pace};
+use im_base::shutdown::Shutdown;
+use proto::im::login::ImMsgServReq;
+use proto::{Body, Pdu};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
+
+use crate::directory::{Directory, Registration};
+use crate::handlers;
+use crate::handlers::login::Inquirer;
+use crate::handlers::other::Announcer;
+
+/// A new connection says what it wants by then.
+const FIRST_WORD: Duration = Duration::from_secs(15);
+
+/// Silence after which a client's connection is closed (PROTOCOL.md, "Heartbeats").
+const CLIENT_SILENCE: Duration = Duration::from_secs(120);
+
+/// Largest frame accepted, in bytes: the question is empty, an announcement two addresses and a name.
+const MAX_FRAME: u32 = 4 * 1024;
+
+/// Bytes that may wait to be written: there is never more than a heartbeat or one answer.
+const OUTBOX_BYTES: usize = 16 * 1024;
+
+/// A connection that got its answer has no further use.
+const ANSWERED: CloseReason = CloseReason("answered");
+
+/// Serves the port for clients: one question, one answer, the end.
+pub fn serve_clients(
+    listener: TcpListener,
+    limits: ConnectionLimits,
+    directory: Arc<Directory>,
+    shutdown: &Shutdown,
+) {
+    let desk = Arc::new(Desk::new(directory, shutdown));
+    listener::accept(
+        listener,
+        "clients_tcp",
+        limits,
+        shutdown,
+        move |stream, _| {
+            let desk = desk.clone();
+            async move {
+                let mut connection = accept(stream, Pace::client(CLIENT_SILENCE));
+                let reason = desk.serve_client(&mut connection).await;
+                connection.close(reason).await;
+                reason
+            }
+        },
+    );
+}
+
+/// Serves the port for msg_servers. A client's question is answered here too, as it always was: the first frame
+/// tells who it is.
+pub fn serve_msg_servers(
+    listener: TcpListener,
+    limits: ConnectionLimits,
+    directory: Arc<Directory>,
+    shutdown: &Shutdown,
+) {
+    let desk = Arc::new(Desk::new(directory, shutdown));
+    listener::accept(listener, "servers", limits, shutdown, move |stream, _| {
+        let desk = desk.clone();
+        async move {
+            let mut connection = accept(stream, Pace::SERVERS);
+            let reason = desk.serve_server(&mut connection).await;
+            connection.close(reason).await;
+            reason
+        }
+    });
+}
+
+fn accept(stream: TcpStream, pace: Pace) -> Connection<TcpStream> {
+    let mut connection = Connection::new(stream, Outbox::new(OUTBOX_BYTES), pace, MAX_FRAME);
+    connection.set_deadline(Some(Instant::now() + FIRST_WORD));
+    connection
+}
+
+/// What every connection of a port is served from.
+struct Desk {
+    directory: Arc<Directory>,
+    clients: Router<Inquirer>,
+    msg_servers: Router<Announcer>,
+    shutdown: Shutdown,
+}
+
+impl Desk {
+    fn new(directory: Arc<Directory>, shutdown: &Shutdown) -> Self {
+        Self {
+            directory,
+            clients: handlers::for_clients(),
+            msg_servers: handlers::for_msg_servers(),
+            shutdown: shutdown.clone(),
+        }
+    }
+
+    async fn serve_client(&self, connection: &mut Connection<TcpStream>) -> CloseReason {
+        loop {
+            match self.first_frame(connection).await {
+                Ok(pdu) => {
+                    if let Some(reason) = self.answer(connection, &pdu).await {
+                        return reason;
+                    }
+                }
+                Err(reason) => return reason,
+            }
+        }
+    }
+
+    async fn serve_server(&self, connection: &mut Connection<TcpStream>) -> CloseReason {
+        let first = match self.first_frame(connection).await {
+            Ok(first) => first,
+            Err(reason) => return reason,
+        };
+        if first.command() == ImMsgServReq::ID {
+            let reason = self.answer(connection, &first).await;
+            return reason.unwrap_or(ANSWERED);
+        }
+        connection.set_deadline(None);
+        let announcer = Announcer {
+            registration: Arc::new(Registration::new(self.directory.clone())),
+        };
+        // Nothing that a msg_server sends is answered or waited for.
+        if let Answer::Close(reason) = self.msg_servers.dispatch(&announcer, &first) {
+            return reason;
+        }
+        let end = async {
+            self.shutdown.draining().await;
+            CloseReason::SHUTDOWN
+        };
+        let (reason, leftover) =
+            dispatch::serve(connection, &self.msg_servers, &announcer, 1, end).await;
+        leftover.finish().await;
+        reason
+    }
+
+    async fn first_frame(
+        &self,
+        connection: &mut Connection<TcpStream>,
+    ) -> Result<Pdu, CloseReason> {
+        tokio::select! {
+            next = connection.next() => next,
+            () = self.shutdown.draining() => Err(CloseReason::SHUTDOWN),
+        }
+    }
+
+    /// Answers a client's frame; returns why the connection ends, `None` if the frame was passed over.
+    async fn answer(
+        &self,
+        connection: &mut Connection<TcpStream>,
+        pdu: &Pdu,
+    ) -> Option<CloseReason> {
+        let inquirer = Inquirer {
+            directory: self.directory.clone(),
+        };
+        let reply = match self.clients.dispatch(&inquirer, pdu) {
+            Answer::Done(reply) => reply?,
+            Answer::Later(work) => match work.await {
+                Ok(reply) => reply?,
+                Err(reason) => return Some(reason),
+            },
+            Answer::Close(reason) => return Some(reason),
+        };
+        // The outbox of a connection that never got anything takes one answer.
+        let _full = connection.outbox().send_pdu(&reply);
+        Some(ANSWERED)
+    }
+}

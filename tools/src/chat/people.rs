@@ -1,0 +1,147 @@
+//! Names for numbers and numbers for names.
+
+use std::collections::HashMap;
+
+use proto::im::base_define::UserInfo;
+
+/// The wire's status of somebody who has left.
+const LEFT: u32 = 3;
+
+/// Everybody this client has heard of.
+#[derive(Debug, Default)]
+pub(super) struct People {
+    by_id: HashMap<u32, Person>,
+    by_name: HashMap<String, u32>,
+}
+
+#[derive(Debug)]
+struct Person {
+    name: String,
+    online: bool,
+}
+
+impl People {
+    /// Adds or replaces profiles; those who have left keep their names and cannot be found by them.
+    pub(super) fn learn(&mut self, profiles: impl IntoIterator<Item = UserInfo>) {
+        for profile in profiles {
+            let id = profile.user_id;
+            if profile.status != LEFT {
+                for name in [
+                    &profile.user_domain,
+                    &profile.user_real_name,
+                    &profile.user_nick_name,
+                ] {
+                    if !name.is_empty() {
+                        self.by_name.insert(key(name), id);
+                    }
+                }
+            }
+            let online = self.by_id.get(&id).is_some_and(|person| person.online);
+            let name = display_name(profile);
+            self.by_id.insert(id, Person { name, online });
+        }
+    }
+
+    /// What to call somebody.
+    pub(super) fn name(&self, id: u32) -> String {
+        match self.by_id.get(&id) {
+            Some(person) => person.name.clone(),
+            None => format!("user {id}"),
+        }
+    }
+
+    /// Whether a profile is known.
+    pub(super) fn knows(&self, id: u32) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
+    /// Who has this name, in any case and with or without spaces; a number is a user's number.
+    pub(super) fn find(&self, name: &str) -> Option<u32> {
+        let numbered = || name.parse().ok().filter(|id| self.by_id.contains_key(id));
+        self.by_name.get(&key(name)).copied().or_else(numbered)
+    }
+
+    /// Notes that somebody came or went; true when that is news.
+    pub(super) fn set_online(&mut self, id: u32, online: bool) -> bool {
+        match self.by_id.get_mut(&id) {
+            Some(person) => std::mem::replace(&mut person.online, online) != online,
+            None => true,
+        }
+    }
+
+    /// Ids of everybody known, in order.
+    pub(super) fn ids(&self) -> Vec<u32> {
+        let mut ids: Vec<u32> = self.by_id.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Names that contain a text, with their ids and whether they are online, by id.
+    pub(super) fn matching(&self, text: &str) -> Vec<(u32, &str, bool)> {
+        let text = key(text);
+        let mut found: Vec<_> = self
+            .by_id
+            .iter()
+            .filter(|(_, person)| key(&person.name).contains(&text))
+            .map(|(id, person)| (*id, person.name.as_str(), person.online))
+            .collect();
+        found.sort_unstable_by_key(|(id, _, _)| *id);
+        found
+    }
+}
+
+fn key(name: &str) -> String {
+    name.chars()
+        .filter(|c| !c.is_whitespace())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+fn display_name(profile: UserInfo) -> String {
+    [
+        profile.user_nick_name,
+        profile.user_real_name,
+        profile.user_domain,
+    ]
+    .into_iter()
+    .find(|name| !name.is_empty())
+    .unwrap_or_else(|| format!("user {}", profile.user_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(user_id: u32, nick: &str, status: u32) -> UserInfo {
+        UserInfo {
+            user_id,
+            user_nick_name: nick.into(),
+            status,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_name_is_found_in_any_spelling_and_a_number_too() {
+        let mut people = People::default();
+        people.learn([profile(7, "Demo 7", 0), profile(8, "Gone", LEFT)]);
+        assert_eq!(people.find("demo7"), Some(7));
+        assert_eq!(people.find("7"), Some(7));
+        assert_eq!(people.find("9"), None);
+        assert_eq!(people.find("gone"), None);
+        assert_eq!(
+            (people.name(8), people.name(9)),
+            ("Gone".into(), "user 9".into())
+        );
+    }
+
+    #[test]
+    fn presence_is_news_once() {
+        let mut people = People::default();
+        people.learn([profile(7, "bob", 0)]);
+        assert!(people.set_online(7, true));
+        assert!(!people.set_online(7, true));
+        people.learn([profile(7, "Bob", 0)]);
+        assert!(!people.set_online(7, true));
+    }
+}

@@ -1,0 +1,172 @@
+//! What the chat shows: lines for people, plain or coloured, or one JSON object per event.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::input::Printer;
+use super::people::People;
+use crate::client::{Conversation, Message};
+use crate::terminal::Paint;
+
+pub(super) struct View {
+    json: bool,
+    paint: Paint,
+    printer: Printer,
+    zone: TimeZone,
+}
+
+impl View {
+    pub(super) fn new(json: bool, printer: Printer) -> Self {
+        Self {
+            json,
+            paint: printer.paint(),
+            printer,
+            zone: TimeZone::system(),
+        }
+    }
+
+    /// A message, pushed or fetched.
+    pub(super) fn message(&mut self, people: &People, me: u32, message: &Message) {
+        let from = people.name(message.from);
+        let text = message.text();
+        if self.json {
+            self.object(json!({
+                "event": "message",
+                "id": message.id,
+                "conversation": conversation(message.conversation),
+                "from": message.from,
+                "name": from,
+                "mine": message.from == me,
+                "time": message.sent_at,
+                "text": text,
+            }));
+            return;
+        }
+        let text =
+            text.unwrap_or_else(|| format!("[{} bytes of another kind]", message.data.len()));
+        let time = self.paint.dim(&self.time(message.sent_at));
+        let name = self.paint.name(&from);
+        let place = match message.conversation {
+            Conversation::Group(group) => format!(" in group {group}"),
+            Conversation::User(peer) if message.from == me => format!(" → {}", people.name(peer)),
+            Conversation::User(_) => String::new(),
+        };
+        // A message of several lines stays one block.
+        let text = printable(&text).replace('\n', "\n          ");
+        self.line(&format!("{time} {name}{place}: {text}"));
+    }
+
+    /// A message is stored.
+    pub(super) fn stored(&mut self, people: &People, to: Conversation, id: u32) {
+        if self.json {
+            self.object(json!({"event": "stored", "id": id, "conversation": conversation(to)}));
+            return;
+        }
+        let mark = self.paint.good("✓");
+        let rest = self.paint.dim(&format!("#{id} to {}", whom(people, to)));
+        self.line(&format!("{mark} {rest}"));
+    }
+
+    /// A message is not stored.
+    pub(super) fn lost(&mut self, people: &People, to: Conversation, text: &str, reason: &str) {
+        if self.json {
+            self.object(json!({
+                "event": "refused", "conversation": conversation(to), "text": text, "reason": reason,
+            }));
+            return;
+        }
+        let mark = self.paint.bad("✗");
+        self.line(&format!("{mark} to {}: {reason}: {text}", whom(people, to)));
+    }
+
+    /// Somebody came or went.
+    pub(super) fn presence(&mut self, people: &People, user_id: u32, online: bool) {
+        let name = people.name(user_id);
+        if self.json {
+            self.object(
+                json!({"event": "presence", "user": user_id, "name": name, "online": online}),
+            );
+            return;
+        }
+        let word = if online { "online" } else { "offline" };
+        let line = format!("{name} is {word}");
+        self.line(&self.paint.dim(&line));
+    }
+
+    /// Something about the connection or a command's outcome; `event` names it in JSON.
+    pub(super) fn note(&mut self, event: &str, text: &str) {
+        if self.json {
+            self.object(json!({"event": event, "text": text}));
+        } else {
+            self.line(&self.paint.dim(text));
+        }
+    }
+
+    /// Something did not work.
+    pub(super) fn error(&mut self, text: &str) {
+        if self.json {
+            self.object(json!({"event": "error", "text": text}));
+        } else {
+            self.line(&self.paint.bad(text));
+        }
+    }
+
+    fn object(&mut self, object: Value) {
+        self.printer.line(&object.to_string());
+    }
+
+    fn line(&mut self, text: &str) {
+        self.printer.line(text);
+    }
+
+    /// The hour for today's, the day before it for others.
+    fn time(&self, seconds: u32) -> String {
+        let at = |stamp: Timestamp| stamp.to_zoned(self.zone.clone());
+        match Timestamp::from_second(i64::from(seconds)).map(at) {
+            Ok(then) if then.date() == at(Timestamp::now()).date() => {
+                then.strftime("[%H:%M]").to_string()
+            }
+            Ok(then) => then.strftime("[%Y-%m-%d %H:%M]").to_string(),
+            Err(_) => "[--:--]".into(),
+        }
+    }
+}
+
+/// What to call a conversation.
+pub(super) fn whom(people: &People, conversation: Conversation) -> String {
+    match conversation {
+        Conversation::User(id) => people.name(id),
+        Conversation::Group(id) => format!("group {id}"),
+    }
+}
+
+/// Others' text must not steer the terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\n' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+fn conversation(conversation: Conversation) -> Value {
+    match conversation {
+        Conversation::User(id) => json!({"user": id}),
+        Conversation::Group(id) => json!({"group": id}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_of_others_do_not_reach_the_terminal() {
+        assert_eq!(printable("a\u{1b}[31mb\nc"), "a\u{fffd}[31mb\nc");
+    }
+}

@@ -1,0 +1,53 @@
+//! A client of a Ferrotalk or TeamTalk installation: typed, one task per connection, safe to resend.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use tools::client::{Address, Client, Device, Event, Status};
+//!
+//! let address = Address::from_login("http://127.0.0.1:8080").await?;
+//! let client = Client::connect(&address).await?;
+//! let (session, mut events) = client.login("demo1", "demo", Device::Windows, Status::Online).await?;
+//! let id = session.send_text(2_u32, "hello").await?;
+//! println!("stored as {id}");
+//! while let Some(event) = events.next().await {
+//!     if let Event::Message(message) = event {
+//!         println!("{} wrote {:?}", message.from, message.text());
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Absent on purpose: TLS and WebSocket, and reconnecting. A [`Session`] is one connection; when it ends it says why,
+//! and [`Backoff`] says how long to wait before asking login_server for another address.
+
+mod address;
+mod http;
+
+mod connection;
+mod login;
+
+mod event;
+mod message;
+mod session;
+mod wire;
+
+mod ask;
+mod send;
+
+mod backoff;
+mod error;
+
+pub use address::Address;
+pub(crate) use address::lookup;
+pub use backoff::Backoff;
+pub use connection::Connection;
+pub use error::{
+    AddressError, CloseReason, ConnectError, LoginError, ReceiveError, RequestError, SendError,
+};
+pub use event::{Event, Events};
+pub use http::{HttpError, Response, Target, get};
+pub use login::{Client, Device, Status, password_digest};
+pub use message::{Conversation, Message};
+pub use send::{Outgoing, Sending};
+pub use session::{Session, Waiting};

@@ -1,0 +1,265 @@
+//! What to start, and the configuration that each process gets.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use toml::{Table, toml};
+
+use super::ports::{PortPlan, local};
+
+/// A kind of process, in the order in which they are started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Owns the database.
+    DbProxy,
+    /// Knows who is where.
+    RouteServer,
+    /// Names msg_servers.
+    LoginServer,
+    /// Owns sessions.
+    MsgServer,
+}
+
+impl Role {
+    /// Every kind, in the order in which they are started.
+    pub const ALL: [Self; 4] = [
+        Self::DbProxy,
+        Self::RouteServer,
+        Self::LoginServer,
+        Self::MsgServer,
+    ];
+
+    /// The program's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DbProxy => "db_proxy",
+            Self::RouteServer => "route_server",
+            Self::LoginServer => "login_server",
+            Self::MsgServer => "msg_server",
+        }
+    }
+
+    /// The kind with that program's name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A whole installation, not yet started.
+#[derive(Clone, Debug)]
+pub struct Topology {
+    /// The `ferrotalk` program.
+    pub program: PathBuf,
+    /// Where the database, the configuration files and `run.json` are.
+    pub dir: PathBuf,
+    /// How many processes there are, and where they listen.
+    pub ports: PortPlan,
+    /// `sqlite:PATH` or `mysql://…`.
+    pub store: String,
+    /// `memory:` or `redis://…`.
+    pub cache: String,
+    /// Whether rate and per-address limits apply.
+    pub limits: bool,
+    /// What the processes log, as in `[log] filter`.
+    pub log_filter: String,
+    /// Further configuration of all processes of a kind, by environment: `FERROTALK_<SECTION>__<KEY>` and a value.
+    pub environment: Vec<(Role, String, String)>,
+}
+
+impl Topology {
+    /// A topology of this very program with a SQLite database in `dir`, limits on.
+    pub fn new(dir: impl Into<PathBuf>, ports: PortPlan) -> std::io::Result<Self> {
+        let dir = dir.into();
+        Ok(Self {
+            program: std::env::current_exe()?,
+            store: default_store(&dir),
+            dir,
+            ports,
+            cache: "memory:".into(),
+            limits: true,
+            log_filter: "info".into(),
+            environment: Vec::new(),
+        })
+    }
+
+    /// The URL that clients are given: that of the first login_server.
+    pub fn login_url(&self) -> String {
+        format!("http://{}", local(self.ports.login[0].http))
+    }
+
+    /// Every process, in the order in which they are started.
+    pub fn processes(&self) -> Vec<(Role, usize)> {
+        let count = |role| match role {
+            Role::DbProxy => self.ports.db.len(),
+            Role::RouteServer => self.ports.route.len(),
+            Role::LoginServer => self.ports.login.len(),
+            Role::MsgServer => self.ports.msg.len(),
+        };
+        Role::ALL
+            .into_iter()
+            .flat_map(|role| (0..count(role)).map(move |index| (role, index)))
+            .collect()
+    }
+
+    /// The names and numbers of a process's ports, for `run.json`.
+    pub fn ports_of(&self, role: Role, index: usize) -> Vec<(&'static str, u16)> {
+        match role {
+            Role::DbProxy => {
+                let p = self.ports.db[index];
+                vec![("servers", p.servers), ("admin", p.admin)]
+            }
+            Role::RouteServer => {
+                let p = self.ports.route[index];
+                vec![("servers", p.servers), ("admin", p.admin)]
+            }
+            Role::LoginServer => {
+                let p = self.ports.login[index];
+                vec![
+                    ("http", p.http),
+                    ("tcp", p.tcp),
+                    ("registration", p.registration),
+                    ("admin", p.admin),
+                ]
+            }
+            Role::MsgServer => {
+                let p = self.ports.msg[index];
+                vec![("tcp", p.tcp), ("admin", p.admin)]
+            }
+        }
+    }
+
+    /// The configuration file of a process.
+    pub fn config_path(&self, role: Role, index: usize) -> PathBuf {
+        self.dir.join("run").join(format!("{role}-{index}.toml"))
+    }
+
+    /// What is in it. Everything else has its default.
+    pub fn config(&self, role: Role, index: usize) -> Table {
+        let mut table = match role {
+            Role::DbProxy => self.db_proxy(index),
+            Role::RouteServer => self.route_server(index),
+            Role::LoginServer => self.login_server(index),
+            Role::MsgServer => self.msg_server(index),
+        };
+        let filter = self.log_filter.as_str();
+        let admin = self
+            .ports_of(role, index)
+            .into_iter()
+            .find(|(name, _)| *name == "admin");
+        let admin = local(admin.map_or(0, |(_, port)| port));
+        table.extend(toml! {
+            log = { filter = filter }
+            admin = { listen = admin }
+        });
+        table
+    }
+
+    fn db_proxy(&self, index: usize) -> Table {
+        let listen = local(self.ports.db[index].servers);
+        let (store, cache, limits) = (self.store.as_str(), self.cache.as_str(), self.limits);
+        toml! {
+            servers = { listen = listen }
+            store = { url = store }
+            cache = { url = cache }
+            limits = { enabled = limits }
+        }
+    }
+
+    fn route_server(&self, index: usize) -> Table {
+        let listen = local(self.ports.route[index].servers);
+        toml! {
+            servers = { listen = listen }
+        }
+    }
+
+    fn login_server(&self, index: usize) -> Table {
+        let ports = self.ports.login[index];
+        let (http, tcp) = (local(ports.http), local(ports.tcp));
+        let (listen, limits) = (local(ports.registration), self.limits);
+        toml! {
+            clients = { http = http, tcp = tcp }
+            servers = { listen = listen }
+            limits = { enabled = limits }
+        }
+    }
+
+    fn msg_server(&self, index: usize) -> Table {
+        let (listen, limits) = (local(self.ports.msg[index].tcp), self.limits);
+        let login: Vec<String> = self
+            .ports
+            .login
+            .iter()
+            .map(|p| local(p.registration))
+            .collect();
+        let route: Vec<String> = self.ports.route.iter().map(|p| local(p.servers)).collect();
+        let db: Vec<String> = self.ports.db.iter().map(|p| local(p.servers)).collect();
+        toml! {
+            clients = { listen = listen }
+            announce = { address1 = "127.0.0.1" }
+            peers = { login = login, route = route, db = db }
+            limits = { enabled = limits }
+        }
+    }
+}
+
+/// The store of a folder when none is named.
+pub fn default_store(dir: &Path) -> String {
+    format!("sqlite:{}", dir.join("ferrotalk.db").display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::ports::Counts;
+
+    fn topology() -> Topology {
+        let counts = Counts {
+            login: 2,
+            route: 1,
+            db: 1,
+            msg: 2,
+        };
+        Topology::new("data", PortPlan::from_base(20_000, counts).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_msg_server_knows_all_its_peers() {
+        let config = topology().config(Role::MsgServer, 1);
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(
+            text.parse::<Table>().unwrap(),
+            toml! {
+                [log]
+                filter = "info"
+                [admin]
+                listen = "127.0.0.1:20074"
+                [clients]
+                listen = "127.0.0.1:20011"
+                [announce]
+                address1 = "127.0.0.1"
+                [peers]
+                login = ["127.0.0.1:20002", "127.0.0.1:20112"]
+                route = ["127.0.0.1:20003"]
+                db = ["127.0.0.1:20004"]
+                [limits]
+                enabled = true
+            }
+        );
+    }
+
+    #[test]
+    fn servers_start_before_those_that_dial_them() {
+        let order = topology().processes();
+        assert_eq!(order.first(), Some(&(Role::DbProxy, 0)));
+        assert_eq!(order.last(), Some(&(Role::MsgServer, 1)));
+        assert_eq!(order.len(), 6);
+    }
+}

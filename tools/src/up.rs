@@ -1,0 +1,165 @@
+//! `ferrotalk up`: an installation on this machine in one command.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::accounts::{Accounts, DEMO_PASSWORD};
+use crate::cluster::{Cluster, ClusterError, Counts, LogSink, PortPlan, Topology, default_store};
+
+/// After this long without being ready, what is missing is said, and again each time.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Run a whole installation on this machine
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Prints one line on standard output when a login would succeed:
+  ready login=http://127.0.0.1:8080
+The processes' logs follow on standard error. A process that dies is started again. Ctrl-C drains and stops all;
+a second Ctrl-C kills them.
+
+Examples:
+  ferrotalk up --demo-users 10                       users demo1 … demo10, password demo
+  ferrotalk up --dir /tmp/a --port-base 20000        a second installation beside the first
+  FERROTALK_PASSWORD=demo ferrotalk chat --user demo1
+
+Ports: 8080 HTTP, 8008 and 8100 login_server; 8200 route_server; 10600 db_proxy; 8000, 8001 … msg_servers; 8170 …
+admin (/healthz, /readyz, /metrics). With --port-base P: P, P+1, P+2; P+3; P+4; P+10 …; P+70 …; a further login,
+route or db process i has P+100+10*i and up. DIR/run.json says who listens where.")]
+pub struct UpArgs {
+    /// Where the database, configuration and run.json are kept
+    #[arg(long, value_name = "DIR", default_value = "./data")]
+    dir: PathBuf,
+    /// How many msg_servers
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    msg_servers: u16,
+    /// How many login_servers
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    login_servers: u16,
+    /// How many route_servers
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    route_servers: u16,
+    /// How many db_proxies
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    db_proxies: u16,
+    /// Shift every port: login HTTP is P, the others follow
+    #[arg(long, value_name = "P")]
+    port_base: Option<u16>,
+    /// Make users demo1 … demoN, password demo
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    demo_users: u32,
+    /// The store, if it is not DIR/ferrotalk.db: sqlite:PATH or mysql://user:pass@host:port/db
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "FERROTALK_STORE",
+        hide_env_values = true
+    )]
+    store: Option<String>,
+    /// The cache: memory: or redis://host:port/0
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "FERROTALK_CACHE",
+        hide_env_values = true,
+        default_value = "memory:"
+    )]
+    cache: String,
+    /// Switch rate and per-address limits off, for load tests
+    #[arg(long)]
+    no_limits: bool,
+}
+
+/// Runs the command until it is interrupted.
+pub async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
+    // Before anything runs, so that no signal finds the default of dying at once.
+    let mut stop = Stop::listen()?;
+    let topology = topology(&args)?;
+    std::fs::create_dir_all(&topology.dir)
+        .with_context(|| format!("creating {}", topology.dir.display()))?;
+    if args.demo_users > 0 {
+        let accounts = Accounts::open(&topology.store)
+            .await
+            .context("opening the store")?;
+        let made = accounts
+            .ensure_demo_users(args.demo_users)
+            .await
+            .context("making demo users")?;
+        eprintln!(
+            "{made} demo users made, password {DEMO_PASSWORD}; demo1 to demo{} exist",
+            args.demo_users
+        );
+    }
+    let cluster = Cluster::start(topology, LogSink::stderr())?;
+    let ran = tokio::select! {
+        ran = serve(&cluster) => ran,
+        () = stop.asked() => Ok(()),
+    };
+    eprintln!("stopping; Ctrl-C again kills");
+    tokio::select! {
+        () = cluster.stop() => {}
+        () = stop.asked() => cluster.kill().await,
+    }
+    ran?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says when it is ready; returns only when it never will be.
+async fn serve(cluster: &Cluster) -> anyhow::Result<()> {
+    loop {
+        match cluster.ready(PATIENCE).await {
+            Ok(()) => break,
+            Err(error @ ClusterError::NotReady { .. }) => eprintln!("{error}"),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    println!("ready login={}", cluster.login_url());
+    std::future::pending().await
+}
+
+fn topology(args: &UpArgs) -> anyhow::Result<Topology> {
+    let counts = Counts {
+        login: args.login_servers,
+        route: args.route_servers,
+        db: args.db_proxies,
+        msg: args.msg_servers,
+    };
+    let ports = match args.port_base {
+        Some(base) => PortPlan::from_base(base, counts)?,
+        None => PortPlan::default_ports(counts)?,
+    };
+    // Absolute, for the store's URL is read by other processes.
+    let dir = std::path::absolute(&args.dir).context("reading the current folder")?;
+    let mut topology = Topology::new(&dir, ports).context("finding this program's own file")?;
+    topology.store = args.store.clone().unwrap_or_else(|| default_store(&dir));
+    topology.cache.clone_from(&args.cache);
+    topology.limits = !args.no_limits;
+    Ok(topology)
+}
+
+/// Ctrl-C and SIGTERM.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).context("listening for Ctrl-C")?,
+            terminate: signal(SignalKind::terminate()).context("listening for SIGTERM")?,
+        })
+    }
+
+    /// Cancel-safe.
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! `ferrotalk user`: accounts, on the store itself.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+
+use crate::accounts::Accounts;
+use crate::cluster::default_store;
+use crate::terminal;
+
+/// Where the accounts are.
+#[derive(Args, Clone, Debug)]
+pub struct StoreArgs {
+    /// The folder that `ferrotalk up` uses
+    #[arg(long, value_name = "DIR", default_value = "./data")]
+    pub dir: PathBuf,
+    /// The store, if it is not DIR/ferrotalk.db: sqlite:PATH or mysql://user:pass@host:port/db
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "FERROTALK_STORE",
+        hide_env_values = true
+    )]
+    pub store: Option<String>,
+}
+
+impl StoreArgs {
+    /// The URL of the store.
+    pub fn url(&self) -> String {
+        self.store
+            .clone()
+            .unwrap_or_else(|| default_store(&self.dir))
+    }
+}
+
+/// Make and change accounts
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ferrotalk user add alice --nick Alice              asks for the password
+  echo secret | ferrotalk user add bob --password-stdin
+  ferrotalk user passwd alice
+  ferrotalk user list --json | jq -r .name
+
+The servers may run meanwhile; a changed password holds from the next login on.")]
+pub struct UserArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Add a user
+    Add {
+        /// The name to log in with
+        name: String,
+        /// The name that others see; the login name when left out
+        #[arg(long, default_value = "", hide_default_value = true)]
+        nick: String,
+        /// Take the password from the first line of standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Change a user's password
+    Passwd {
+        /// The name to log in with
+        name: String,
+        /// Take the password from the first line of standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List all users
+    List {
+        /// One JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the command.
+pub async fn run(args: UserArgs) -> anyhow::Result<()> {
+    // The password first: a store is not created for somebody who changes their mind at the prompt.
+    match args.action {
+        Action::Add {
+            name,
+            nick,
+            password_stdin,
+        } => {
+            let password = new_password(password_stdin, &name)?;
+            let id = open(&args.store, true)
+                .await?
+                .add(&name, &nick, &password)
+                .await?;
+            println!("{name} is user {id}");
+        }
+        Action::Passwd {
+            name,
+            password_stdin,
+        } => {
+            let accounts = open(&args.store, false).await?;
+            let password = new_password(password_stdin, &name)?;
+            accounts.set_password(&name, &password).await?;
+            println!("{name} has a new password");
+        }
+        Action::List { json } => list(&open(&args.store, false).await?, json).await?,
+    }
+    Ok(())
+}
+
+async fn open(args: &StoreArgs, create: bool) -> anyhow::Result<Accounts> {
+    let url = args.url();
+    if args.store.is_none() {
+        if create {
+            std::fs::create_dir_all(&args.dir)
+                .with_context(|| format!("creating {}", args.dir.display()))?;
+        } else {
+            refuse_missing(&args.dir)?;
+        }
+    }
+    Accounts::open(&url).await.context("opening the store")
+}
+
+/// A mistyped folder is not made into an empty store.
+fn refuse_missing(dir: &Path) -> anyhow::Result<()> {
+    if !dir.join("ferrotalk.db").exists() {
+        bail!(
+            "{} has no ferrotalk.db; name the folder of `ferrotalk up` with --dir, or the store with --store",
+            dir.display()
+        );
+    }
+    Ok(())
+}
+
+fn new_password(from_stdin: bool, name: &str) -> anyhow::Result<String> {
+    let password = terminal::password(from_stdin, &format!("New password of {name}: "))?;
+    if password.is_empty() {
+        bail!("an empty password is refused");
+    }
+    Ok(password)
+}
+
+async fn list(accounts: &Accounts, json: bool) -> anyhow::Result<()> {
+    let mut count = 0_u64;
+    accounts
+        .for_each(|user| {
+            count += 1;
+            let (id, profile) = (user.id.get(), &user.profile);
+            if json {
+                let object = serde_json::json!({
+                    "id": id, "name": profile.name, "nick": profile.nick_name, "status": profile.status.0,
+                });
+                println!("{object}");
+            } else {
+                println!("{id:>8}  {:<20} {}", profile.name, profile.nick_name);
+            }
+        })
+        .await?;
+    if !json && count == 0 {
+        eprintln!("no users yet; `ferrotalk user add NAME` makes one");
+    }
+    Ok(())
+}
