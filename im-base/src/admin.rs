@@ -17,10 +17,13 @@ use crate::shutdown::Shutdown;
 
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
+/// A name, and whether what it names holds now.
+type Condition = (&'static str, Arc<dyn Fn() -> bool + Send + Sync>);
+
 /// What has to hold for a process to do its work.
 #[derive(Clone, Default)]
 pub struct Readiness {
-    conditions: Vec<(&'static str, Arc<dyn Fn() -> bool + Send + Sync>)>,
+    conditions: Vec<Condition>,
 }
 
 impl Readiness {

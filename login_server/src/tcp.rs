@@ -9,7 +9,8 @@ use im_base::net::{CloseReason, Connection, Outbox, Pace};
 use im_base::shutdown::Shutdown;
 use proto::im::login::ImMsgServReq;
 use proto::{Body, Pdu};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::directory::{Directory, Registration};
@@ -77,7 +78,7 @@ pub fn serve_msg_servers(
     });
 }
 
-fn accept(stream: TcpStream, pace: Pace) -> Connection<TcpStream> {
+fn accept<IO: AsyncRead + AsyncWrite + Unpin>(stream: IO, pace: Pace) -> Connection<IO> {
     let mut connection = Connection::new(stream, Outbox::new(OUTBOX_BYTES), pace, MAX_FRAME);
     connection.set_deadline(Some(Instant::now() + FIRST_WORD));
     connection
@@ -101,7 +102,10 @@ impl Desk {
         }
     }
 
-    async fn serve_client(&self, connection: &mut Connection<TcpStream>) -> CloseReason {
+    async fn serve_client<IO: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        connection: &mut Connection<IO>,
+    ) -> CloseReason {
         loop {
             match self.first_frame(connection).await {
                 Ok(pdu) => {
@@ -114,7 +118,10 @@ impl Desk {
         }
     }
 
-    async fn serve_server(&self, connection: &mut Connection<TcpStream>) -> CloseReason {
+    async fn serve_server<IO: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        connection: &mut Connection<IO>,
+    ) -> CloseReason {
         let first = match self.first_frame(connection).await {
             Ok(first) => first,
             Err(reason) => return reason,
@@ -141,9 +148,9 @@ impl Desk {
         reason
     }
 
-    async fn first_frame(
+    async fn first_frame<IO: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        connection: &mut Connection<TcpStream>,
+        connection: &mut Connection<IO>,
     ) -> Result<Pdu, CloseReason> {
         tokio::select! {
             next = connection.next() => next,
@@ -152,9 +159,9 @@ impl Desk {
     }
 
     /// Answers a client's frame; returns why the connection ends, `None` if the frame was passed over.
-    async fn answer(
+    async fn answer<IO: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        connection: &mut Connection<TcpStream>,
+        connection: &mut Connection<IO>,
         pdu: &Pdu,
     ) -> Option<CloseReason> {
         let inquirer = Inquirer {
@@ -171,5 +178,52 @@ impl Desk {
         // The outbox of a connection that never got anything takes one answer.
         let _full = connection.outbox().send_pdu(&reply);
         Some(ANSWERED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use im_base::testkit::TestPeer;
+    use proto::im::server::ImMsgServInfo;
+    use tokio::io::duplex;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_say_what_it_wants_is_closed_after_fifteen_seconds() {
+        let desk = Desk::new(Arc::default(), &Shutdown::new());
+        for pace in [Pace::client(CLIENT_SILENCE), Pace::SERVERS] {
+            let (ours, _silent) = duplex(1024);
+            let mut connection = accept(ours, pace);
+            let start = Instant::now();
+            let reason = match pace.heartbeat {
+                None => desk.serve_client(&mut connection).await,
+                Some(_) => desk.serve_server(&mut connection).await,
+            };
+            assert_eq!(reason, CloseReason::TOO_SLOW);
+            assert_eq!(start.elapsed().as_secs(), FIRST_WORD.as_secs());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_msg_server_that_falls_silent_is_gone_after_thirty_seconds() {
+        let desk = Desk::new(Arc::default(), &Shutdown::new());
+        let (ours, theirs) = duplex(1024);
+        let mut connection = accept(ours, Pace::SERVERS);
+        let mut msg_server = TestPeer::new(theirs);
+        let info = ImMsgServInfo {
+            ip1: "10.0.0.1".to_owned(),
+            port: 8000,
+            ..Default::default()
+        };
+        msg_server.send(&info, 0).await;
+        let start = Instant::now();
+        let look = async {
+            tokio::time::sleep(Duration::from_secs(29)).await;
+            assert_eq!(desk.directory.registered().len(), 1);
+        };
+        let (reason, ()) = tokio::join!(desk.serve_server(&mut connection), look);
+        assert_eq!(reason, CloseReason::IDLE);
+        assert_eq!(start.elapsed().as_secs(), 30);
+        assert!(desk.directory.registered().is_empty());
     }
 }

@@ -19,7 +19,7 @@
 //! ```
 //!
 //! Absent on purpose: TLS and WebSocket, and reconnecting. A [`Session`] is one connection; when it ends it says why,
-//! and [`Backoff`] says how long to wait before asking login_server for another address.
+//! and whoever wants another one asks login_server for an address again, as `ferrotalk chat` does.
 
 mod address;
 mod http;
@@ -35,12 +35,10 @@ mod wire;
 mod ask;
 mod send;
 
-mod backoff;
 mod error;
 
 pub use address::Address;
 pub(crate) use address::lookup;
-pub use backoff::Backoff;
 pub use connection::Connection;
 pub use error::{
     AddressError, CloseReason, ConnectError, LoginError, ReceiveError, RequestError, SendError,

@@ -22,5 +22,4 @@ pub mod users;
 pub mod accounts;
 pub mod cli;
 pub mod roles;
-pub mod spawn;
 pub mod terminal;

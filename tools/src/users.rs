@@ -13,14 +13,15 @@ use crate::terminal;
 #[derive(Args, Clone, Debug)]
 pub struct StoreArgs {
     /// The folder that `ferrotalk up` uses
-    #[arg(long, value_name = "DIR", default_value = "./data")]
+    #[arg(long, value_name = "DIR", default_value = "./data", global = true)]
     pub dir: PathBuf,
     /// The store, if it is not DIR/ferrotalk.db: sqlite:PATH or mysql://user:pass@host:port/db
     #[arg(
         long,
         value_name = "URL",
         env = "FERROTALK_STORE",
-        hide_env_values = true
+        hide_env_values = true,
+        global = true
     )]
     pub store: Option<String>,
 }

@@ -49,10 +49,10 @@ where
             if let Poll::Ready(Some(outcome)) = in_flight.poll_next_unpin(cx) {
                 return Poll::Ready(Step::Finished(outcome));
             }
-            if ending.is_none() {
-                if let Poll::Ready(reason) = end.as_mut().poll(cx) {
-                    ending = Some(reason);
-                }
+            if ending.is_none()
+                && let Poll::Ready(reason) = end.as_mut().poll(cx)
+            {
+                ending = Some(reason);
             }
             if ending.is_some() && in_flight.is_empty() {
                 return Poll::Ready(Step::Ended);

@@ -4,12 +4,12 @@ use std::io::IsTerminal;
 use std::sync::mpsc as std_mpsc;
 
 use anyhow::Context;
+use im_base::task::Tasks;
 use rustyline::error::ReadlineError;
 use rustyline::{Config, DefaultEditor, ExternalPrinter};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::mpsc;
 
-use crate::spawn;
 use crate::terminal::Paint;
 
 /// Lines that were read and not looked at yet.
@@ -83,7 +83,7 @@ pub(super) fn open(json: bool) -> anyhow::Result<(Input, Printer)> {
 
 fn pipe() -> Input {
     let (sender, lines) = mpsc::channel(CAPACITY);
-    spawn::detached(async move {
+    Tasks::default().spawn("standard input", async move {
         let mut stdin = BufReader::new(tokio::io::stdin()).lines();
         // What is not UTF-8 is the end, too: nothing sensible can follow.
         while let Ok(Some(line)) = stdin.next_line().await {

@@ -1,11 +1,19 @@
 //! From credentials to a session, the first time and again.
 
-use anyhow::Context;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use im_base::peer::backoff::Backoff;
 use thiserror::Error;
 
 use crate::client::{
-    Address, AddressError, Backoff, Client, ConnectError, Device, Events, LoginError, Session,
-    Status,
+    Address, AddressError, Client, ConnectError, Device, Events, LoginError, Session, Status,
+};
+
+/// Between attempts: long enough not to press a server that has to come up, short enough for somebody who waits.
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_millis(200),
+    most: Duration::from_secs(10),
 };
 
 /// What it takes to log in.
@@ -30,23 +38,30 @@ enum LinkError {
 impl Link {
     /// One attempt.
     pub(super) async fn connect(&self) -> anyhow::Result<(Session, Events)> {
-        self.attempt().await.with_context(|| {
-            format!(
-                "no session with {}; `ferrotalk doctor --login {}` looks for the cause",
-                self.login, self.login
-            )
+        self.attempt().await.map_err(|error| match error {
+            LinkError::Login(error) if !error.is_retryable() => {
+                anyhow!("login as {} {error}", self.user)
+            }
+            error => anyhow!(
+                "{:#}; `ferrotalk doctor --login {}` looks for the cause",
+                anyhow::Error::new(error),
+                self.login
+            ),
         })
     }
 
     /// Attempts with growing waits until one succeeds or is refused for good. Asks login_server each time: the
     /// msg_server of before may be gone.
     pub(super) async fn reconnect(self) -> anyhow::Result<(Session, Events)> {
-        let mut backoff = Backoff::default();
+        let mut failures = 0;
         loop {
             match self.attempt().await {
                 Ok(linked) => return Ok(linked),
                 Err(LinkError::Login(error)) if !error.is_retryable() => return Err(error.into()),
-                Err(_) => tokio::time::sleep(backoff.wait()).await,
+                Err(_) => {
+                    failures += 1;
+                    tokio::time::sleep(BACKOFF.wait(failures, fastrand::f64())).await;
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Getting level with the server: names, presence, what was written while this client was away.
 
 use super::talk::Talk;
+use super::view::whom;
 use crate::client::{Conversation, Message};
 
 /// Unread messages of one conversation that are shown; /history shows older ones.
@@ -147,8 +148,19 @@ impl Talk {
             }
         }
         if let Some((conversation, latest)) = read {
+            self.answer_to(conversation);
             // A connection that broke leaves it unread, and the next login shows it once more.
             drop(self.session.mark_read(conversation, latest).await);
+        }
+    }
+
+    /// Somebody wrote: if nobody was chosen yet, answers go there.
+    fn answer_to(&mut self, conversation: Conversation) {
+        if self.partner.is_none() {
+            self.partner = Some(conversation);
+            let name = whom(&self.people, conversation);
+            let text = format!("your answers go to {name}; /to NAME changes that");
+            self.view.note("partner", &text);
         }
     }
 

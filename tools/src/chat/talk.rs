@@ -14,7 +14,7 @@ use super::outbox::{Outbox, Outcome};
 use super::people::People;
 use super::seen::Seen;
 use super::view::{View, whom};
-use crate::client::{CloseReason, Conversation, Event, Events, Message, Session};
+use crate::client::{CloseReason, Conversation, Event, Events, Session};
 
 /// Between two looks for messages that are missing between others.
 const GAP_CHECK: Duration = Duration::from_secs(2);
@@ -158,7 +158,7 @@ impl Talk {
 
     async fn happened(&mut self, event: Event) -> anyhow::Result<()> {
         match event {
-            Event::Message(message) => self.received(message).await,
+            Event::Message(message) => self.show(vec![message]).await,
             Event::Presence { user_id, online } => {
                 let news = self.people.set_online(user_id, online);
                 if news && user_id != self.session.user_id() {
@@ -188,18 +188,6 @@ impl Talk {
             _ => {}
         }
         Ok(())
-    }
-
-    async fn received(&mut self, message: Message) {
-        if message.from != self.session.user_id() && self.partner.is_none() {
-            self.partner = Some(message.conversation);
-            let name = whom(&self.people, message.conversation);
-            self.view.note(
-                "partner",
-                &format!("your answers go to {name}; /to NAME changes that"),
-            );
-        }
-        self.show(vec![message]).await;
     }
 
     fn settled(&mut self, outcome: Outcome) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use im_base::task::Tasks;
 use proto::im::base_define::UserInfo;
 use proto::im::login::{ImKickUser, ImLogoutReq};
 use proto::im::message::{ImMsgData, ImMsgDataAck};
@@ -20,7 +21,6 @@ use super::error::{CloseReason, RequestError};
 use super::event::{EVENT_CAPACITY, Event, Events};
 use super::message::{Conversation, Message};
 use super::session::Session;
-use crate::spawn;
 
 /// Between heartbeats: shorter than any silence a server of the protocol takes for death.
 const HEARTBEAT: Duration = Duration::from_secs(25);
@@ -78,7 +78,7 @@ pub(super) fn start(
         leaving: false,
         heard: Instant::now(),
     };
-    spawn::detached(wire.live(early, close_sender));
+    Tasks::default().spawn("session", wire.live(early, close_sender));
     let events = Events {
         queue,
         closed: closed.clone(),

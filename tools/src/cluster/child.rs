@@ -128,7 +128,7 @@ impl Keeper {
                 if wish == Wish::Run {
                     child = self
                         .spawn()
-                        .map_err(|error| self.say(with_sources(&error)))
+                        .map_err(|error| self.say(format!("{:#}", anyhow::Error::new(error))))
                         .ok();
                     if child.is_none() && !self.pause(&mut backoff).await {
                         return;
@@ -227,15 +227,4 @@ fn ending(status: &std::io::Result<ExitStatus>) -> String {
         Ok(status) => format!("ended ({status})"),
         Err(error) => format!("is lost ({error})"),
     }
-}
-
-fn with_sources(error: &ClusterError) -> String {
-    let mut text = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use im_base::task::Tasks;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
 use super::topology::Role;
-use crate::spawn;
 use crate::terminal::Paint;
 
 /// One line of a child's output, or of the topology about a child.
@@ -69,7 +69,7 @@ impl LogSink {
         stream: impl AsyncRead + Unpin + Send + 'static,
     ) {
         let sink = self.clone();
-        spawn::detached(async move {
+        Tasks::default().spawn("child's log", async move {
             let mut stream = BufReader::new(stream);
             let mut line = Vec::new();
             // An error is an end: the child closed the pipe in whatever way.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use im_base::task::Tasks;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -13,7 +14,6 @@ use super::logs::LogSink;
 use super::ready;
 use super::run_file::{RunEntry, RunFile};
 use super::topology::{Role, Topology};
-use crate::spawn::Owned;
 
 /// Between two looks at whether everything is ready.
 const POLL: Duration = Duration::from_millis(25);
@@ -32,8 +32,8 @@ pub struct Cluster {
     topology: Arc<Topology>,
     run_file: Arc<RunFile>,
     children: Vec<Handle>,
-    /// Declared behind the handles: the tasks see that nobody wishes any more, then they are aborted.
-    tasks: Owned,
+    /// They end by themselves, and kill their processes, when the handles are gone.
+    tasks: Tasks,
     _lock: DirLock,
 }
 
@@ -57,7 +57,7 @@ impl Cluster {
             run_file: Arc::new(RunFile::new(&topology.dir)),
             topology,
             children: Vec::new(),
-            tasks: Owned::default(),
+            tasks: Tasks::default(),
             _lock: lock,
         };
         for (role, index) in cluster.topology.processes() {
@@ -82,7 +82,7 @@ impl Cluster {
             state: state_sender,
         };
         let child = keeper.spawn()?;
-        self.tasks.spawn(keeper.keep(child));
+        self.tasks.spawn(role.name(), keeper.keep(child));
         self.children.push(Handle {
             role,
             index,
