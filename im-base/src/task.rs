@@ -1,10 +1,12 @@
 //! The one way to spawn a task: tracked, and its panic reported.
 
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use futures_util::FutureExt;
 use metrics::counter;
+use pin_project_lite::pin_project;
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
@@ -20,12 +22,8 @@ impl Tasks {
     /// Spawns a task. A panic in it ends that task alone, is logged with the task's name and counted; it never passes
     /// unseen and never takes the process down.
     pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
-        let guarded = async move {
-            if let Err(panic) = AssertUnwindSafe(future).catch_unwind().await {
-                counter!(TASK_PANICS, "task" => name).increment(1);
-                error!(task = name, panic = panic_text(&*panic), "task panicked");
-            }
-        };
+        // Its own future type rather than an async block, which would hold a large future twice.
+        let guarded = Guarded { future, name };
         self.tracker.spawn(guarded);
     }
 
@@ -38,6 +36,30 @@ impl Tasks {
     pub async fn finished(&self) {
         self.tracker.close();
         self.tracker.wait().await;
+    }
+}
+
+pin_project! {
+    /// A future whose panic is its end.
+    struct Guarded<F> {
+        #[pin]
+        future: F,
+        name: &'static str,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Guarded<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let polled = catch_unwind(AssertUnwindSafe(|| this.future.poll(cx)));
+        polled.unwrap_or_else(|panic| {
+            let task = *this.name;
+            counter!(TASK_PANICS, "task" => task).increment(1);
+            error!(task, panic = panic_text(&*panic), "task panicked");
+            Poll::Ready(())
+        })
     }
 }
 

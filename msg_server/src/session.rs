@@ -25,7 +25,9 @@ pub(crate) fn accept(listener: TcpListener, limits: ConnectionLimits, server: Ar
         move |stream, address| {
             let (server, router) = (server.clone(), router.clone());
             async move {
-                let (mut connection, outcome) = unauthed::run(stream, address, &server).await;
+                // Boxed, so that what only a login needs is given back with it.
+                let (mut connection, outcome) =
+                    Box::pin(unauthed::run(stream, address, &server)).await;
                 let reason = match outcome {
                     Ok(login) => authed::run(&mut connection, login, server, &router).await,
                     Err(reason) => reason,

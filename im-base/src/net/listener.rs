@@ -108,7 +108,8 @@ pub fn accept<F>(
                 debug!(listener = name, %peer, %error, "connection broke at once");
                 continue;
             }
-            let served = serve(stream, peer);
+            // Boxed: awaited by value it would be held twice, for as long as the connection lives.
+            let served = Box::pin(serve(stream, peer));
             shutdown.sessions().spawn(name, async move {
                 let reason = served.await;
                 counter!(CONNECTIONS_CLOSED, "listener" => name, "reason" => reason.0).increment(1);

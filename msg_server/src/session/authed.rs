@@ -1,5 +1,6 @@
 //! After the login: commands are dispatched until the session ends.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -95,12 +96,12 @@ pub(super) async fn run(
     open(&session, login);
 
     let shutdown = session.server.shutdown.clone();
-    let end = async {
+    let end = pin!(async {
         tokio::select! {
             reason = session.ended() => reason,
             () = shutdown.draining() => CloseReason::SHUTDOWN,
         }
-    };
+    });
     let in_flight = session.server.limits.in_flight;
     let (reason, leftover) = dispatch::serve(connection, router, &session, in_flight, end).await;
     close(&session);
