@@ -50,10 +50,10 @@ impl Delivered {
             return false;
         }
         shard.order.push_back(key);
-        if shard.order.len() > REMEMBERED / SHARDS {
-            if let Some(oldest) = shard.order.pop_front() {
-                shard.seen.remove(&oldest);
-            }
+        if shard.order.len() > REMEMBERED / SHARDS
+            && let Some(oldest) = shard.order.pop_front()
+        {
+            shard.seen.remove(&oldest);
         }
         true
     }
