@@ -30,7 +30,7 @@ pub enum CallError {
     /// The peer did not answer in time.
     #[error("the peer did not answer in time")]
     TimedOut,
-    /// The answer is not what this call is answered with.
+    /// The answer's body is no such message.
     #[error("the peer's answer is not readable")]
     Unreadable,
 }
