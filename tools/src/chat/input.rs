@@ -1,44 +1,48 @@
 //! Lines in and out: an editor on a terminal, plain lines in a pipe.
 
-use std::io::IsTerminal;
-use std::sync::mpsc as std_mpsc;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::time::Duration;
 
 use anyhow::Context;
 use im_base::task::Tasks;
-use rustyline::error::ReadlineError;
-use rustyline::{Config, DefaultEditor, ExternalPrinter};
+use rustyline_async::{Readline, ReadlineEvent, SharedWriter};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::terminal::Paint;
 
 /// Lines that were read and not looked at yet.
 const CAPACITY: usize = 16;
 
+/// Between two tries to hand a line to an editor that has too many to show.
+const EDITOR_PAUSE: Duration = Duration::from_millis(2);
+
+/// Tries before a line is printed past the editor.
+const EDITOR_TRIES: usize = 500;
+
 /// What is typed or piped.
 pub(super) struct Input {
     lines: mpsc::Receiver<String>,
-    /// The editor shows a prompt when it is told which, so that it is never out of date.
-    prompts: Option<std_mpsc::Sender<String>>,
+    /// What the editor shows in front of the line that is being typed.
+    prompt: Option<watch::Sender<String>>,
 }
 
 /// Where lines are shown.
 pub(super) enum Printer {
     /// Above the line that is being typed.
-    Editor(Box<dyn ExternalPrinter + Send>),
+    Editor(SharedWriter),
     Stdout,
 }
 
 impl Printer {
     /// Shows a line.
     pub(super) fn line(&mut self, text: &str) {
-        match self {
-            Self::Editor(editor) => {
-                if editor.print(format!("{text}\n")).is_err() {
-                    println!("{text}");
-                }
-            }
-            Self::Stdout => println!("{text}"),
+        let shown = match self {
+            Self::Editor(editor) => show(editor, text),
+            Self::Stdout => false,
+        };
+        if !shown {
+            println!("{text}");
         }
     }
 
@@ -51,17 +55,37 @@ impl Printer {
     }
 }
 
+/// Hands a line to the editor's task, which shows it. Waits a moment when a burst has filled its queue: the terminal
+/// is at most that slow. False if the editor has ended.
+fn show(editor: &mut SharedWriter, text: &str) -> bool {
+    let line = format!("{text}\n");
+    let mut rest = line.as_bytes();
+    for _try in 0..EDITOR_TRIES {
+        match editor.write(rest) {
+            Ok(_) => return true,
+            // The editor keeps what it was given; it only has to be asked again.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => rest = &[],
+            Err(_) => return false,
+        }
+        std::thread::sleep(EDITOR_PAUSE);
+    }
+    false
+}
+
 impl Input {
     /// Whether somebody types.
     pub(super) fn is_interactive(&self) -> bool {
-        self.prompts.is_some()
+        self.prompt.is_some()
     }
 
-    /// Lets the editor take the next line. Nothing in a pipe.
+    /// Changes what stands in front of the line that is being typed. Nothing in a pipe.
     pub(super) fn prompt(&self, prompt: String) {
-        if let Some(prompts) = &self.prompts {
-            // An error means that the editor has ended, which the lines say as well.
-            drop(prompts.send(prompt));
+        if let Some(shown) = &self.prompt {
+            shown.send_if_modified(|shown| {
+                let changed = *shown != prompt;
+                *shown = prompt;
+                changed
+            });
         }
     }
 
@@ -94,39 +118,40 @@ fn pipe() -> Input {
     });
     Input {
         lines,
-        prompts: None,
+        prompt: None,
     }
 }
 
 fn editor() -> anyhow::Result<(Input, Printer)> {
-    let config = Config::builder().auto_add_history(true).build();
-    let mut editor = DefaultEditor::with_config(config).context("setting the terminal up")?;
-    let printer = editor
-        .create_external_printer()
-        .context("setting the terminal up")?;
+    let (mut editor, writer) = Readline::new(String::new()).context("setting the terminal up")?;
     let (sender, lines) = mpsc::channel(CAPACITY);
-    let (prompts, next_prompt) = std_mpsc::channel::<String>();
-    std::thread::Builder::new()
-        .name("editor".into())
-        .spawn(move || {
-            while let Ok(prompt) = next_prompt.recv() {
-                let line = match editor.readline(&prompt) {
-                    Ok(line) => line,
-                    Err(ReadlineError::Eof | ReadlineError::Interrupted) => return,
-                    Err(error) => {
-                        eprintln!("reading the terminal: {error}");
-                        return;
+    let (prompt, mut prompts) = watch::channel(String::new());
+    Tasks::default().spawn("editor", async move {
+        loop {
+            let event = tokio::select! {
+                event = editor.readline() => event,
+                changed = prompts.changed() => {
+                    let prompt = prompts.borrow_and_update().clone();
+                    if changed.is_err() || editor.update_prompt(&prompt).is_err() {
+                        break;
                     }
-                };
-                if sender.blocking_send(line).is_err() {
-                    return;
+                    continue;
                 }
+            };
+            let Ok(ReadlineEvent::Line(line)) = event else {
+                break;
+            };
+            editor.add_history_entry(line.clone());
+            if sender.send(line).await.is_err() {
+                break;
             }
-        })
-        .context("starting the editor")?;
+        }
+        // What was said last is shown before the terminal is as it was; if it cannot be, there is nobody to tell.
+        let _shown = editor.flush();
+    });
     let input = Input {
         lines,
-        prompts: Some(prompts),
+        prompt: Some(prompt),
     };
-    Ok((input, Printer::Editor(Box::new(printer))))
+    Ok((input, Printer::Editor(writer)))
 }

@@ -106,6 +106,7 @@ impl Talk {
                 event = self.events.next(), if self.relink.is_none() => {
                     if let Some(event) = event {
                         self.happened(event).await?;
+                        self.prompt();
                     }
                 }
                 linked = relinked(&mut self.relink), if self.relink.is_some() => {
