@@ -21,5 +21,6 @@ pub mod users;
 
 pub mod accounts;
 pub mod cli;
+pub mod docs;
 pub mod roles;
 pub mod terminal;
