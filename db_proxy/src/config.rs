@@ -66,7 +66,8 @@ pub struct CacheConfig {
 pub struct LimitsConfig {
     /// false switches the limit on failed logins off, for load tests.
     pub enabled: bool,
-    /// Failed logins of one account from one address within half an hour, after which it is refused unseen from there.
+    /// Failed logins of one account from one address within half an hour that are borne; after one more it is refused
+    /// unseen from there.
     pub failures_per_account: usize,
     /// Failed logins from one address within half an hour, over all accounts.
     pub failures_per_address: usize,

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use im_base::dispatch::{HandlerError, Router};
 use im_base::telemetry::metrics::STORE_FAILURES;
 use metrics::counter;
-use proto::Role;
+use proto::im::message::ImMsgDataReadNotify;
 use proto::im::other::ImHeartBeat;
+use proto::{Body, Request, Role};
 use tracing::error;
 
 use crate::logic::group_commit::WriteError;
@@ -22,18 +23,30 @@ use crate::store::StoreError;
 /// The table: from a msg_server to us.
 pub(crate) fn router() -> Router<Arc<DbProxy>> {
     Router::new(Role::MsgServer, Role::DbProxy)
-        .on(buddy::recent_sessions)
-        .on(buddy::users_info)
+        .on_with(buddy::recent_sessions, nobodys)
+        .on_with(buddy::users_info, nobodys)
         .on(buddy::remove_session)
-        .on(buddy::all_users)
+        .on_with(buddy::all_users, nobodys)
         .on_with(msg::store, msg::not_stored)
-        .on_with(msg::read, |_| None)
-        .on(msg::unread)
-        .on(msg::history)
-        .on(msg::latest_id)
-        .on(msg::by_ids)
+        .on_with(msg::read, |_| Some(ImMsgDataReadNotify::default()))
+        .on_with(msg::unread, nobodys)
+        .on_with(msg::history, nobodys)
+        .on_with(msg::latest_id, nobodys)
+        .on_with(msg::by_ids, nobodys)
         .on_pdu::<ImHeartBeat>(other::heartbeat)
         .on(other::validate)
+}
+
+/// The answer of a request that has no field to say no with: nobody's, with nothing in it (PROTOCOL.md, "Links"). It
+/// ends the asker's wait and frees the request's number; no client ever sees it.
+fn nobodys<Q>(request: &Q) -> Option<Q::Reply>
+where
+    Q: Request + Clone,
+    Q::Reply: Body,
+{
+    let mut answer = Q::Reply::default();
+    answer.attach(request.clone().detach());
+    Some(answer)
 }
 
 /// The store failed to read. A request that failed is never answered as if it had worked.

@@ -28,8 +28,8 @@ const OUTBOX_BYTES: usize = 64 * 1024 * 1024;
 /// Largest body of a message: what fits into a client's frame. msg_server has tighter limits of its own.
 const MAX_BODY: usize = 384 * 1024;
 
-/// Bodies in one answer, so that it fits into a client's frame with everything around them.
-const ANSWER_BYTES: usize = 256 * 1024;
+/// Bodies or profiles in one answer, so that it fits into a client's frame with everything around them.
+pub(crate) const ANSWER_BYTES: usize = 256 * 1024;
 
 /// What handlers work with. One per process, shared, immutable.
 pub(crate) struct DbProxy {

@@ -26,7 +26,8 @@ pub(crate) struct Users {
 }
 
 impl Users {
-    /// Adds a session and takes out those it displaces: of the same class of device, logged in before it.
+    /// Adds a session and takes out those it displaces: of the same class of device, logged in before it. One that a
+    /// later login has overtaken on its way here is displaced itself and not added.
     /// `announce` hears which types of device came (`true`) and went.
     pub(crate) fn open(
         &self,
@@ -34,6 +35,9 @@ impl Users {
         mut announce: impl FnMut(DeviceType, bool),
     ) -> Sessions {
         let mut sessions = self.sessions.entry(session.user_id()).or_default();
+        if latest_login(&sessions, session.device) > Some(session.login_stamp) {
+            return Sessions::from_iter([session.clone()]);
+        }
         let displaced = take_out(&mut sessions, |other| {
             other.device.same_class(session.device) && other.login_stamp <= session.login_stamp
         });
@@ -62,6 +66,17 @@ impl Users {
         let older =
             |other: &Session| other.device.same_class(device) && other.login_stamp < login_stamp;
         self.remove(user, older, announce)
+    }
+
+    /// The latest login of a user's sessions of a class of device, if it is later than `login_stamp`.
+    pub(crate) fn login_after(
+        &self,
+        user: UserId,
+        device: DeviceType,
+        login_stamp: u64,
+    ) -> Option<u64> {
+        let sessions = self.sessions.get(&user)?;
+        latest_login(&sessions, device).filter(|stamp| *stamp > login_stamp)
     }
 
     fn remove(
@@ -143,6 +158,14 @@ fn take_out(sessions: &mut Sessions, matches: impl Fn(&Session) -> bool) -> Sess
         !take
     });
     taken
+}
+
+/// When the last one of a class of device logged in.
+fn latest_login(sessions: &[Session], device: DeviceType) -> Option<u64> {
+    let of_class = sessions
+        .iter()
+        .filter(|session| session.device.same_class(device));
+    of_class.map(|session| session.login_stamp).max()
 }
 
 fn devices(sessions: &[Session]) -> DeviceSet {

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+
 use crate::ids::UserId;
 use crate::pdu::Pdu;
 
@@ -92,7 +94,9 @@ impl Command {
 }
 
 /// A message that has a command of its own.
-pub trait Body: prost::Message + Default + std::fmt::Debug + Send + Sync + 'static {
+pub trait Body:
+    prost::Message + Default + PartialEq + std::fmt::Debug + Send + Sync + 'static
+{
     /// Its number.
     const ID: CommandId;
 
@@ -102,9 +106,14 @@ pub trait Body: prost::Message + Default + std::fmt::Debug + Send + Sync + 'stat
     /// Writes the session's user over whatever the body claims. Nothing for messages that name no actor.
     fn claim(&mut self, _user: UserId) {}
 
-    /// Removes the note that servers attach for themselves (`attach_data`). It never goes to a client and is never
+    /// Takes off the note that servers attach for themselves (`attach_data`). It never goes to a client and is never
     /// taken from one. Nothing for messages that have no such field.
-    fn detach(&mut self) {}
+    fn detach(&mut self) -> Option<Bytes> {
+        None
+    }
+
+    /// Puts such a note on. Nothing for messages that have no such field.
+    fn attach(&mut self, _note: Option<Bytes>) {}
 }
 
 /// A message that somebody may ask with; also one-way messages, whose reply is [`NoReply`].

@@ -34,8 +34,12 @@ macro_rules! commands {
                     }
                 )?
                 $(
-                    fn detach(&mut self) {
-                        self.$attach = None;
+                    fn detach(&mut self) -> Option<bytes::Bytes> {
+                        self.$attach.take()
+                    }
+
+                    fn attach(&mut self, note: Option<bytes::Bytes>) {
+                        self.$attach = note;
                     }
                 )?
             }

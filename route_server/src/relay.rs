@@ -108,7 +108,7 @@ impl Relay {
     }
 }
 
-/// The frame as it is passed on: number 0, since it answers nothing (PROTOCOL.md, "Numbers of requests").
+/// The frame as it is passed on: number 0, since it answers nothing (PROTOCOL.md, "Sequence numbers").
 fn unnumbered(pdu: &Pdu) -> Bytes {
     if pdu.seq_num() == 0 {
         return pdu.to_frame();

@@ -108,7 +108,10 @@ impl Route {
         };
         gauge!(ONLINE_USERS).set(state.presence.len() as f64);
         state.tell(user, change);
-        state.tell_own_devices(user, device, arrived, change.is_online);
+        let last_desktop_went = !device.is_mobile() && !change.is_online;
+        if change.is_online && arrived || last_desktop_went && !arrived {
+            state.tell_phones(user, change.is_online);
+        }
     }
 
     /// A peer has announced everybody it has. It is told who else is online, and gets what it may have missed.
@@ -128,6 +131,7 @@ impl Route {
         state.relay.remove(peer);
         for user in state.presence.lose(peer) {
             state.relay.broadcast(&status(user, false));
+            state.tell_phones(user, false);
         }
         gauge!(ONLINE_USERS).set(state.presence.len() as f64);
     }
@@ -167,15 +171,7 @@ impl State {
     }
 
     /// Phones of a user learn whether a desktop of theirs is there (PROTOCOL.md, "Presence").
-    fn tell_own_devices(&self, user: UserId, device: DeviceType, arrived: bool, is_online: bool) {
-        let tell = if arrived {
-            is_online
-        } else {
-            !device.is_mobile() && !is_online
-        };
-        if !tell {
-            return;
-        }
+    fn tell_phones(&self, user: UserId, is_online: bool) {
         let notice = ImServerPcLoginStatusNotify {
             user_id: user.get(),
             login_status: u32::from(is_online),

@@ -177,6 +177,17 @@ async fn phones_are_told_of_their_desktop_where_they_are() {
     desktop.update(1, WINDOWS, OFFLINE).await;
     let (notice, _) = phone.0.expect::<ImServerPcLoginStatusNotify>().await;
     assert_eq!((notice.user_id, notice.login_status), (1, 0));
+
+    desktop.update(1, WINDOWS, ONLINE).await;
+    let (notice, _) = phone.0.expect::<ImServerPcLoginStatusNotify>().await;
+    assert_eq!((notice.user_id, notice.login_status), (1, 1));
+    drop(desktop);
+    let (notice, _) = phone.0.expect::<ImServerPcLoginStatusNotify>().await;
+    assert_eq!(
+        (notice.user_id, notice.login_status),
+        (1, 0),
+        "its msg_server died"
+    );
     route.end().await;
 }
 

@@ -52,7 +52,7 @@ pub struct UpArgs {
     /// Make users demo1 … demoN, password demo
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     demo_users: u32,
-    /// The store, if it is not DIR/ferrotalk.db: sqlite:PATH or mysql://user:pass@host:port/db
+    /// The store, if it is not DIR/ferrotalk.db: sqlite:PATH
     #[arg(
         long,
         value_name = "URL",
@@ -60,7 +60,7 @@ pub struct UpArgs {
         hide_env_values = true
     )]
     store: Option<String>,
-    /// The cache: memory: or redis://host:port/0
+    /// The cache: memory:
     #[arg(
         long,
         value_name = "URL",

@@ -15,7 +15,7 @@ pub struct StoreArgs {
     /// The folder that `ferrotalk up` uses
     #[arg(long, value_name = "DIR", default_value = "./data", global = true)]
     pub dir: PathBuf,
-    /// The store, if it is not DIR/ferrotalk.db: sqlite:PATH or mysql://user:pass@host:port/db
+    /// The store, if it is not DIR/ferrotalk.db: sqlite:PATH
     #[arg(
         long,
         value_name = "URL",

@@ -11,9 +11,9 @@ use proto::im::buddy::{
     ImRemoveSessionReq, ImRemoveSessionRsp, ImUsersInfoReq, ImUsersInfoRsp,
 };
 
-use super::msg::user_id;
+use super::msg::{shown_in_list, user_id};
 use super::{store_failed, write_failed};
-use crate::server::DbProxy;
+use crate::server::{ANSWER_BYTES, DbProxy};
 use crate::store::{RecentConversation, UnixMillis, User, UserCursor};
 
 pub(super) async fn recent_sessions(
@@ -40,7 +40,7 @@ fn contact_session(recent: RecentConversation) -> ContactSessionInfo {
         session_status: SessionStatusType::SessionStatusOk as i32,
         updated_time: recent.last_active_at.seconds(),
         latest_msg_id: recent.latest.id.get(),
-        latest_msg_data: recent.latest.body,
+        latest_msg_data: shown_in_list(&recent.latest),
         latest_msg_type: recent.latest.kind.0.into(),
         latest_msg_from_user_id: recent.latest.sender.get(),
     }
@@ -56,16 +56,38 @@ pub(super) async fn users_info(
         .copied()
         .filter_map(UserId::new)
         .collect();
-    let users = proxy
+    let mut users = proxy
         .users
         .profiles(&ids)
         .await
         .map_err(|error| store_failed(&error))?;
+    users.truncate(fitting(&users));
     Ok(ImUsersInfoRsp {
         user_id: request.user_id,
         user_info_list: users.into_iter().map(user_info).collect(),
         attach_data: request.attach_data,
     })
+}
+
+/// How many of these users fit into one answer; at least one.
+fn fitting(users: &[User]) -> usize {
+    let mut bytes = 0;
+    let too_many = users.iter().position(|user| {
+        let profile = &user.profile;
+        let details = [
+            &profile.name,
+            &profile.nick_name,
+            &profile.avatar_url,
+            &profile.email,
+            &profile.tel,
+            &profile.domain,
+            &profile.sign_info,
+        ];
+        // A tag and a length for each, and some for the numbers.
+        bytes += 48 + details.iter().map(|detail| detail.len()).sum::<usize>();
+        bytes > ANSWER_BYTES
+    });
+    too_many.unwrap_or(users.len()).max(1)
 }
 
 pub(super) async fn remove_session(
@@ -100,7 +122,12 @@ pub(super) async fn all_users(
 ) -> Result<ImAllUserRsp, HandlerError> {
     let since = request.latest_update_time;
     let page = proxy.users.changed_since(since, cursor(&request)).await;
-    let page = page.map_err(|error| store_failed(&error))?;
+    let mut page = page.map_err(|error| store_failed(&error))?;
+    let fitting = fitting(&page.users);
+    if fitting < page.users.len() {
+        page.users.truncate(fitting);
+        page.next = page.users.last().map(User::cursor);
+    }
     let seen = page.users.last().map(|user| user.updated_at.seconds());
     let next_time = page
         .next

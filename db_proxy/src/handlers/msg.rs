@@ -1,16 +1,18 @@
 //! Service 3: messages, read marks, unread counts, history.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use bytes::Bytes;
 use im_base::dispatch::HandlerError;
 use proto::error::read_enum;
 use proto::ids::{MessageId, UserId};
-use proto::im::base_define::{MsgInfo, SessionType, UnreadInfo};
+use proto::im::base_define::{MsgInfo, MsgType, SessionType, UnreadInfo};
 use proto::im::message::{
     ImGetLatestMsgIdReq, ImGetLatestMsgIdRsp, ImGetMsgByIdReq, ImGetMsgByIdRsp, ImGetMsgListReq,
     ImGetMsgListRsp, ImMsgData, ImMsgDataReadAck, ImMsgDataReadNotify, ImUnreadMsgCntReq,
     ImUnreadMsgCntRsp,
 };
+use proto::text;
 
 use super::{store_failed, write_failed};
 use crate::logic::message::{Outgoing, SendError};
@@ -92,8 +94,7 @@ pub(super) async fn read(
     request: ImMsgDataReadAck,
 ) -> Result<ImMsgDataReadNotify, HandlerError> {
     let user = user_id(request.user_id)?;
-    if single(request.session_type)? {
-        let peer = user_id(request.session_id)?;
+    if let Some(peer) = peer(request.session_type, request.session_id)? {
         let up_to = MessageId::new(request.msg_id);
         let marked = proxy.messages.mark_read(user, peer, up_to).await;
         marked.map_err(|error| write_failed(&error))?;
@@ -126,7 +127,7 @@ fn unread_info(conversation: UnreadConversation) -> UnreadInfo {
         session_type: SessionType::Single as i32,
         unread_cnt: conversation.unread,
         latest_msg_id: conversation.latest.id.get(),
-        latest_msg_data: conversation.latest.body,
+        latest_msg_data: shown_in_list(&conversation.latest),
         latest_msg_type: conversation.latest.kind.0.into(),
         latest_msg_from_user_id: conversation.latest.sender.get(),
     }
@@ -138,8 +139,7 @@ pub(super) async fn history(
 ) -> Result<ImGetMsgListRsp, HandlerError> {
     let user = user_id(request.user_id)?;
     let mut page = Vec::new();
-    if single(request.session_type)? {
-        let peer = user_id(request.session_id)?;
+    if let Some(peer) = peer(request.session_type, request.session_id)? {
         let begin = MessageId::new(request.msg_id_begin);
         let count = usize::try_from(request.msg_cnt).unwrap_or(usize::MAX);
         page = proxy
@@ -164,8 +164,7 @@ pub(super) async fn latest_id(
 ) -> Result<ImGetLatestMsgIdRsp, HandlerError> {
     let user = user_id(request.user_id)?;
     let mut latest = None;
-    if single(request.session_type)? {
-        let peer = user_id(request.session_id)?;
+    if let Some(peer) = peer(request.session_type, request.session_id)? {
         latest = proxy
             .messages
             .latest_id(user, peer)
@@ -187,8 +186,7 @@ pub(super) async fn by_ids(
 ) -> Result<ImGetMsgByIdRsp, HandlerError> {
     let user = user_id(request.user_id)?;
     let mut found = Vec::new();
-    if single(request.session_type)? {
-        let peer = user_id(request.session_id)?;
+    if let Some(peer) = peer(request.session_type, request.session_id)? {
         let ids: Vec<MessageId> = request
             .msg_id_list
             .iter()
@@ -220,10 +218,24 @@ fn msg_info(message: StoredMessage) -> MsgInfo {
     }
 }
 
-/// Whether a conversation is one of two users; the alternative is a group, of which there are none.
-fn single(session_type: i32) -> Result<bool, HandlerError> {
-    let session_type: SessionType = read_enum(session_type, "session_type")?;
-    Ok(session_type == SessionType::Single)
+/// The other user of a conversation; `None` for nobody and for groups, of which there are none: nothing was ever said
+/// there.
+fn peer(session_type: i32, session_id: u32) -> Result<Option<UserId>, HandlerError> {
+    Ok(match read_enum(session_type, "session_type")? {
+        SessionType::Single => UserId::new(session_id),
+        SessionType::Group => None,
+    })
+}
+
+/// What a list of conversations shows of a message: its content, or for a voice message the text that stands for one,
+/// as clients decrypt what they find there (PROTOCOL.md, "Recent sessions").
+pub(super) fn shown_in_list(message: &StoredMessage) -> Bytes {
+    static VOICE: LazyLock<Bytes> =
+        LazyLock::new(|| text::encrypt("[语音]", text::DEFAULT_KEY).into());
+    if i32::from(message.kind.0) == MsgType::SingleAudio as i32 {
+        return VOICE.clone();
+    }
+    message.body.clone()
 }
 
 pub(super) fn user_id(raw: u32) -> Result<UserId, HandlerError> {

@@ -5,7 +5,7 @@ use proto::ids::UserId;
 
 use crate::cache::UserCache;
 use crate::store::{
-    Inserted, NewUser, Store, StoreError, UnixMillis, User, UserCursor, UserStatus,
+    Inserted, NewUser, Profile, Store, StoreError, UnixMillis, User, UserCursor, UserStatus,
 };
 
 /// Most users of one page, and most ids one request may name; those beyond are as if they were not there.
@@ -14,6 +14,9 @@ const WANTED: usize = 2_000;
 
 /// Longest name, in characters.
 pub const MAX_NAME: usize = 64;
+
+/// Longest of everything else in a profile, in characters: a page of the largest profiles still fits into a frame.
+pub const MAX_DETAIL: usize = 128;
 
 /// Profiles, and who exists.
 #[derive(Clone)]
@@ -37,6 +40,8 @@ pub enum CreateRefusal {
     NameLength,
     #[error("a name has no control characters and no spaces around it")]
     NameCharacters,
+    #[error("nick name, e-mail and the like have at most {MAX_DETAIL} characters")]
+    DetailLength,
     #[error("the name is taken")]
     NameTaken,
 }
@@ -111,7 +116,7 @@ impl Users {
     ) -> Result<Vec<Result<UserId, CreateRefusal>>, StoreError> {
         let checks: Vec<_> = users
             .iter()
-            .map(|user| check_name(&user.profile.name))
+            .map(|user| check_name(&user.profile.name).and_then(|()| check_details(&user.profile)))
             .collect();
         let mut valid = users;
         let mut check = checks.iter();
@@ -136,6 +141,26 @@ fn check_name(name: &str) -> Result<(), CreateRefusal> {
         return Err(CreateRefusal::NameCharacters);
     }
     Ok(())
+}
+
+fn check_details(profile: &Profile) -> Result<(), CreateRefusal> {
+    let details = [
+        &profile.nick_name,
+        &profile.real_name,
+        &profile.avatar_url,
+        &profile.email,
+        &profile.tel,
+        &profile.domain,
+        &profile.sign_info,
+    ];
+    let too_long = details
+        .iter()
+        .any(|detail| detail.chars().count() > MAX_DETAIL);
+    if too_long {
+        Err(CreateRefusal::DetailLength)
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

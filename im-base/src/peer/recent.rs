@@ -15,6 +15,7 @@ use tokio::time::Instant;
 pub struct Recent<T> {
     entries: VecDeque<Entry<T>>,
     bytes: usize,
+    is_due: fn(&T) -> bool,
 }
 
 /// A frame that was sent.
@@ -30,14 +31,21 @@ pub struct Entry<T> {
 
 impl<T> Default for Recent<T> {
     fn default() -> Self {
-        Self {
-            entries: VecDeque::new(),
-            bytes: 0,
-        }
+        Self::holding(|_| false)
     }
 }
 
 impl<T> Recent<T> {
+    /// A memory in which frames that are still due to be sent, by their notes, do not age. Room is limited for them
+    /// as for the others.
+    pub fn holding(is_due: fn(&T) -> bool) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            bytes: 0,
+            is_due,
+        }
+    }
+
     /// A link that is not back after this long has lost more than a moment.
     pub const KEPT_FOR: Duration = Duration::from_secs(30);
 
@@ -49,11 +57,10 @@ impl<T> Recent<T> {
 
     /// Keeps a frame. Returns how many older ones had to go before their time, for lack of room.
     pub fn keep(&mut self, frame: Bytes, note: T) -> usize {
-        let now = Instant::now();
-        self.forget_before(now.checked_sub(Self::KEPT_FOR).unwrap_or(now));
+        self.forget_old();
         self.bytes += frame.len();
         self.entries.push_back(Entry {
-            at: now,
+            at: Instant::now(),
             frame,
             note,
         });
@@ -67,11 +74,17 @@ impl<T> Recent<T> {
 
     /// The frames kept, oldest first.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry<T>> {
+        self.forget_old();
         self.entries.iter_mut()
     }
 
-    fn forget_before(&mut self, time: Instant) {
-        while self.entries.front().is_some_and(|oldest| oldest.at < time) {
+    fn forget_old(&mut self) {
+        let Some(time) = Instant::now().checked_sub(Self::KEPT_FOR) else {
+            return;
+        };
+        let is_due = self.is_due;
+        let is_old = |oldest: &Entry<T>| oldest.at < time && !is_due(&oldest.note);
+        while self.entries.front().is_some_and(is_old) {
             self.forget_oldest();
         }
     }
@@ -112,5 +125,23 @@ mod tests {
             [3, 4]
         );
         assert_eq!(recent.bytes, Recent::<u32>::MAX_BYTES);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_old_is_not_sent_again_even_if_nothing_came_after_it() {
+        let mut recent = Recent::default();
+        recent.keep(Bytes::from_static(b"old"), ());
+        tokio::time::advance(Recent::<()>::KEPT_FOR + Duration::from_secs(1)).await;
+        assert_eq!(recent.iter_mut().count(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_still_due_does_not_age() {
+        let mut recent = Recent::holding(|sent: &bool| !sent);
+        recent.keep(Bytes::from_static(b"sent"), true);
+        recent.keep(Bytes::from_static(b"due"), false);
+        tokio::time::advance(Recent::<()>::KEPT_FOR * 10).await;
+        let due: Vec<Bytes> = recent.iter_mut().map(|entry| entry.frame.clone()).collect();
+        assert_eq!(due, ["due"]);
     }
 }

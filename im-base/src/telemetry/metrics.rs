@@ -46,7 +46,6 @@ metrics_table! {
     histogram COMMIT_SECONDS = "im_commit_seconds", Seconds, "Time of one storing transaction.";
     gauge WRITE_QUEUE = "im_write_queue_messages", Count, "Messages that wait for the storing transaction.";
     counter STORE_FAILURES = "im_store_failures_total", Count, "Operations that the store failed. Label retryable.";
-    gauge HASH_QUEUE = "im_password_hash_queue", Count, "Logins that wait for their password hash.";
 }
 
 static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();

@@ -49,8 +49,8 @@ pub(super) async fn remove_session(
     Ok(answer)
 }
 
-/// Bytes of users after which an answer is full: what stock clients take, with room for one more page of db_proxy.
-const BOOK_BYTES: usize = 256 * 1024;
+/// Bytes of users in one frame: what stock clients take.
+const BOOK_BYTES: usize = 320 * 1024;
 
 /// An address book that is too large for one frame comes in several, all numbered like the request; each is right by
 /// itself: it carries the time up to which it goes.
@@ -66,26 +66,31 @@ pub(super) async fn all_users(
         let mut page: ImAllUserRsp = ask(&session, request.clone()).await?;
         (request.after_user_id, request.after_time_ms) =
             (page.next_user_id.take(), page.next_time_ms.take());
+        if book.encoded_len() + page.encoded_len() > BOOK_BYTES && !book.user_list.is_empty() {
+            let full = std::mem::take(&mut book);
+            session
+                .outbox
+                .send(&full, seq_num)
+                .map_err(|_| HandlerError::Refused("closed"))?;
+        }
         book.user_list.append(&mut page.user_list);
-        page.user_list = std::mem::take(&mut book.user_list);
+        page.user_list = book.user_list;
         book = page;
         if request.after_user_id.is_none() {
             return Ok(book);
         }
-        if book.encoded_len() > BOOK_BYTES {
-            session
-                .outbox
-                .send(&book, seq_num)
-                .map_err(|_| HandlerError::Refused("closed"))?;
-            book.user_list.clear();
-        }
     }
 }
+
+/// Users of one question that are answered; those beyond are left out. The answer fits into a client's frame.
+const MAX_USERS: usize = 20_000;
 
 pub(super) async fn users_status(
     session: Session,
     request: ImUsersStatReq,
 ) -> Result<ImUsersStatRsp, HandlerError> {
+    let mut request = request;
+    request.user_id_list.truncate(MAX_USERS);
     let mut answer = session.server.routes.users_status(request).await;
     answer.attach_data = None;
     Ok(answer)

@@ -233,6 +233,13 @@ pub(super) fn kick_elsewhere(
             .displace(user_id, device, stamp, announce),
         reason,
     );
+    // route_server passes a kick on to where it knows the user to be by then. Two logins at the same moment may cross
+    // on their way to it so that the later one's kick finds nobody; the earlier one's comes here, and is answered.
+    if reason == KickReasonType::KickReasonDuplicateUser
+        && let Some(later) = routes.fanout.users.login_after(user_id, device, stamp)
+    {
+        routes.displace_elsewhere(user_id, device, later, reason);
+    }
     Ok(NoReply)
 }
 

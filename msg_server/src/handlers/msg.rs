@@ -21,8 +21,8 @@ use crate::session::Session;
 /// Bytes of the key by which a client knows its own message again.
 const MAX_CLIENT_KEY: usize = 64;
 
-/// A client's message: checked, stored, acknowledged, handed out. What is acknowledged is stored; a refusal is an
-/// acknowledgement of message 0.
+/// A client's message: checked, stored, acknowledged, handed out. What is acknowledged is stored; an acknowledgement of
+/// message 0 says that it is not known to be, and a resend with the same key finds out.
 pub(super) async fn send(
     session: Session,
     request: ImMsgData,
@@ -131,6 +131,9 @@ pub(super) async fn read(
     let _known: SessionType = read_enum(request.session_type, "session_type")?;
     // Our db_proxy answers with the notice, where the original's answers nothing.
     let notice: ImMsgDataReadNotify = session.server.db.call(session.user_id(), &request).await?;
+    if notice == ImMsgDataReadNotify::default() {
+        return Err(HandlerError::Unavailable("no_answer"));
+    }
     other_devices(&session, &notice);
     Ok(NoReply)
 }

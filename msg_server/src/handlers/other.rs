@@ -12,7 +12,7 @@ pub(super) fn heartbeat(_session: &Session, pdu: &Pdu) -> Result<Option<Pdu>, Ha
 }
 
 /// Passes a request on to the db_proxy that has the session's user now, and its answer back without the servers' own
-/// note.
+/// note (PROTOCOL.md, "Links").
 pub(super) async fn ask<Q>(session: &Session, request: Q) -> Result<Q::Reply, HandlerError>
 where
     Q: Request,
@@ -20,6 +20,10 @@ where
 {
     let mut answer: Q::Reply = session.server.db.call(session.user_id(), &request).await?;
     answer.detach();
+    // Every answer names the user who asked; one that names nobody says that db_proxy has none.
+    if answer == Q::Reply::default() {
+        return Err(HandlerError::Unavailable("no_answer"));
+    }
     Ok(answer)
 }
 

@@ -41,7 +41,10 @@ impl Logins {
             port: port.into(),
             max_conn_cnt: announce.capacity,
             cur_conn_cnt: 0,
-            host_name: String::new(),
+            host_name: rustix::system::uname()
+                .nodename()
+                .to_string_lossy()
+                .into_owned(),
         };
         let logins = Arc::new(Self {
             pool: OnceLock::new(),

@@ -29,7 +29,8 @@ use crate::roster::Roster;
 /// that they keep their order.
 ///
 /// What is relayed is remembered for half a minute and sent again when the link that took it is lost: a route_server
-/// that dies takes along what it had not passed on yet. Receivers drop what they have seen.
+/// that dies takes along what it had not passed on yet. What no link took waits for one. Receivers drop what they have
+/// seen.
 pub(crate) struct Routes {
     pool: OnceLock<Pool>,
     within: Duration,
@@ -68,7 +69,7 @@ impl Routes {
             within,
             fanout,
             roster: Mutex::default(),
-            recent: Mutex::default(),
+            recent: Mutex::new(Recent::holding(Option::is_none)),
             router: handlers::route_router(),
         });
         let start = |(at, address): (usize, &String)| {

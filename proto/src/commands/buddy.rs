@@ -48,7 +48,7 @@ commands! {
             result_code: 1,
             session_type: req.session_type,
             session_id: req.session_id,
-            attach_data: None,
+            attach_data: req.attach_data.clone(),
         },
     }
     /// Outcome of that.

@@ -30,7 +30,7 @@ commands! {
     0x0104 CID_LOGIN_RES_USERLOGIN ImLoginRes = "IM.Login.IMLoginRes" {
         path: [MsgServer => Client],
     }
-    /// Ends the session; a phone also gives up its push token.
+    /// Ends the session.
     0x0105 CID_LOGIN_REQ_LOGINOUT ImLogoutReq = "IM.Login.IMLogoutReq" {
         path: [Client => MsgServer],
         reply: ImLogoutRsp,

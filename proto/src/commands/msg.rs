@@ -28,7 +28,7 @@ commands! {
             session_type: if req.msg_type & 0x10 == 0 { SessionType::Single } else { SessionType::Group } as i32,
         },
     }
-    /// The message is stored under this id; 0 says that it is not. From a client: it has arrived.
+    /// The message is stored under this id; 0 says that it is not known to be. From a client: it has arrived.
     0x0302 CID_MSG_DATA_ACK ImMsgDataAck = "IM.Message.IMMsgDataAck" {
         path: [MsgServer => Client, Client => MsgServer],
         owner: user_id,

@@ -52,10 +52,15 @@ impl Connection {
     pub async fn open(to: impl ToSocketAddrs) -> io::Result<Self> {
         let stream = TcpStream::connect(to).await?;
         stream.set_nodelay(true)?;
-        Ok(Self {
+        Ok(Self::on(stream))
+    }
+
+    /// Takes a connected stream over: one from an address or with buffers of one's own choice.
+    pub fn on(stream: TcpStream) -> Self {
+        Self {
             stream,
             decoder: Decoder::new(MAX_CLIENT_FRAME),
-        })
+        }
     }
 
     /// Sends bytes as they are, frame or not. Not cancel-safe: part of them may have left.

@@ -62,9 +62,9 @@ pub struct Topology {
     pub dir: PathBuf,
     /// How many processes there are, and where they listen.
     pub ports: PortPlan,
-    /// `sqlite:PATH` or `mysql://…`.
+    /// `sqlite:PATH`.
     pub store: String,
-    /// `memory:` or `redis://…`.
+    /// `memory:`.
     pub cache: String,
     /// Whether rate and per-address limits apply.
     pub limits: bool,
