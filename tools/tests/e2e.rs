@@ -1,0 +1,40 @@
+//! Whole installations of real processes, and what users see of them.
+//!
+//! One file per story. Each test has an installation of its own on free ports and in a folder of its own; when it
+//! ends, a warning or an error in any process's log that the story did not announce fails it.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "e2e/world.rs"]
+mod world;
+
+#[path = "e2e/person.rs"]
+mod person;
+
+#[path = "e2e/chat.rs"]
+mod chat;
+
+#[path = "e2e/history.rs"]
+mod history;
+
+#[path = "e2e/restart.rs"]
+mod restart;
+
+#[path = "e2e/kick.rs"]
+mod kick;
+
+#[path = "e2e/presence.rs"]
+mod presence;
+
+#[path = "e2e/faults.rs"]
+mod faults;
+
+#[path = "e2e/bad_input.rs"]
+mod bad_input;
+
+#[path = "e2e/login_server.rs"]
+mod login_server;
+
+#[path = "e2e/up.rs"]
+mod up;
