@@ -169,7 +169,7 @@ impl Desk {
         };
         let reply = match self.clients.dispatch(&inquirer, pdu) {
             Answer::Done(reply) => reply?,
-            Answer::Later(work) => match work.await {
+            Answer::Later(work) | Answer::Hold(work) => match work.await {
                 Ok(reply) => reply?,
                 Err(reason) => return Some(reason),
             },

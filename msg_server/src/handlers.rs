@@ -37,7 +37,7 @@ pub(crate) fn client_router() -> Router<Session> {
         .on_sync(buddy::change_signature)
         .on(msg::send)
         .on_sync(msg::received)
-        .on(msg::read)
+        .on_hold(msg::read)
         .on_sync(msg::time)
         .on(msg::unread)
         .on(msg::history)

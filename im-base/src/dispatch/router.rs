@@ -20,12 +20,17 @@ const UNKNOWN: CloseReason = CloseReason("unknown_command");
 const NOT_HANDLED: CloseReason = CloseReason("not_handled");
 const FORBIDDEN: CloseReason = CloseReason("forbidden_command");
 
+/// A request being worked on: its answer, if it has one, or why the connection has to end.
+pub type Work = BoxFuture<'static, Result<Option<Pdu>, CloseReason>>;
+
 /// What became of a received frame.
 pub enum Answer {
     /// It is done; send this, if anything.
     Done(Option<Pdu>),
     /// It is being worked on.
-    Later(BoxFuture<'static, Result<Option<Pdu>, CloseReason>>),
+    Later(Work),
+    /// It is being worked on, and what the other side sends behind it waits until it is done.
+    Hold(Work),
     /// The connection has to end.
     Close(CloseReason),
 }
@@ -129,7 +134,7 @@ impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
         R: Reply + Sync,
         F: Future<Output = Result<R, HandlerError>> + Send + 'static,
     {
-        self.insert_async(refusal, move |state, request, _seq_num| {
+        self.insert_async(refusal, Answer::Later, move |state, request, _seq_num| {
             handler(state, request)
         })
     }
@@ -144,12 +149,29 @@ impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
         F: Future<Output = Result<Q::Reply, HandlerError>> + Send + 'static,
         Q::Reply: Sync,
     {
-        self.insert_async(Q::refusal, handler)
+        self.insert_async(Q::refusal, Answer::Later, handler)
+    }
+
+    /// Adds an asynchronous handler that is done before anything sent behind it on the connection is begun: for a change
+    /// without a reply, whose sender may look at once whether it took effect.
+    ///
+    /// # Panics
+    /// As [`on`](Self::on).
+    pub fn on_hold<Q, F>(self, handler: impl Fn(S, Q) -> F + Send + Sync + 'static) -> Self
+    where
+        Q: Request,
+        F: Future<Output = Result<Q::Reply, HandlerError>> + Send + 'static,
+        Q::Reply: Sync,
+    {
+        self.insert_async(Q::refusal, Answer::Hold, move |state, request, _seq_num| {
+            handler(state, request)
+        })
     }
 
     fn insert_async<Q, R, F>(
         self,
         refusal: fn(&Q) -> Option<R>,
+        answer: fn(Work) -> Answer,
         handler: impl Fn(S, Q, u16) -> F + Send + Sync + 'static,
     ) -> Self
     where
@@ -164,7 +186,7 @@ impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
             let work = handler(state.clone(), request, seq_num);
             let row = row.clone();
             let work = async move { row.conclude(work.await, refused, seq_num, started) };
-            Answer::Later(work.instrument(span).boxed())
+            answer(work.instrument(span).boxed())
         })
     }
 

@@ -5,18 +5,17 @@ use std::pin::pin;
 use std::task::Poll;
 
 use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use proto::Pdu;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::router::{Actor, Answer, Router};
+use super::router::{Actor, Answer, Router, Work};
 use crate::net::{CloseReason, Connection};
 
 /// With more than this many bytes unsent no further request is taken up: who does not read the answers asks in vain.
 const HIGH_WATER: usize = 64 * 1024;
 
-type InFlight = FuturesUnordered<BoxFuture<'static, Result<Option<Pdu>, CloseReason>>>;
+type InFlight = FuturesUnordered<Work>;
 
 enum Step {
     Received(Pdu),
@@ -26,7 +25,8 @@ enum Step {
 }
 
 /// Serves a connection until it closes or `end` completes, at most `max_in_flight` requests at a time, all in the one
-/// task of the connection. Requests start in the order in which they came; their answers leave as they get ready.
+/// task of the connection. Requests start in the order in which they came; their answers leave as they get ready. Behind
+/// a request that holds the others up ([`Router::on_hold`]) nothing starts before all that is in flight is done.
 ///
 /// When the connection is gone, what is in flight is still finished (a message whose sender hung up is to reach its
 /// receivers). Returns why it ended; the caller closes the connection. Not cancel-safe: let `end` complete instead.
@@ -44,7 +44,10 @@ where
     let mut end = pin!(end);
     let mut ending = None;
     let mut in_flight = InFlight::new();
+    // Set while a request is in flight that those behind it have to wait for.
+    let mut hold = false;
     loop {
+        hold &= !in_flight.is_empty();
         let step = poll_fn(|cx| {
             if let Poll::Ready(Some(outcome)) = in_flight.poll_next_unpin(cx) {
                 return Poll::Ready(Step::Finished(outcome));
@@ -57,7 +60,7 @@ where
             if ending.is_some() && in_flight.is_empty() {
                 return Poll::Ready(Step::Ended);
             }
-            if ending.is_some() || in_flight.len() >= max_in_flight {
+            if ending.is_some() || hold || in_flight.len() >= max_in_flight {
                 return connection.poll_flush(cx).map(Step::Closed);
             }
             if connection.unsent() >= HIGH_WATER {
@@ -79,6 +82,11 @@ where
                 Answer::Done(reply) => Ok(reply),
                 Answer::Later(work) => {
                     in_flight.push(work);
+                    Ok(None)
+                }
+                Answer::Hold(work) => {
+                    in_flight.push(work);
+                    hold = true;
                     Ok(None)
                 }
                 Answer::Close(reason) => Err(reason),

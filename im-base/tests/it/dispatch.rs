@@ -15,8 +15,9 @@ use proto::ids::UserId;
 use proto::im::login::{
     ImMsgServReq, ImPushShieldReq, ImPushShieldRsp, ImQueryPushShieldReq, ImQueryPushShieldRsp,
 };
+use proto::im::message::ImMsgDataReadAck;
 use proto::im::other::ImHeartBeat;
-use proto::{Body, CommandId, Pdu, Role};
+use proto::{Body, CommandId, NoReply, Pdu, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split};
 use tokio::sync::{Notify, Semaphore};
 
@@ -80,11 +81,19 @@ fn get(session: &Session, _: ImQueryPushShieldReq) -> Result<ImQueryPushShieldRs
     })
 }
 
+/// Done when the gate lets it through.
+async fn read(session: Session, ack: ImMsgDataReadAck) -> Result<NoReply, HandlerError> {
+    session.started.lock().push(ack.msg_id);
+    session.gate.acquire().await.unwrap().forget();
+    Ok(NoReply)
+}
+
 fn router() -> Router<Session> {
     metrics::init();
     Router::new(Role::Client, Role::MsgServer)
         .on(set)
         .on_sync(get)
+        .on_hold(read)
         .on_pdu::<ImHeartBeat>(|_, pdu| Ok(Some(pdu.clone())))
 }
 
@@ -217,6 +226,26 @@ async fn replies_overtake_each_other_but_requests_start_in_order() {
         for waiting in [1, 3] {
             assert_eq!(peer.receive().await.unwrap().seq_num(), waiting);
         }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_overtakes_a_request_that_holds_the_others_up() {
+    play(async |mut peer, session| {
+        let ack = ImMsgDataReadAck {
+            msg_id: 50,
+            ..Default::default()
+        };
+        peer.send(&setting(1), 1).await;
+        peer.send(&ack, 2).await;
+        peer.send(&setting(2), 3).await;
+        assert_eq!(peer.receive().await.unwrap().seq_num(), 1);
+        settle().await;
+        assert_eq!(session.started(), [1, 50]);
+        session.gate.add_permits(1);
+        assert_eq!(peer.receive().await.unwrap().seq_num(), 3);
+        assert_eq!(session.started(), [1, 50, 2]);
     })
     .await;
 }

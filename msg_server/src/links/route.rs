@@ -263,7 +263,9 @@ impl Peer for RoutePeer {
         match self.routes.router.dispatch(&pushed, &pdu) {
             // Nothing that a route_server pushes is answered, and none of it is worth the link.
             Answer::Done(_) | Answer::Close(_) => {}
-            Answer::Later(_) => unreachable!("the table has handlers that answer on the spot only"),
+            Answer::Later(_) | Answer::Hold(_) => {
+                unreachable!("the table has handlers that answer on the spot only")
+            }
         }
     }
 }
