@@ -6,6 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use im_base::net::Outbox;
 use im_base::peer::Recent;
+use im_base::telemetry::metrics::FORGOTTEN;
+use metrics::counter;
 use proto::Pdu;
 use proto::ids::UserId;
 use smallvec::SmallVec;
@@ -69,7 +71,10 @@ impl Relay {
             .filter(|peer| self.send(**peer, &frame))
             .count();
         if lasting == Lasting::Yes {
-            self.recent.keep(frame, Note { origin, receivers });
+            let early = self.recent.keep(frame, Note { origin, receivers });
+            if early > 0 {
+                counter!(FORGOTTEN, "peer" => "msg_server").increment(early as u64);
+            }
         }
         copies
     }

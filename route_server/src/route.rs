@@ -91,7 +91,12 @@ async fn serve(
     // Every handler answers on the spot: nothing is ever in flight, one place is enough.
     let (reason, leftover) = dispatch::serve(&mut connection, &router, &peer, 1, end).await;
     leftover.finish().await;
-    peer.route.lose(peer.id);
+    if reason == CloseReason::SHUTDOWN {
+        // Everybody is being hung up on, and nobody goes offline by that.
+        peer.route.forget(peer.id);
+    } else {
+        peer.route.lose(peer.id);
+    }
     connection.close(reason).await;
     info!(%address, peer = peer.id.0, ?reason, "msg_server gone");
     reason
@@ -123,6 +128,11 @@ impl Route {
         let State { presence, relay } = &mut *state;
         let frames = relay.replay(peer, presence);
         counter!(REPLAYS, "peer" => "msg_server").increment(frames as u64);
+    }
+
+    /// A peer is hung up on; nobody is told anything.
+    fn forget(&self, peer: PeerId) {
+        self.state.lock().relay.remove(peer);
     }
 
     /// A peer is gone, and its users with it.

@@ -320,3 +320,19 @@ async fn what_makes_no_sense_changes_nothing() {
     assert_eq!(b.status(&[1]).await, [OFFLINE]);
     route.end().await;
 }
+
+#[tokio::test]
+async fn a_route_server_that_stops_takes_nobody_offline() {
+    let route = Route::start().await;
+    let mut a = route.msg_server(&[(1, WINDOWS)]).await;
+    let mut b = route.msg_server(&[(2, WINDOWS)]).await;
+    while a.told().await != (2, ONLINE) {}
+    route.end().await;
+    for peer in [&mut a, &mut b] {
+        while let Some(pdu) = peer.0.receive().await {
+            if let Ok(notice) = pdu.decode::<ImUserStatNotify>() {
+                assert_ne!(notice.user_stat.status, OFFLINE, "{notice:?}");
+            }
+        }
+    }
+}

@@ -28,16 +28,30 @@ pub(super) async fn store(
     message: ImMsgData,
 ) -> Result<ImMsgData, HandlerError> {
     let outgoing = outgoing(&message)?;
+    let (sender, receiver) = (outgoing.sender, outgoing.receiver);
     let appended = proxy
         .messages
         .send(outgoing)
         .await
         .map_err(|error| refused(&error))?;
-    Ok(ImMsgData {
+    let mut stored = ImMsgData {
         msg_id: appended.message_id.get(),
         create_time: appended.created_at.seconds(),
         ..message
-    })
+    };
+    if appended.duplicate {
+        // Whatever came under the key this time: the message is what was stored first.
+        let first = proxy
+            .messages
+            .by_ids(sender, receiver, &[appended.message_id])
+            .await
+            .map_err(|error| store_failed(&error))?;
+        if let Some(first) = first.into_iter().next() {
+            stored.msg_type = first.kind.0.into();
+            stored.msg_data = first.body;
+        }
+    }
+    Ok(stored)
 }
 
 /// The answer for what is not stored: message 0 (PROTOCOL.md, "Messages").

@@ -172,10 +172,20 @@ impl Calls {
     pub(super) fn fail_all(&self) {
         let mut table = self.table.lock();
         table.lost = true;
-        for slot in table.slots.drain(..) {
-            if let Slot::Waiting { caller, .. } = slot {
-                let _unwanted = caller.send(Err(CallError::Lost));
-            }
+        let mut waiting: Vec<_> = table
+            .slots
+            .drain(..)
+            .filter_map(|slot| match slot {
+                Slot::Waiting {
+                    caller, deadline, ..
+                } => Some((deadline, caller)),
+                _ => None,
+            })
+            .collect();
+        // Numbers are used again in any order; who asked first learns first, and may be the first to ask again.
+        waiting.sort_by_key(|(deadline, _)| *deadline);
+        for (_, caller) in waiting {
+            let _unwanted = caller.send(Err(CallError::Lost));
         }
     }
 }

@@ -39,6 +39,7 @@ metrics_table! {
     counter DELIVERIES = "im_deliveries_total", Count, "Messages handed to a device's connection. Label source (local, relay).";
     counter RELAYS = "im_relays_total", Count, "Frames relayed to a msg_server by route_server. Label command.";
     counter REPLAYS = "im_replays_total", Count, "Relayed frames that were sent once more after a link came back. Label peer.";
+    counter FORGOTTEN = "im_recent_forgotten_total", Count, "Relayed frames that could no longer be sent again because newer ones needed the room. Label peer.";
     gauge ONLINE_USERS = "im_online_users", Count, "Users with at least one device, as known to this route_server.";
     counter HANDOUTS = "im_handouts_total", Count, "Answers to clients that asked for a msg_server. Labels transport, outcome.";
     gauge MSG_SERVERS = "im_msg_servers", Count, "msg_servers registered with this login_server.";

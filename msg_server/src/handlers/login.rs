@@ -183,7 +183,7 @@ pub(super) fn kick_desktop(
     }
     let server = &session.server;
     let user_id = session.user_id();
-    let now = clock::unix_micros();
+    let now = clock::login_stamp();
     let desktop = DeviceType::MAC;
     let announce = |device, arrived| server.routes.announce(user_id, device, arrived);
     kick(

@@ -8,9 +8,15 @@ use proto::{NoReply, Pdu};
 use crate::links::Pushed;
 use crate::session::Session;
 
+/// Largest signal, in bytes of text: typing, a shake of the window. A stream of larger ones would fill others' queues.
+const MAX_SIGNAL: usize = 4 * 1024;
+
 /// To the sender's other devices and the receiver's, here and elsewhere. The sender is the session's user.
 pub(super) fn signal(session: &Session, signal: Imp2pCmdMsg) -> Result<NoReply, HandlerError> {
     let receiver = UserId::new(signal.to_user_id).ok_or(HandlerError::Refused("no_receiver"))?;
+    if signal.cmd_msg_data.len() > MAX_SIGNAL {
+        return Err(HandlerError::Refused("too_large"));
+    }
     session
         .allowance
         .lock()

@@ -10,7 +10,7 @@ use im_base::dispatch::router::{Actor, Answer};
 use im_base::net::Outbox;
 use im_base::peer::{CallError, Link, LinkConfig, Peer, Pool, Recent};
 use im_base::shutdown::Shutdown;
-use im_base::telemetry::metrics::REPLAYS;
+use im_base::telemetry::metrics::{FORGOTTEN, REPLAYS};
 use metrics::counter;
 use parking_lot::Mutex;
 use proto::device::DeviceType;
@@ -129,7 +129,10 @@ impl Routes {
     pub(crate) fn relay(&self, key: impl Hash, frame: Bytes) {
         let mut recent = self.recent.lock();
         let taken_by = self.send_over_one(&key, &frame);
-        recent.keep(frame, taken_by);
+        let early = recent.keep(frame, taken_by);
+        if early > 0 {
+            counter!(FORGOTTEN, "peer" => "route_server").increment(early as u64);
+        }
     }
 
     /// As [`relay`](Self::relay), for what is worth nothing a moment later: it is sent now or not at all.

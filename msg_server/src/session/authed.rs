@@ -86,7 +86,7 @@ pub(super) async fn run(
         id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
         user_id: login.user_id,
         device: login.device,
-        login_stamp: clock::unix_micros(),
+        login_stamp: clock::login_stamp(),
         outbox: connection.outbox().clone(),
         allowance: Mutex::new(TokenBucket::new(server.limits.messages())),
         server,

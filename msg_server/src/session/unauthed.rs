@@ -48,6 +48,9 @@ async fn until_login(
     server: &Arc<MsgServer>,
 ) -> Result<Login, CloseReason> {
     loop {
+        if connection.unsent() > MAX_FRAME as usize {
+            return Err(CloseReason::SLOW_READER);
+        }
         let pdu = connection.next().await?;
         let answer = match pdu.command() {
             ImLoginReq::ID => return check(connection, &pdu, address, server).await,

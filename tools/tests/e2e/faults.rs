@@ -310,6 +310,26 @@ async fn a_resend_after_a_reconnect_is_the_same_message_and_is_not_delivered_twi
 }
 
 #[tokio::test]
+async fn a_key_stands_for_what_was_stored_first() {
+    let world = World::usual(2).await;
+    let alice = Person::at(&world.msg(0), "demo1", Device::Windows).await;
+    let bob = Person::at(&world.msg(1), "demo2", Device::Windows).await;
+    let message = Outgoing::text(bob.id(), "the first");
+    assert_eq!(alice.send(&message).await.unwrap().get(), 1);
+
+    // A msg_server that has not seen the message yet, and other words under its key.
+    world.kill_minus_nine(Role::MsgServer, 1).await;
+    soon("the end of the connection", bob.wait_closed()).await;
+    world.ready().await;
+    let mut bob = Person::at(&world.msg(1), "demo2", Device::Windows).await;
+    let mut other = message.clone();
+    other.data = Outgoing::text(bob.id(), "the second").data;
+    assert_eq!(alice.send(&other).await.unwrap().get(), 1);
+    assert_eq!(bob.hears().await.text().as_deref(), Some("the first"));
+    world.end().await;
+}
+
+#[tokio::test]
 async fn what_is_written_while_route_server_is_away_arrives_when_it_is_back() {
     let world = World::usual(2).await;
     let mut alice = Person::at(&world.msg(0), "demo1", Device::Windows).await;
