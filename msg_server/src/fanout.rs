@@ -67,8 +67,16 @@ impl Fanout {
             user_id: user.get(),
             status: user_stat(is_online),
         };
-        self.users
-            .send_to_desktops(&Pdu::new(&ImUserStatNotify { user_stat }, 0).to_frame());
+        self.users.send_to_desktops(
+            &Pdu::new(
+                &ImUserStatNotify {
+                    user_stat,
+                    ..Default::default()
+                },
+                0,
+            )
+            .to_frame(),
+        );
     }
 
     /// A user's desktop came or the last one went: the user's phones here are told.

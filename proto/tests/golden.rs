@@ -73,6 +73,7 @@ fn presence_notice() {
                 user_id: 300,
                 status: UserStatType::UserStatusOffline as i32,
             },
+            ..Default::default()
         },
         0,
     );
@@ -106,8 +107,7 @@ fn message_and_its_acknowledgement() {
             create_time: 0,
             msg_type: MsgType::SingleText as i32,
             msg_data: Bytes::from_static(b"nnZSBwfPCz60q69ddmfIJA=="),
-            attach_data: None,
-            client_msg_id: None,
+            ..Default::default()
         },
         7,
     );
@@ -133,7 +133,7 @@ fn group_creation() {
             group_name: "team".to_owned(),
             group_avatar: String::new(),
             member_id_list: vec![1, 2, 300],
-            attach_data: None,
+            ..Default::default()
         },
         9,
     );

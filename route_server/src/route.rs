@@ -209,6 +209,7 @@ fn status(user: UserId, is_online: bool) -> bytes::Bytes {
     Pdu::new(
         &ImUserStatNotify {
             user_stat: user_stat(user.get(), is_online),
+            ..Default::default()
         },
         0,
     )

@@ -86,6 +86,7 @@ impl MsgServer {
             user_status: status as u32,
             user_id,
             client_type,
+            ..Default::default()
         };
         self.0.send(&update, 0).await;
     }
@@ -122,8 +123,7 @@ fn message(from: u32, to: u32, msg_id: u32) -> ImMsgData {
         create_time: 1,
         msg_type: MsgType::SingleText as i32,
         msg_data: "text".into(),
-        attach_data: None,
-        client_msg_id: None,
+        ..Default::default()
     }
 }
 

@@ -121,7 +121,14 @@ async fn pushes_between_are_events_even_under_a_request_s_number() {
         user_id: 2,
         status: UserStatType::UserStatusOffline as i32,
     };
-    peer.reply(0, &ImUserStatNotify { user_stat: stat }).await;
+    peer.reply(
+        0,
+        &ImUserStatNotify {
+            user_stat: stat,
+            ..Default::default()
+        },
+    )
+    .await;
     peer.reply(seq_num, &time_reply(7)).await;
     assert_eq!(waiting.reply().await.unwrap().server_time, 7);
     let Some(Event::Message(message)) = events.next().await else {
@@ -296,7 +303,10 @@ async fn a_slow_reader_of_events_is_told_how_many_are_lost() {
         user_id: 2,
         status: 1,
     };
-    let notify = ImUserStatNotify { user_stat: stat };
+    let notify = ImUserStatNotify {
+        user_stat: stat,
+        ..Default::default()
+    };
     for _ in 0..5000 {
         peer.reply(0, &notify).await;
     }

@@ -59,5 +59,6 @@ pub(super) async fn validate(
         // Somebody who may log in is shown as employed (PROTOCOL.md, "Login").
         user_info: user.map(user_info),
         attach_data: request.attach_data,
+        ..Default::default()
     })
 }

@@ -28,8 +28,7 @@ pub(super) fn info(
 ) -> Result<ImGroupInfoListRsp, HandlerError> {
     Ok(ImGroupInfoListRsp {
         user_id: request.user_id,
-        group_info_list: Vec::new(),
-        attach_data: None,
+        ..Default::default()
     })
 }
 

@@ -117,6 +117,7 @@ impl Routes {
             user_status: status as u32,
             user_id: user.get(),
             client_type: device.raw(),
+            ..Default::default()
         };
         for link in self.pool.get().into_iter().flat_map(Pool::links) {
             // A link that is down tells everything when it comes up.

@@ -115,7 +115,7 @@ commands! {
     }
     /// Somebody's avatar changed.
     0x0212 CID_BUDDY_LIST_AVATAR_CHANGED_NOTIFY ImAvatarChangedNotify = "IM.Buddy.IMAvatarChangedNotify" {
-        path: [],
+        path: [MsgServer => RouteServer, RouteServer => MsgServer, MsgServer => Client],
     }
     /// Changes one's signature, at most 128 bytes.
     0x0213 CID_BUDDY_LIST_CHANGE_SIGN_INFO_REQUEST ImChangeSignInfoReq = "IM.Buddy.IMChangeSignInfoReq" {

@@ -1,5 +1,6 @@
 //! Service 4: groups.
 
+use crate::im::ext::group::{ImGroupInterest, ImGroupMembers, ImGroupMembersReq};
 use crate::im::group::{
     ImGroupChangeMemberNotify, ImGroupChangeMemberReq, ImGroupChangeMemberRsp, ImGroupCreateReq,
     ImGroupCreateRsp, ImGroupInfoListReq, ImGroupInfoListRsp, ImGroupShieldReq, ImGroupShieldRsp,
@@ -84,5 +85,20 @@ commands! {
     /// The members of a group changed.
     0x040b CID_GROUP_CHANGE_MEMBER_NOTIFY ImGroupChangeMemberNotify = "IM.Group.IMGroupChangeMemberNotify" {
         path: [MsgServer => Client, MsgServer => RouteServer, RouteServer => MsgServer, HttpMsgServer => RouteServer],
+    }
+    /// Asks who is in a group, whoever asks.
+    0x0480 CID_EXT_GROUP_MEMBERS_REQUEST ImGroupMembersReq = "IM.Ext.Group.IMGroupMembersReq" {
+        path: [MsgServer => DbProxy],
+        attach: attach_data,
+        reply: ImGroupMembers,
+    }
+    /// Who is in a group, as of a version; msg_servers deliver its messages by it.
+    0x0481 CID_EXT_GROUP_MEMBERS ImGroupMembers = "IM.Ext.Group.IMGroupMembers" {
+        path: [DbProxy => MsgServer, MsgServer => RouteServer, RouteServer => MsgServer],
+        attach: attach_data,
+    }
+    /// Groups of which a msg_server has got a member online, or has none left.
+    0x0482 CID_EXT_GROUP_INTEREST ImGroupInterest = "IM.Ext.Group.IMGroupInterest" {
+        path: [MsgServer => RouteServer],
     }
 }

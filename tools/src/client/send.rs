@@ -88,11 +88,10 @@ impl Session {
             from_user_id: self.user_id(),
             to_session_id: message.to.id(),
             msg_id: message.msg_id,
-            create_time: 0,
             msg_type: message.kind,
             msg_data: message.data.clone(),
-            attach_data: None,
             client_msg_id: message.key.clone(),
+            ..Default::default()
         };
         Ok(Sending {
             waiting: self.start(data).await?,

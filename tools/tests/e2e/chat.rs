@@ -94,7 +94,7 @@ async fn numbers_are_echoed_and_claims_are_not_believed() {
         msg_type: MsgType::SingleText as i32,
         msg_data: text::encrypt("a lie", text::DEFAULT_KEY).into(),
         attach_data: Some("a note".into()),
-        client_msg_id: None,
+        ..Default::default()
     };
     let ack: ImMsgDataAck = alice.ask(&lie, 0xbeef).await;
     assert_eq!((ack.user_id, ack.session_id, ack.msg_id), (a, b, 1));
