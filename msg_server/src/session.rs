@@ -8,7 +8,7 @@ use std::sync::Arc;
 use im_base::net::listener::{self, ConnectionLimits};
 use tokio::net::TcpListener;
 
-pub(crate) use authed::{Session, kick};
+pub(crate) use authed::{Authed, Session, kick};
 
 use crate::handlers;
 use crate::server::MsgServer;
