@@ -50,7 +50,7 @@ pub(crate) fn user(id: u32) -> UserId {
 pub(crate) fn outgoing(sender: u32, receiver: u32, body: &'static str) -> Outgoing {
     Outgoing {
         sender: user(sender),
-        receiver: user(receiver),
+        to: user(receiver).into(),
         kind: MessageKind(1),
         body: Bytes::from_static(body.as_bytes()),
         created_at: UnixMillis(1_000),

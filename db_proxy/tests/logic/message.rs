@@ -65,13 +65,16 @@ async fn a_resend_is_the_same_message() {
 async fn reading_everything_leaves_later_messages_unread() {
     with_messages(MessageLimits::default(), |messages| async move {
         let (a, b) = (user(1), user(2));
-        messages.mark_read(b, a, None).await.unwrap();
+        messages.mark_read(b, a.into(), None).await.unwrap();
         messages.send(outgoing(1, 2, "1")).await.unwrap();
         messages.send(outgoing(1, 2, "2")).await.unwrap();
-        messages.mark_read(b, a, None).await.unwrap();
+        messages.mark_read(b, a.into(), None).await.unwrap();
         messages.send(outgoing(1, 2, "3")).await.unwrap();
         assert_eq!(messages.unread(b).await.unwrap().total, 1);
-        messages.mark_read(b, a, MessageId::new(3)).await.unwrap();
+        messages
+            .mark_read(b, a.into(), MessageId::new(3))
+            .await
+            .unwrap();
         assert_eq!(messages.unread(b).await.unwrap().total, 0);
     })
     .await;
@@ -81,12 +84,12 @@ async fn reading_everything_leaves_later_messages_unread() {
 async fn a_hidden_conversation_comes_back_with_a_message() {
     with_messages(MessageLimits::default(), |messages| async move {
         let (a, b) = (user(1), user(2));
-        assert!(!messages.hide(b, a).await.unwrap());
+        assert!(!messages.hide(b, a.into()).await.unwrap());
         messages.send(outgoing(1, 2, "1")).await.unwrap();
-        assert!(messages.hide(b, a).await.unwrap());
+        assert!(messages.hide(b, a.into()).await.unwrap());
         assert!(messages.recent(b, 0).await.unwrap().is_empty());
         messages.send(outgoing(1, 2, "2")).await.unwrap();
-        assert_eq!(messages.recent(b, 0).await.unwrap()[0].peer, a);
+        assert_eq!(messages.recent(b, 0).await.unwrap()[0].with, a.into());
     })
     .await;
 }
@@ -106,16 +109,25 @@ async fn answers_have_a_size() {
             messages.send(outgoing(1, 2, "x")).await.unwrap();
         }
         messages.send(outgoing(3, 2, "x")).await.unwrap();
-        let history = messages.history(a, b, None, usize::MAX).await.unwrap();
+        let history = messages
+            .history(a, b.into(), None, usize::MAX)
+            .await
+            .unwrap();
         assert_eq!(history.len(), 5);
-        let page = messages.history(a, b, MessageId::new(2), 5).await.unwrap();
+        let page = messages
+            .history(a, b.into(), MessageId::new(2), 5)
+            .await
+            .unwrap();
         assert_eq!(page.len(), 2);
         let ids: Vec<_> = (1..=7).filter_map(MessageId::new).collect();
-        let picked = messages.by_ids(a, b, &ids).await.unwrap();
+        let picked = messages.by_ids(a, b.into(), &ids).await.unwrap();
         let picked: Vec<_> = picked.iter().map(|message| message.id.get()).collect();
         assert_eq!(picked, [4, 3, 2]);
         assert_eq!(messages.recent(b, 0).await.unwrap().len(), 1);
-        assert_eq!(messages.latest_id(b, a).await.unwrap(), MessageId::new(7));
+        assert_eq!(
+            messages.latest_id(b, a.into()).await.unwrap(),
+            MessageId::new(7)
+        );
     })
     .await;
 }
@@ -124,11 +136,17 @@ async fn answers_have_a_size() {
 async fn nobody_has_a_conversation_with_himself() {
     with_messages(MessageLimits::default(), |messages| async move {
         let a = user(1);
-        assert!(messages.history(a, a, None, 5).await.unwrap().is_empty());
-        assert!(messages.by_ids(a, a, &[]).await.unwrap().is_empty());
-        assert_eq!(messages.latest_id(a, a).await.unwrap(), None);
-        assert!(messages.mark_read(a, a, None).await.is_ok());
-        assert!(!messages.hide(a, a).await.unwrap());
+        assert!(
+            messages
+                .history(a, a.into(), None, 5)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        assert!(messages.by_ids(a, a.into(), &[]).await.unwrap().is_empty());
+        assert_eq!(messages.latest_id(a, a.into()).await.unwrap(), None);
+        assert!(messages.mark_read(a, a.into(), None).await.is_ok());
+        assert!(!messages.hide(a, a.into()).await.unwrap());
     })
     .await;
 }

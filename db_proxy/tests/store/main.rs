@@ -27,7 +27,7 @@ macro_rules! suite {
             history: pages_go_back_from_where_asked, a_page_ends_at_its_limits, messages_by_id_come_newest_first,
                 nothing_was_ever_said;
             reading: unread_is_what_others_wrote_after_the_mark, marks_never_go_back_or_past_the_end,
-                many_marks_at_once, hiding_lasts_until_the_next_message, recent_lists_what_is_newer_than_a_second,
+                many_marks_at_once, hiding_lasts_until_the_next_message, recent_repeats_the_second_asked_with, a_stored_message_is_newer_than_what_was_listed,
                 lists_end_at_their_limits;
             users: names_are_exact_and_never_taken_twice, twenty_thousand_in_one_go, changes_page_exactly,
                 a_password_is_replaced_only_when_it_is_the_expected_one, profiles_come_back_as_stored,

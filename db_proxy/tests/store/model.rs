@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 
-use db_proxy::store::{Appended, ClientKey, Conversation, NewMessage, UnixMillis};
+use db_proxy::store::{Appended, ClientKey, Conversation, Counterpart, NewMessage, UnixMillis};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use proto::ids::{MessageId, UserId};
@@ -78,6 +78,7 @@ impl Model {
                         message_id: id(holder as u32 + 1),
                         created_at: first,
                         duplicate: true,
+                        group_version: None,
                     };
                 }
                 conversation[holder].1 = None;
@@ -88,6 +89,7 @@ impl Model {
             message_id: id(conversation.len() as u32),
             created_at: message.created_at,
             duplicate: false,
+            group_version: None,
         }
     }
 
@@ -214,11 +216,11 @@ async fn compare(bed: &Bed, model: &Model, users: &[UserId; USERS], user: UserId
             .collect();
         let history = bed.history(user, peer).await;
         assert_eq!(history.iter().map(|m| &m.body).collect::<Vec<_>>(), bodies);
-        let latest = bed.store.latest_id(conversation).await.unwrap();
+        let latest = bed.store.latest_id(user, conversation).await.unwrap();
         assert_eq!(latest.map_or(0, MessageId::get) as usize, messages.len());
         let count = model.unread(user, conversation) as u32;
         if count > 0 {
-            unread.insert(peer, count);
+            unread.insert(Counterpart::User(peer), count);
         }
         if model.is_visible(user, conversation) {
             recent.push((messages[messages.len() - 1].0.created_at, peer));
@@ -229,7 +231,7 @@ async fn compare(bed: &Bed, model: &Model, users: &[UserId; USERS], user: UserId
         list.total,
         unread.values().map(|n| u64::from(*n)).sum::<u64>()
     );
-    let stored = list.conversations.iter().map(|e| (e.peer, e.unread));
+    let stored = list.conversations.iter().map(|e| (e.with, e.unread));
     assert_eq!(stored.collect::<BTreeMap<_, _>>(), unread);
 
     recent.sort_unstable();
