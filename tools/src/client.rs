@@ -33,6 +33,7 @@ mod session;
 mod wire;
 
 mod ask;
+mod group;
 mod send;
 
 mod error;

@@ -18,6 +18,9 @@ mod chat;
 #[path = "e2e/history.rs"]
 mod history;
 
+#[path = "e2e/groups.rs"]
+mod groups;
+
 #[path = "e2e/restart.rs"]
 mod restart;
 
