@@ -135,7 +135,9 @@ impl MsgServer {
     /// Somebody tells who is in a group.
     pub(crate) fn group_members(&self, told: &ImGroupMembers) {
         if let Some(group) = GroupId::new(told.group_id) {
-            self.learn(&Membership::new(group, told.version, &told.member_id));
+            let told = Membership::new(group, told.version, &told.member_id);
+            self.learn(&told);
+            self.acquaint(told.members(), told.members());
         }
     }
 
@@ -185,10 +187,8 @@ impl MsgServer {
             let is_new = newcomers.binary_search(user).is_ok();
             let others = if is_new { all } else { newcomers };
             self.users.each_of(*user, |session| {
-                if !session.contacts.are_everybody() {
-                    let others = others.iter().filter(|other| *other != user);
-                    others.for_each(|other| session.contacts.add(*other));
-                }
+                let others = others.iter().filter(|other| *other != user);
+                session.contacts.add(others.copied());
             });
         }
     }

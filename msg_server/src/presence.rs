@@ -42,18 +42,17 @@ impl Contacts {
         }
     }
 
-    /// Whether everybody sees everybody.
-    pub(crate) fn are_everybody(&self) -> bool {
-        self.known.is_none()
-    }
-
-    /// Somebody got to know the user.
-    pub(crate) fn add(&self, user: UserId) {
-        if let Some(known) = &self.known {
-            let mut known = known.lock();
-            if let Err(at) = known.binary_search(&user)
-                && known.len() < MAX_CONTACTS
-            {
+    /// The user got to know others.
+    pub(crate) fn add(&self, users: impl IntoIterator<Item = UserId>) {
+        let Some(known) = &self.known else {
+            return;
+        };
+        let mut known = known.lock();
+        for user in users {
+            if known.len() >= MAX_CONTACTS {
+                return;
+            }
+            if let Err(at) = known.binary_search(&user) {
                 known.insert(at, user);
             }
         }

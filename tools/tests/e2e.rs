@@ -30,6 +30,9 @@ mod kick;
 #[path = "e2e/presence.rs"]
 mod presence;
 
+#[path = "e2e/profiles.rs"]
+mod profiles;
+
 #[path = "e2e/faults.rs"]
 mod faults;
 

@@ -16,7 +16,7 @@ use proto::im::group::{
 };
 
 use super::msg::ConversationKey;
-use super::other::{ANSWER_BYTES, ask, user_ids};
+use super::other::{ANSWER_BYTES, ask};
 use crate::links::Pushed;
 use crate::server::MsgServer;
 use crate::session::Session;
@@ -105,8 +105,6 @@ async fn create_group(
             attach_data: None,
         };
         server.group_members(&members);
-        let everybody = user_ids(&answer.user_id_list);
-        server.acquaint(&everybody, &everybody);
         server
             .routes
             .relay_message(ConversationKey::group(group), &members);
