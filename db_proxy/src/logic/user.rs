@@ -185,13 +185,13 @@ fn check_change(change: &ProfileChange) -> Result<(), ChangeError> {
         return Err(ChangeError::Signature);
     }
     let details = [&change.nick_name, &change.email, &change.tel];
-    if details.into_iter().flatten().any(too_long) {
+    if details.into_iter().flatten().any(|detail| too_long(detail)) {
         return Err(ChangeError::DetailLength);
     }
     Ok(())
 }
 
-fn too_long(detail: &String) -> bool {
+fn too_long(detail: &str) -> bool {
     detail.chars().count() > MAX_DETAIL
 }
 
@@ -205,7 +205,7 @@ fn check_details(profile: &Profile) -> Result<(), CreateRefusal> {
         &profile.domain,
         &profile.sign_info,
     ];
-    if details.into_iter().any(too_long) {
+    if details.into_iter().any(|detail| too_long(detail)) {
         Err(CreateRefusal::DetailLength)
     } else {
         Ok(())
