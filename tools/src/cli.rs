@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::terminal::Paint;
-use crate::{chat, doctor, roles, up, users};
+use crate::{chat, departments, doctor, roles, up, users};
 
 /// An instant-messaging backend that speaks the TeamTalk wire protocol
 #[derive(Debug, Parser)]
@@ -32,6 +32,7 @@ enum Command {
     Up(up::UpArgs),
     Chat(chat::ChatArgs),
     User(users::UserArgs),
+    Department(departments::DepartmentArgs),
     Doctor(doctor::DoctorArgs),
 }
 
@@ -47,6 +48,9 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Command::Chat(args) => block_on(chat::run(args)),
         Command::User(args) => {
             block_on(async { users::run(args).await.map(|()| ExitCode::SUCCESS) })
+        }
+        Command::Department(args) => {
+            block_on(async { departments::run(args).await.map(|()| ExitCode::SUCCESS) })
         }
         Command::Doctor(args) => block_on(doctor::run(args)),
     };

@@ -41,7 +41,8 @@ pub trait GroupStore: Send + Sync {
     /// Who is in a group, with the version that goes with it; `None` if there is no such group.
     async fn group_members(&self, group: GroupId) -> Result<Option<GroupMembers>, StoreError>;
 
-    /// Who else is in the user's groups, each once, those of smaller groups first.
+    /// Who else is in the user's groups, each once, those of smaller groups first. Groups of more than `limit` members
+    /// count alike, and of very many groups the largest are left out.
     async fn fellow_members(&self, user: UserId, limit: usize) -> Result<Vec<UserId>, StoreError>;
 }
 

@@ -1,7 +1,7 @@
-use db_proxy::logic::message::{MessageLimits, SendError};
-use db_proxy::store::{AppendRefusal, ClientKey};
+use db_proxy::logic::message::{MessageLimits, Outgoing, SendError};
+use db_proxy::store::{AppendRefusal, ClientKey, Counterpart, MessageKind};
 use futures_util::future::join_all;
-use proto::ids::MessageId;
+use proto::ids::{GroupId, MessageId};
 
 use crate::bed::{outgoing, user, with_messages};
 
@@ -44,6 +44,70 @@ async fn what_cannot_be_sent_is_refused_with_its_reason() {
         ));
         assert!(!stranger.is_retryable());
         assert!(messages.send(outgoing(1, 2, "1234")).await.is_ok());
+    })
+    .await;
+}
+
+fn group() -> Counterpart {
+    Counterpart::Group(GroupId::new(1).unwrap())
+}
+
+fn to_group(sender: u32, body: &'static str) -> Outgoing {
+    Outgoing {
+        to: group(),
+        kind: MessageKind(0x11),
+        ..outgoing(sender, 2, body)
+    }
+}
+
+#[tokio::test]
+async fn groups_are_written_to_by_their_members_in_their_kinds() {
+    with_messages(MessageLimits::default(), |messages| async move {
+        let sent = messages.send(to_group(1, "x")).await.unwrap();
+        assert_eq!((sent.message_id.get(), sent.group_version), (1, Some(1)));
+        let stranger = messages.send(to_group(3, "x")).await.unwrap_err();
+        assert!(matches!(
+            stranger,
+            SendError::Refused(AppendRefusal::NotAMember)
+        ));
+        let mut wrong = to_group(1, "x");
+        wrong.kind = MessageKind(0x01);
+        let wrong_kind = messages.send(wrong).await.unwrap_err();
+        assert!(matches!(wrong_kind, SendError::WrongKind));
+        let mut wrong = outgoing(1, 2, "x");
+        wrong.kind = MessageKind(0x11);
+        let wrong_kind = messages.send(wrong).await.unwrap_err();
+        assert!(matches!(wrong_kind, SendError::WrongKind));
+        let unread = messages.unread(user(2)).await.unwrap();
+        assert_eq!(unread.conversations[0].with, group());
+        messages.mark_read(user(2), group(), None).await.unwrap();
+        assert_eq!(messages.unread(user(2)).await.unwrap().total, 0);
+        let seen = messages.history(user(3), group(), None, 9).await.unwrap();
+        assert!(seen.is_empty());
+    })
+    .await;
+}
+
+/// D-2: a voice message without a sound is refused before it gets an id.
+#[tokio::test]
+async fn a_voice_message_has_a_sound() {
+    with_messages(MessageLimits::default(), |messages| async move {
+        for kind in [0x02, 0x12] {
+            let voice = |body| {
+                let mut message = if kind == 0x02 {
+                    outgoing(1, 2, body)
+                } else {
+                    to_group(1, body)
+                };
+                message.kind = MessageKind(kind);
+                message
+            };
+            let silent = messages.send(voice("1234")).await.unwrap_err();
+            assert!(matches!(silent, SendError::Empty));
+            let sent = messages.send(voice("12345")).await.unwrap();
+            assert_eq!(sent.message_id.get(), 1);
+        }
+        assert!(messages.send(outgoing(1, 2, "text")).await.is_ok());
     })
     .await;
 }
