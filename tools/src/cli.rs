@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::terminal::Paint;
-use crate::{chat, doctor, roles, up, users};
+use crate::{chat, conform, doctor, roles, up, users};
 
 /// An instant-messaging backend that speaks the TeamTalk wire protocol
 #[derive(Debug, Parser)]
@@ -33,6 +33,7 @@ enum Command {
     Chat(chat::ChatArgs),
     User(users::UserArgs),
     Doctor(doctor::DoctorArgs),
+    Conform(conform::ConformArgs),
 }
 
 /// Runs the program with these arguments, the first of which is its name.
@@ -49,6 +50,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             block_on(async { users::run(args).await.map(|()| ExitCode::SUCCESS) })
         }
         Command::Doctor(args) => block_on(doctor::run(args)),
+        Command::Conform(args) => block_on(conform::run(args)),
     };
     ran.unwrap_or_else(|error| {
         eprintln!("{} {error:#}", Paint::stderr().bad("error:"));
