@@ -1,0 +1,169 @@
+//! What is printed: a line for each case, grouped, and a summary.
+
+use std::io::{IsTerminal, Write};
+
+use serde_json::json;
+
+use super::case::{Case, Stop};
+use super::run::Result;
+use crate::terminal::Paint;
+
+/// Prints each case as it ends, and counts.
+pub(super) struct Report {
+    json: bool,
+    /// Whether somebody watches: then the case that runs is shown.
+    watched: bool,
+    paint: Paint,
+    total: usize,
+    group: &'static str,
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Report {
+    pub(super) fn new(json: bool, total: usize) -> Self {
+        Self {
+            json,
+            watched: !json && std::io::stderr().is_terminal(),
+            paint: Paint::stdout(),
+            total,
+            group: "",
+            passed: 0,
+            failed: 0,
+            skipped: 0,
+        }
+    }
+
+    pub(super) fn failed(&self) -> bool {
+        self.failed > 0
+    }
+
+    /// A case begins.
+    pub(super) fn begins(&self, case: &Case) {
+        if self.watched {
+            let done = self.passed + self.failed + self.skipped;
+            eprint!("\r\x1b[K[{}/{}] {} …", done + 1, self.total, case.name);
+            // Nothing depends on whether it is seen.
+            drop(std::io::stderr().flush());
+        }
+    }
+
+    /// A case ended.
+    pub(super) fn ended(&mut self, result: &Result) {
+        if self.watched {
+            eprint!("\r\x1b[K");
+        }
+        match &result.outcome {
+            Ok(()) => self.passed += 1,
+            Err(Stop::Fail { .. }) => self.failed += 1,
+            Err(Stop::Skip(_)) => self.skipped += 1,
+        }
+        if self.json {
+            println!("{}", object(result));
+        } else {
+            self.lines(result);
+        }
+    }
+
+    /// All cases ended.
+    pub(super) fn summary(&self) {
+        let (passed, failed, skipped) = (self.passed, self.failed, self.skipped);
+        if self.json {
+            println!(
+                "{}",
+                json!({"passed": passed, "failed": failed, "skipped": skipped})
+            );
+            return;
+        }
+        let text = format!("{passed} passed, {failed} failed, {skipped} skipped");
+        let text = match failed {
+            0 => self.paint.good(&text),
+            _ => self.paint.bad(&text),
+        };
+        println!("\n{text}");
+    }
+
+    fn lines(&mut self, result: &Result) {
+        let (group, name) = split(result.case.name);
+        if group != self.group {
+            println!("{}{group}", if self.group.is_empty() { "" } else { "\n" });
+            self.group = group;
+        }
+        let word = match &result.outcome {
+            Ok(()) => self.paint.good("pass"),
+            Err(Stop::Fail { .. }) => self.paint.bad("FAIL"),
+            Err(Stop::Skip(_)) => self.paint.warn("skip"),
+        };
+        let section = self.paint.dim(result.case.section.heading());
+        println!("  {word}  {name:<34} {section}");
+        let detail = |label: &str, text: &str| {
+            println!("        {} {text}", self.paint.dim(&format!("{label:<9}")));
+        };
+        match &result.outcome {
+            Ok(()) => {}
+            Err(Stop::Skip(reason)) => detail("because:", reason),
+            Err(Stop::Fail { expected, came }) => {
+                detail("rule:", rule(result.case));
+                detail("expected:", expected);
+                detail("came:", came);
+                if !result.case.defects.is_empty() {
+                    let known = numbers(result.case).join(", ");
+                    detail("known:", &format!("defect of the original: {known}"));
+                }
+            }
+        }
+    }
+}
+
+/// The list of cases, without trying them.
+pub(super) fn list(cases: &[&Case], as_json: bool) {
+    let paint = Paint::stdout();
+    for case in cases {
+        if as_json {
+            println!("{}", about(case));
+            continue;
+        }
+        let defects = numbers(case).join(" ");
+        let section = case.section.heading();
+        println!("{:<36} {section:<28} {defects}", case.name);
+        println!("    {}", paint.dim(rule(case)));
+    }
+}
+
+fn object(result: &Result) -> serde_json::Value {
+    let mut object = about(result.case);
+    let (word, expected, came, reason) = match &result.outcome {
+        Ok(()) => ("pass", None, None, None),
+        Err(Stop::Fail { expected, came }) => ("fail", Some(expected), Some(came), None),
+        Err(Stop::Skip(reason)) => ("skip", None, None, Some(reason)),
+    };
+    object["outcome"] = json!(word);
+    object["expected"] = json!(expected);
+    object["came"] = json!(came);
+    object["reason"] = json!(reason);
+    object["milliseconds"] = json!(u64::try_from(result.took.as_millis()).unwrap_or(u64::MAX));
+    object
+}
+
+fn about(case: &Case) -> serde_json::Value {
+    json!({
+        "case": case.name,
+        "section": case.section.heading(),
+        "rule": rule(case),
+        "defects": numbers(case),
+    })
+}
+
+/// In the doc comment's words.
+fn rule(case: &Case) -> &str {
+    case.rule.trim()
+}
+
+fn numbers(case: &Case) -> Vec<String> {
+    case.defects.iter().map(|n| format!("D-{n}")).collect()
+}
+
+fn split(name: &'static str) -> (&'static str, &'static str) {
+    name.split_once('/').unwrap_or(("", name))
+}
