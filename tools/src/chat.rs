@@ -5,6 +5,7 @@ mod input;
 mod view;
 
 mod commands;
+mod groups;
 mod link;
 mod sync;
 mod talk;

@@ -41,6 +41,15 @@ impl Person {
         assert!(heard.iter().all(is_presence), "{heard:?}");
     }
 
+    /// The next change of a group's members.
+    async fn is_told(&mut self) -> ImGroupChangeMemberNotify {
+        self.sees("a change of members", |event| match event {
+            Event::GroupChanged(notice) => Some(notice),
+            _ => None,
+        })
+        .await
+    }
+
     async fn unread_in(&self, group: u32) -> u32 {
         let list = self.unread().await.unwrap().unreadinfo_list;
         let of_group = |info: &&_| {
@@ -117,7 +126,7 @@ async fn members_come_and_go() {
     let everybody = vec![ann.id(), bob.id(), dan.id()];
     assert_eq!(added.cur_user_id_list, everybody);
     for person in [&mut ann, &mut dan] {
-        let notice: ImGroupChangeMemberNotify = person.is_sent().await;
+        let notice = person.is_told().await;
         assert_eq!(notice.user_id, bob.id());
         assert_eq!(notice.change_type, GroupModifyType::Add as i32);
         assert_eq!(notice.cur_user_id_list, everybody);
@@ -156,17 +165,12 @@ async fn members_come_and_go() {
     assert_eq!(refused.result_code, 1);
     let removed = ann.remove_members(group, vec![dan.id()]).await.unwrap();
     assert_eq!(removed.chg_user_id_list, [dan.id()]);
-    let notice: ImGroupChangeMemberNotify = dan
-        .sees("the removal", |event| match event {
-            Event::Other(pdu) => pdu
-                .decode()
-                .ok()
-                .filter(|notice: &ImGroupChangeMemberNotify| {
-                    notice.change_type == GroupModifyType::Del as i32
-                }),
-            _ => None,
-        })
-        .await;
+    let notice = loop {
+        let notice = dan.is_told().await;
+        if notice.change_type == GroupModifyType::Del as i32 {
+            break notice;
+        }
+    };
     assert_eq!(notice.chg_user_id_list, [dan.id()]);
     assert_eq!(ann.tells(group, "without dan").await, 4);
     while bob.hears().await.id != 4 {}
