@@ -42,5 +42,8 @@ mod bad_input;
 #[path = "e2e/login_server.rs"]
 mod login_server;
 
+#[path = "e2e/conform.rs"]
+mod conform;
+
 #[path = "e2e/up.rs"]
 mod up;

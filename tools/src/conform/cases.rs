@@ -62,6 +62,7 @@ mod tests {
     use proto::{Role, commands};
 
     use super::*;
+    use crate::conform::section::Section;
 
     #[test]
     fn names_are_unique_grouped_and_in_kebab_case() {
@@ -102,7 +103,10 @@ mod tests {
             .filter_map(|line| line.strip_prefix("## "))
             .collect();
         let missing: BTreeSet<&str> = all()
-            .map(|case| case.section.heading())
+            .map(|case| case.section)
+            // Cases for groups are there before the servers have groups to describe.
+            .filter(|section| *section != Section::Groups)
+            .map(Section::heading)
             .filter(|heading| !headings.contains(heading))
             .collect();
         assert!(missing.is_empty(), "no heading {missing:?}");

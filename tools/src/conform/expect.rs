@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(came.chars().count(), LONGEST + 1);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn what_is_not_yet_so_is_asked_again() {
         let mut asked = 0;
         let count = eventually(

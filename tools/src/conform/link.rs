@@ -73,6 +73,19 @@ impl Link {
         self.write(&pdu.to_frame()).await
     }
 
+    /// Sends frames one behind the other, cut into pieces of that size.
+    pub(crate) async fn send_cut(&mut self, frames: &[Pdu], size: usize) -> Outcome {
+        let mut bytes = Vec::new();
+        for pdu in frames {
+            self.sent.note(pdu.command());
+            pdu.write(&mut bytes);
+        }
+        for piece in bytes.chunks(size) {
+            self.write(piece).await?;
+        }
+        Ok(())
+    }
+
     /// Sends a message with that number.
     pub(crate) async fn tell<M: Body>(&mut self, message: &M, seq_num: u16) -> Outcome {
         self.send(&Pdu::new(message, seq_num)).await
@@ -83,6 +96,16 @@ impl Link {
     pub(crate) async fn find<T>(
         &mut self,
         expected: &str,
+        wanted: impl FnMut(&Pdu) -> Option<Outcome<T>>,
+    ) -> Outcome<T> {
+        self.find_within(self.deadline, expected, wanted).await
+    }
+
+    /// As [`find`](Self::find), with a deadline of its own.
+    pub(crate) async fn find_within<T>(
+        &mut self,
+        patience: Duration,
+        expected: &str,
         mut wanted: impl FnMut(&Pdu) -> Option<Outcome<T>>,
     ) -> Outcome<T> {
         let mut fits = |inbox: &mut VecDeque<Pdu>, at: usize| {
@@ -90,7 +113,7 @@ impl Link {
             inbox.remove(at);
             Some(found)
         };
-        let end = Instant::now() + self.deadline;
+        let end = Instant::now() + patience;
         let mut at = 0;
         loop {
             while at < self.inbox.len() {
@@ -103,7 +126,7 @@ impl Link {
                 Ok(Ok(())) => {}
                 Ok(Err(ended)) => return fail(expected, format!("{ended}{}", self.waiting())),
                 Err(_) => {
-                    let seconds = self.deadline.as_secs();
+                    let seconds = patience.as_secs_f32();
                     let came = format!("not within {seconds} s{}", self.waiting());
                     return fail(expected, came);
                 }

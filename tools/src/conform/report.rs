@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use serde_json::json;
 
 use super::case::{Case, Stop};
-use super::run::Result;
+use super::run::Trial;
 use crate::terminal::Paint;
 
 /// Prints each case as it ends, and counts.
@@ -50,19 +50,19 @@ impl Report {
     }
 
     /// A case ended.
-    pub(super) fn ended(&mut self, result: &Result) {
+    pub(super) fn ended(&mut self, trial: &Trial) {
         if self.watched {
             eprint!("\r\x1b[K");
         }
-        match &result.outcome {
+        match &trial.outcome {
             Ok(()) => self.passed += 1,
             Err(Stop::Fail { .. }) => self.failed += 1,
             Err(Stop::Skip(_)) => self.skipped += 1,
         }
         if self.json {
-            println!("{}", object(result));
+            println!("{}", object(trial));
         } else {
-            self.lines(result);
+            self.lines(trial);
         }
     }
 
@@ -84,31 +84,31 @@ impl Report {
         println!("\n{text}");
     }
 
-    fn lines(&mut self, result: &Result) {
-        let (group, name) = split(result.case.name);
+    fn lines(&mut self, trial: &Trial) {
+        let (group, name) = split(trial.case.name);
         if group != self.group {
             println!("{}{group}", if self.group.is_empty() { "" } else { "\n" });
             self.group = group;
         }
-        let word = match &result.outcome {
+        let word = match &trial.outcome {
             Ok(()) => self.paint.good("pass"),
             Err(Stop::Fail { .. }) => self.paint.bad("FAIL"),
             Err(Stop::Skip(_)) => self.paint.warn("skip"),
         };
-        let section = self.paint.dim(result.case.section.heading());
+        let section = self.paint.dim(trial.case.section.heading());
         println!("  {word}  {name:<34} {section}");
         let detail = |label: &str, text: &str| {
             println!("        {} {text}", self.paint.dim(&format!("{label:<9}")));
         };
-        match &result.outcome {
+        match &trial.outcome {
             Ok(()) => {}
             Err(Stop::Skip(reason)) => detail("because:", reason),
             Err(Stop::Fail { expected, came }) => {
-                detail("rule:", rule(result.case));
+                detail("rule:", rule(trial.case));
                 detail("expected:", expected);
                 detail("came:", came);
-                if !result.case.defects.is_empty() {
-                    let known = numbers(result.case).join(", ");
+                if !trial.case.defects.is_empty() {
+                    let known = numbers(trial.case).join(", ");
                     detail("known:", &format!("defect of the original: {known}"));
                 }
             }
@@ -131,9 +131,9 @@ pub(super) fn list(cases: &[&Case], as_json: bool) {
     }
 }
 
-fn object(result: &Result) -> serde_json::Value {
-    let mut object = about(result.case);
-    let (word, expected, came, reason) = match &result.outcome {
+fn object(trial: &Trial) -> serde_json::Value {
+    let mut object = about(trial.case);
+    let (word, expected, came, reason) = match &trial.outcome {
         Ok(()) => ("pass", None, None, None),
         Err(Stop::Fail { expected, came }) => ("fail", Some(expected), Some(came), None),
         Err(Stop::Skip(reason)) => ("skip", None, None, Some(reason)),
@@ -142,7 +142,7 @@ fn object(result: &Result) -> serde_json::Value {
     object["expected"] = json!(expected);
     object["came"] = json!(came);
     object["reason"] = json!(reason);
-    object["milliseconds"] = json!(u64::try_from(result.took.as_millis()).unwrap_or(u64::MAX));
+    object["milliseconds"] = json!(u64::try_from(trial.took.as_millis()).unwrap_or(u64::MAX));
     object
 }
 

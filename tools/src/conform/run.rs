@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use proto::CommandId;
 use proto::im::base_define::ClientType;
 
-use super::case::{Case, Stop};
+use super::case::{Case, Outcome, Stop};
 use super::ctx::{ALICE, Ctx, User, Who};
 use super::device::chat::text;
 use super::link::Sent;
@@ -45,11 +45,11 @@ pub struct Subject {
 
 /// How a case went.
 #[derive(Clone, Debug)]
-pub struct Result {
+pub struct Trial {
     /// Which.
     pub case: &'static Case,
     /// `Ok` if the rule holds.
-    pub outcome: std::result::Result<(), Stop>,
+    pub outcome: Outcome,
     /// Commands that were sent meanwhile.
     pub sent: BTreeSet<CommandId>,
     /// How long it took.
@@ -161,7 +161,7 @@ impl Ctx {
     }
 
     /// Tries one case, and ends the sessions that it leaves.
-    pub async fn run(&self, case: &'static Case) -> Result {
+    pub async fn run(&self, case: &'static Case) -> Trial {
         self.tidy().await;
         self.sent.take();
         let began = Instant::now();
@@ -178,7 +178,7 @@ impl Ctx {
         let took = began.elapsed();
         let sent = self.sent.take();
         self.tidy().await;
-        Result {
+        Trial {
             case,
             outcome,
             sent,

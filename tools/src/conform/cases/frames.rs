@@ -53,7 +53,7 @@ cases! {
     }
     /// A frame that comes byte by byte is answered.
     "frames/byte-by-byte" byte_by_byte in Frame {
-        commands: [ImClientTimeReq],
+        commands: [ImUnreadMsgCntReq],
         needs: [Tcp],
     }
     /// A body that is no protobuf message leaves the connection open.
@@ -197,11 +197,8 @@ async fn length_too_long(ctx: &Ctx) -> Outcome {
 async fn several_at_once(ctx: &Ctx) -> Outcome {
     let mut alice = ctx.desktop(ALICE).await?;
     let numbers = [alice.seq_num(), alice.seq_num(), alice.seq_num()];
-    let mut bytes = BytesMut::new();
-    for seq_num in numbers {
-        Pdu::new(&ImClientTimeReq {}, seq_num).write(&mut bytes);
-    }
-    alice.write(&bytes).await?;
+    let requests = numbers.map(|seq_num| Pdu::new(&ImClientTimeReq {}, seq_num));
+    alice.send_cut(&requests, usize::MAX).await?;
     for seq_num in numbers {
         alice.reply::<ImClientTimeReq>(seq_num).await?;
     }
@@ -215,9 +212,8 @@ async fn byte_by_byte(ctx: &Ctx) -> Outcome {
         user_id: alice.id,
         attach_data: None,
     };
-    for byte in Pdu::new(&request, seq_num).to_frame() {
-        alice.write(&[byte]).await?;
-    }
+    let request = Pdu::new(&request, seq_num);
+    alice.send_cut(&[request], 1).await?;
     alice.reply::<ImUnreadMsgCntReq>(seq_num).await?;
     Ok(())
 }

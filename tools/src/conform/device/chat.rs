@@ -1,5 +1,7 @@
 //! Messages, read marks and what can be asked about conversations.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use proto::im::base_define::{ContactSessionInfo, MsgInfo, UnreadInfo};
 use proto::im::buddy::{ImRecentContactSessionReq, ImRemoveSessionReq};
@@ -11,9 +13,15 @@ use proto::{Body, Pdu};
 
 use super::Device;
 use crate::client::Conversation;
-use crate::conform::case::Outcome;
+use crate::conform::case::{Outcome, Stop};
 use crate::conform::expect::{fail, holds, same};
 use crate::conform::link::read;
+
+/// How long an answer may take before it is taken for silence, where both are right.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// What is waited for that long.
+const ANSWER_OR_SILENCE: &str = "an answer, or silence";
 
 /// A text as a stock client sends it.
 pub(crate) fn text(to: impl Into<Conversation>, data: &Bytes) -> ImMsgData {
@@ -45,19 +53,28 @@ impl Device {
 
     /// Sends a message that has to be refused: with an acknowledgement of msg_id 0, or by silence.
     pub(crate) async fn refused(&mut self, message: &ImMsgData) -> Outcome {
+        match self.tries(message).await? {
+            None | Some(ImMsgDataAck { msg_id: 0, .. }) => Ok(()),
+            Some(ack) => fail(
+                "a refusal: an acknowledgement with msg_id 0, or none",
+                format!("{ack:?}"),
+            ),
+        }
+    }
+
+    /// Sends a message that may be refused; gives the acknowledgement, or `None` for silence.
+    pub(crate) async fn tries(&mut self, message: &ImMsgData) -> Outcome<Option<ImMsgDataAck>> {
         let seq_num = self.seq_num();
         self.tell(message, seq_num).await?;
-        // Silence is proved by an answer that has been to the database and back behind it.
-        self.latest(Conversation::User(self.id)).await?;
-        self.fence().await?;
-        let answer = self.inbox().find(|pdu| pdu.seq_num() == seq_num);
-        match answer.map(|pdu| (pdu.command(), read::<ImMsgDataAck>(pdu))) {
-            None => Ok(()),
-            Some((_, Some(ack))) if ack.msg_id == 0 => Ok(()),
-            Some((command, ack)) => fail(
-                "a refusal: an acknowledgement with msg_id 0, or none",
-                format!("{command} {ack:?}"),
-            ),
+        let ack = |pdu: &Pdu| read(pdu).filter(|_| pdu.seq_num() == seq_num).map(Ok);
+        match self.find_within(QUIET, ANSWER_OR_SILENCE, ack).await {
+            Ok(ack) => Ok(Some(ack)),
+            // Silence is how the original says no. It is none if the connection is gone.
+            Err(Stop::Fail { expected, .. }) if expected == ANSWER_OR_SILENCE => {
+                self.fence().await?;
+                Ok(None)
+            }
+            Err(stop) => Err(stop),
         }
     }
 
