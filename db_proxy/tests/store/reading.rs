@@ -3,6 +3,7 @@ use proto::ids::UserId;
 
 use crate::bed::{Bed, EVERYTHING, mark, text, text_at, text_of};
 
+/// D-5: a mark counts up to its message. D-77: the latest message has its own sender.
 pub(crate) async fn unread_is_what_others_wrote_after_the_mark(bed: Bed) {
     let [a, b] = bed.users().await;
     bed.say(a, b, &["1", "2"]).await;

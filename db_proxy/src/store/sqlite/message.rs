@@ -11,10 +11,10 @@ use crate::store::{
     AppendOutcome, Conversation, MessageStore, NewMessage, PageLimit, StoreError, StoredMessage,
 };
 
-/// What a user may see of a conversation: nothing, unless he takes part in it.
-const SEEN: &str = "FROM conversations AS c
+/// The messages of a conversation for one who takes part in it; what he may see lies behind `p.visible_after_id`.
+const SHARED: &str = "FROM conversations AS c
     CROSS JOIN participants AS p ON p.conversation_id = c.id
-    CROSS JOIN messages AS m ON m.conversation_id = c.id AND m.message_id > p.visible_after_id
+    CROSS JOIN messages AS m ON m.conversation_id = c.id
     WHERE c.kind = ? AND c.party_low = ? AND c.party_high = ? AND p.user_id = ?";
 
 #[async_trait]
@@ -38,7 +38,8 @@ impl MessageStore for SqliteStore {
     ) -> Result<Vec<StoredMessage>, StoreError> {
         let (kind, low, high) = conversation.parties();
         let sql = format!(
-            "SELECT {} {SEEN} AND m.message_id <= ? ORDER BY m.message_id DESC LIMIT ?",
+            "SELECT {} {SHARED} AND m.message_id > p.visible_after_id AND m.message_id <= ?
+             ORDER BY m.message_id DESC LIMIT ?",
             row::MESSAGE
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
@@ -71,11 +72,13 @@ impl MessageStore for SqliteStore {
         let mut page = Vec::new();
         for chunk in ids.chunks(CHUNK) {
             let wanted = Values::new(chunk, 1, |row, id| row.add(i64::from(id.get())))?;
+            // the plus keeps the planner from walking the conversation instead of looking up the ids
             let rows = wanted
                 .query(|values| {
                     format!(
                         "WITH wanted(id) AS ({values})
-                         SELECT {} {SEEN} AND m.message_id IN (SELECT id FROM wanted)
+                         SELECT {} {SHARED} AND +m.message_id > p.visible_after_id
+                         AND m.message_id IN (SELECT id FROM wanted)
                          ORDER BY m.message_id DESC",
                         row::MESSAGE
                     )
