@@ -60,7 +60,7 @@ impl Report {
             Err(Stop::Skip(_)) => self.skipped += 1,
         }
         if self.json {
-            println!("{}", object(trial));
+            say(&object(trial).to_string());
         } else {
             self.lines(trial);
         }
@@ -70,10 +70,7 @@ impl Report {
     pub(super) fn summary(&self) {
         let (passed, failed, skipped) = (self.passed, self.failed, self.skipped);
         if self.json {
-            println!(
-                "{}",
-                json!({"passed": passed, "failed": failed, "skipped": skipped})
-            );
+            say(&json!({"passed": passed, "failed": failed, "skipped": skipped}).to_string());
             return;
         }
         let text = format!("{passed} passed, {failed} failed, {skipped} skipped");
@@ -81,13 +78,16 @@ impl Report {
             0 => self.paint.good(&text),
             _ => self.paint.bad(&text),
         };
-        println!("\n{text}");
+        say(&format!("\n{text}"));
     }
 
     fn lines(&mut self, trial: &Trial) {
         let (group, name) = split(trial.case.name);
         if group != self.group {
-            println!("{}{group}", if self.group.is_empty() { "" } else { "\n" });
+            say(&format!(
+                "{}{group}",
+                if self.group.is_empty() { "" } else { "\n" }
+            ));
             self.group = group;
         }
         let word = match &trial.outcome {
@@ -96,9 +96,12 @@ impl Report {
             Err(Stop::Skip(_)) => self.paint.warn("skip"),
         };
         let section = self.paint.dim(trial.case.section.heading());
-        println!("  {word}  {name:<34} {section}");
+        say(&format!("  {word}  {name:<34} {section}"));
         let detail = |label: &str, text: &str| {
-            println!("        {} {text}", self.paint.dim(&format!("{label:<9}")));
+            say(&format!(
+                "        {} {text}",
+                self.paint.dim(&format!("{label:<9}"))
+            ));
         };
         match &trial.outcome {
             Ok(()) => {}
@@ -121,13 +124,13 @@ pub(super) fn list(cases: &[&Case], as_json: bool) {
     let paint = Paint::stdout();
     for case in cases {
         if as_json {
-            println!("{}", about(case));
+            say(&about(case).to_string());
             continue;
         }
         let defects = numbers(case).join(" ");
         let section = case.section.heading();
-        println!("{:<36} {section:<28} {defects}", case.name);
-        println!("    {}", paint.dim(rule(case)));
+        say(&format!("{:<36} {section:<28} {defects}", case.name));
+        say(&format!("    {}", paint.dim(rule(case))));
     }
 }
 
@@ -153,6 +156,11 @@ fn about(case: &Case) -> serde_json::Value {
         "rule": rule(case),
         "defects": numbers(case),
     })
+}
+
+/// A line on standard output. Whoever has stopped reading wants no more of it.
+fn say(line: &str) {
+    drop(writeln!(std::io::stdout(), "{line}"));
 }
 
 /// In the doc comment's words.

@@ -65,12 +65,15 @@ impl Subject {
                 self.users.len()
             );
         }
-        let mut servers = self.servers;
-        if let Some(login) = &self.login
-            && let Err(error) = find_servers(login, &mut servers).await
-            && servers.is_empty()
+        let (mut servers, mut login) = (self.servers, self.login);
+        if let Some(target) = &login
+            && let Err(error) = find_servers(target, &mut servers).await
         {
-            return Err(error);
+            if servers.is_empty() {
+                return Err(error);
+            }
+            // The msg_servers are known without it; what is to be tried on it is skipped.
+            login = None;
         }
         if servers.is_empty() {
             bail!("no msg_server is known; give --login or --server");
@@ -83,7 +86,7 @@ impl Subject {
         let mut ctx = Ctx {
             servers,
             transport: self.transport,
-            login: self.login,
+            login,
             packet: self.packet,
             users: users.collect(),
             deadline: self.deadline,

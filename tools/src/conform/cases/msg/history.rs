@@ -37,7 +37,7 @@ cases! {
     }
     /// Nobody reads what others wrote each other.
     "history/own-only" own_only in History {
-        commands: [ImGetMsgListReq, ImGetLatestMsgIdReq],
+        commands: [ImGetMsgListReq],
     }
     /// The newest id is that of the last message, and 0 where there is none.
     "history/latest-id" latest_id in History {
