@@ -35,10 +35,18 @@ pub enum Section {
     RecentSessions,
     /// "Users and the address book"
     Users,
+    /// "Departments"
+    Departments,
+    /// "Avatar and signature"
+    Profile,
     /// "Groups"
     Groups,
+    /// "Push settings"
+    Push,
     /// "Signals"
     Signals,
+    /// "Files"
+    Files,
     /// "Heartbeats"
     Heartbeats,
     /// "Refusals"
@@ -65,8 +73,12 @@ impl Section {
             Self::History => "History",
             Self::RecentSessions => "Recent sessions",
             Self::Users => "Users and the address book",
+            Self::Departments => "Departments",
+            Self::Profile => "Avatar and signature",
             Self::Groups => "Groups",
+            Self::Push => "Push settings",
             Self::Signals => "Signals",
+            Self::Files => "Files",
             Self::Heartbeats => "Heartbeats",
             Self::Refusals => "Refusals",
         }

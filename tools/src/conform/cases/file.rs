@@ -11,11 +11,11 @@ use crate::conform::expect::{holds, same, skip};
 
 cases! {
     /// Without a file_server an offer is answered with result 1, an empty task and what was asked, and nobody is told.
-    "file/offer-without-server" offer_without_server in Refusals {
+    "file/offer-without-server" offer_without_server in Files {
         commands: [ImFileReq],
     }
     /// The list of files that wait is answered, to the user who asks.
-    "file/waiting" waiting in Refusals {
+    "file/waiting" waiting in Files {
         commands: [ImFileHasOfflineReq],
     }
     /// The answer has no note of the servers' own.
@@ -24,7 +24,7 @@ cases! {
         defects: [71],
     }
     /// What has no reply leaves the connection as it was: a file that was uploaded, one that was fetched.
-    "file/without-reply" without_reply in Refusals {
+    "file/without-reply" without_reply in Files {
         commands: [ImFileAddOfflineReq, ImFileDelOfflineReq],
     }
 }

@@ -38,7 +38,7 @@ cases! {
     }
     /// Departments since 0 come with the time of the latest one; since a time in the future none comes, and the time
     /// comes back.
-    "people/departments" departments in Users {
+    "people/departments" departments in Departments {
         commands: [ImDepartmentReq],
     }
 }

@@ -15,34 +15,34 @@ const LONGEST: usize = 128;
 
 cases! {
     /// A new avatar is answered with result 0, and is in the profile from then on.
-    "profile/avatar" avatar in Users {
+    "profile/avatar" avatar in Profile {
         commands: [ImChangeAvatarReq, ImUsersInfoReq],
         defects: [10],
     }
     /// Others, and the user's other devices, are told of a new avatar.
-    "profile/avatar-notice" avatar_notice in Users {
+    "profile/avatar-notice" avatar_notice in Profile {
         commands: [ImChangeAvatarReq],
         defects: [10],
     }
     /// A new signature is answered with result 0 and the signature, and is in the profile from then on.
-    "profile/signature" signature in Users {
+    "profile/signature" signature in Profile {
         commands: [ImChangeSignInfoReq, ImUsersInfoReq],
     }
     /// The same signature again is a success, too.
-    "profile/signature-again" signature_again in Users {
+    "profile/signature-again" signature_again in Profile {
         commands: [ImChangeSignInfoReq],
         defects: [95],
     }
     /// A signature may have 128 bytes and not more.
-    "profile/signature-length" signature_length in Users {
+    "profile/signature-length" signature_length in Profile {
         commands: [ImChangeSignInfoReq],
     }
     /// Everybody is told of a new signature, desktops and phones, the user's own other device included.
-    "profile/signature-notice" signature_notice in Users {
+    "profile/signature-notice" signature_notice in Profile {
         commands: [ImChangeSignInfoReq],
     }
     /// A quote in a signature is a quote.
-    "profile/signature-is-data" signature_is_data in Users {
+    "profile/signature-is-data" signature_is_data in Profile {
         commands: [ImChangeSignInfoReq],
         defects: [52],
     }

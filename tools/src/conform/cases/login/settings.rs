@@ -9,21 +9,21 @@ use crate::conform::expect::{holds, same};
 
 cases! {
     /// A phone's push token is answered with the user's id.
-    "settings/device-token" device_token in Refusals {
+    "settings/device-token" device_token in Push {
         commands: [ImDeviceTokenReq],
         defects: [11],
     }
     /// Silence at night can be switched on and off, and the answer repeats it.
-    "settings/shield-set" shield_set in Refusals {
+    "settings/shield-set" shield_set in Push {
         commands: [ImPushShieldReq, ImQueryPushShieldReq],
     }
     /// The same value again is a success, too.
-    "settings/shield-set-again" shield_set_again in Refusals {
+    "settings/shield-set-again" shield_set_again in Push {
         commands: [ImPushShieldReq],
         defects: [95],
     }
     /// A value other than 0 and 1 is refused with result 1, and changes nothing.
-    "settings/shield-other-values" shield_other_values in Refusals {
+    "settings/shield-other-values" shield_other_values in Push {
         commands: [ImPushShieldReq, ImQueryPushShieldReq],
     }
 }
