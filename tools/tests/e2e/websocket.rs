@@ -24,11 +24,11 @@ struct Web(WebSocketStream<TcpStream>);
 impl Web {
     /// Not logged in yet.
     async fn connect(world: &World, index: usize) -> Self {
-        Self::from_page(world, index, None).await.unwrap()
+        Self::of_page(world, index, None).await.unwrap()
     }
 
     /// As from a web page of this origin.
-    async fn from_page(
+    async fn of_page(
         world: &World,
         index: usize,
         origin: Option<&str>,
@@ -195,14 +195,14 @@ async fn only_pages_that_are_named_may_connect() {
     let origins = r#"["https://chat.example.org"]"#;
     let world = World::start(USUAL, 1, |t| set(t, "WEBSOCKET__ORIGINS", origins)).await;
     for (n, origin) in (1..).zip(["https://evil.example.org", "null"]) {
-        match Web::from_page(&world, 0, Some(origin)).await {
+        match Web::of_page(&world, 0, Some(origin)).await {
             Err(tungstenite::Error::Http(answer)) => assert_eq!(answer.status(), 403),
             other => panic!("{origin}: {:?}", other.err()),
         }
         ended(&world, "origin_refused", n).await;
     }
     let page = Some("https://chat.example.org");
-    let page = Web::from_page(&world, 0, page).await;
+    let page = Web::of_page(&world, 0, page).await;
     page.unwrap();
     let app = Person::at(&world.websocket(0), "demo1", Device::Windows).await;
     app.ping().await.unwrap();
@@ -222,7 +222,7 @@ async fn strangers_are_held_as_short_as_over_tcp() {
         Connection::connect(&world.websocket(0)).await.unwrap(),
         Connection::connect(&world.websocket(0)).await.unwrap(),
     ];
-    let refused = Web::from_page(&world, 0, None).await;
+    let refused = Web::of_page(&world, 0, None).await;
     assert!(refused.is_err());
     drop(places);
     ended(&world, "peer_closed", 2).await;
