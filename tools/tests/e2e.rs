@@ -39,6 +39,9 @@ mod faults;
 #[path = "e2e/bad_input.rs"]
 mod bad_input;
 
+#[path = "e2e/websocket.rs"]
+mod websocket;
+
 #[path = "e2e/login_server.rs"]
 mod login_server;
 
