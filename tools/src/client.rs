@@ -53,3 +53,4 @@ pub use login::{Client, Device, Status, password_digest};
 pub use message::{Conversation, Message};
 pub use send::{Outgoing, Sending};
 pub use session::{Session, Waiting};
+pub(crate) use stream::Stream;

@@ -28,7 +28,7 @@ use crate::terminal::Paint;
 use case::Case;
 use report::Report;
 use run::Subject;
-use transport::{Server, Transport};
+use transport::Server;
 
 /// How many demo users take part.
 const DEMO_USERS: u32 = 6;
@@ -45,6 +45,7 @@ to each other, make groups and change their signatures: use accounts made for it
 Examples:
   ferrotalk conform --demo                            what `ferrotalk up --demo-users 6` runs
   ferrotalk conform --login http://im.example.org:8080 --users users.txt
+  ferrotalk conform --demo --server ws://127.0.0.1:9090/ --server ws://127.0.0.1:9091/
   ferrotalk conform --demo --only group/ --only msg/ack-fields
   ferrotalk conform --list")]
 pub struct ConformArgs {
@@ -71,15 +72,13 @@ pub struct ConformArgs {
     /// One JSON object per case, and one with the counts
     #[arg(long)]
     json: bool,
-    /// A msg_server, besides those that login_server names; may be given several times
+    /// A msg_server, besides those that login_server names; may be given several times. With ws://HOST:PORT/ the cases are
+    /// tried over WebSocket, and on the servers given alone
     #[arg(long, value_name = "HOST:PORT")]
     server: Vec<Server>,
     /// login_server's packet port
     #[arg(long, value_name = "HOST:PORT")]
     packet: Option<Server>,
-    /// What carries the frames: tcp
-    #[arg(long, value_name = "HOW", default_value = "tcp")]
-    transport: Transport,
     /// How long to wait for each thing that should come
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     deadline: u64,
@@ -111,7 +110,6 @@ async fn tried(args: ConformArgs) -> anyhow::Result<bool> {
         login: Some(args.login.parse::<Target>()?),
         packet: args.packet,
         servers: args.server,
-        transport: args.transport,
         users: users(args.users, args.demo)?,
         deadline: Duration::from_secs(args.deadline),
         ferrotalk: args.ferrotalk,

@@ -12,7 +12,7 @@ use tools::conform::case::Stop;
 use tools::conform::cases;
 use tools::conform::ctx::Ctx;
 use tools::conform::run::Subject;
-use tools::conform::transport::{Server, Transport};
+use tools::conform::transport::Server;
 
 /// Cases for which the fake server does enough.
 const SERVED: &[&str] = &[
@@ -47,7 +47,6 @@ async fn meet(server: Server) -> Ctx {
         login: None,
         packet: None,
         servers: vec![server],
-        transport: Transport::Tcp,
         users: (1..=4).map(|n| (format!("u{n}"), "any".into())).collect(),
         deadline: Duration::from_secs(2),
         ferrotalk: false,
@@ -167,7 +166,6 @@ async fn too_few_users_or_no_server_is_said_at_once() {
         login: None,
         packet: None,
         servers: vec![],
-        transport: Transport::Tcp,
         users: (1..=4).map(|n| (format!("u{n}"), "any".into())).collect(),
         deadline: Duration::from_secs(2),
         ferrotalk: false,

@@ -10,8 +10,7 @@ use tokio::net::{TcpStream, ToSocketAddrs};
 
 use super::address::Address;
 use super::error::{CloseReason, ConnectError, ReceiveError};
-use super::http::Target;
-use super::stream::{Stream, WebSocket};
+use super::stream::{Stream, dial};
 
 /// How long one address may take to accept.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
@@ -33,9 +32,9 @@ impl Connection {
         let mut refused = None;
         for host in address.hosts() {
             tried.push(format!("{host}:{}", address.port));
-            let opening = Self::open_at(host, address);
+            let opening = Stream::open(host, address);
             match tokio::time::timeout(CONNECT_DEADLINE, opening).await {
-                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Ok(stream)) => return Ok(Self::over(stream)),
                 Ok(Err(error)) => refused = Some(error),
                 Err(_) => {}
             }
@@ -48,20 +47,6 @@ impl Connection {
                 after: CONNECT_DEADLINE,
             },
         })
-    }
-
-    async fn open_at(host: &str, address: &Address) -> io::Result<Self> {
-        let tcp = dial((host, address.port)).await?;
-        let Some(path) = &address.websocket else {
-            return Ok(Self::on(tcp));
-        };
-        let target = Target {
-            host: host.to_owned(),
-            port: address.port,
-            path: path.clone(),
-        };
-        let stream = WebSocket::open(tcp, &target).await?;
-        Ok(Self::over(Stream::WebSocket(Box::new(stream))))
     }
 
     /// Connects to a socket address over TCP, without a deadline of its own.
@@ -139,10 +124,4 @@ impl Connection {
             Err(_) => Err(ReceiveError::Deadline(deadline)),
         }
     }
-}
-
-async fn dial(to: impl ToSocketAddrs) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(to).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }

@@ -7,11 +7,12 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use futures_util::{Sink, Stream as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, ClientRequestBuilder};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use super::address::Address;
 use super::http::Target;
 
 /// The smallest length that a frame can announce.
@@ -22,15 +23,38 @@ const READ_BUFFER: usize = 16 * 1024;
 
 /// A connected stream.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(crate) enum Stream {
     Tcp(TcpStream),
     WebSocket(Box<WebSocket>),
+}
+
+impl Stream {
+    /// Connects to one host of an address, without a deadline of its own.
+    pub(crate) async fn open(host: &str, address: &Address) -> io::Result<Self> {
+        let tcp = dial((host, address.port)).await?;
+        let Some(path) = &address.websocket else {
+            return Ok(Self::Tcp(tcp));
+        };
+        let target = Target {
+            host: host.to_owned(),
+            port: address.port,
+            path: path.clone(),
+        };
+        let stream = WebSocket::open(tcp, &target).await?;
+        Ok(Self::WebSocket(Box::new(stream)))
+    }
+}
+
+pub(super) async fn dial(to: impl ToSocketAddrs) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(to).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// A WebSocket as a stream of bytes. Each whole frame that is written leaves as a message of its own, as stock servers
 /// want it; bytes that are no whole frame leave as they are given.
 #[derive(Debug)]
-pub(super) struct WebSocket {
+pub(crate) struct WebSocket {
     inner: WebSocketStream<TcpStream>,
     /// Of the last message, what was not read yet.
     unread: Bytes,

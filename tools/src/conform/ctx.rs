@@ -14,7 +14,7 @@ use super::case::{Need, Outcome};
 use super::device::Device;
 use super::expect::{fail, same};
 use super::link::{Link, Sent};
-use super::transport::{Server, Transport};
+use super::transport::Server;
 use crate::client::Target;
 
 /// One of the users of a run, by place. At least four are there.
@@ -41,7 +41,6 @@ pub(super) type Leavers = Arc<Mutex<Vec<Link>>>;
 /// Everything that a case can use. It owns the list of connections to be ended; cases own those that they made.
 pub struct Ctx {
     pub(super) servers: Vec<Server>,
-    pub(super) transport: Transport,
     pub(super) login: Option<Target>,
     pub(super) packet: Option<Server>,
     pub(super) users: Vec<User>,
@@ -109,7 +108,7 @@ impl Ctx {
                 "login_server's packet port is not known; give it with --packet",
             ),
             Need::Tcp => (
-                self.transport == Transport::Tcp,
+                self.servers.iter().all(|server| server.websocket.is_none()),
                 "the transport has message boundaries of its own",
             ),
             Need::Ferrotalk => (
@@ -140,7 +139,7 @@ impl Ctx {
 
     /// As [`connect`](Self::connect), to any address.
     pub(crate) async fn open(&self, server: &Server) -> Outcome<Device> {
-        let opening = server.open(self.transport);
+        let opening = server.open();
         let expected = format!("a connection to {server}");
         match tokio::time::timeout(self.deadline, opening).await {
             Ok(Ok(stream)) => {

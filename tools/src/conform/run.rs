@@ -12,7 +12,7 @@ use super::case::{Case, Outcome, Stop};
 use super::ctx::{ALICE, Ctx, User, Who};
 use super::device::chat::text;
 use super::link::Sent;
-use super::transport::{Server, Transport};
+use super::transport::Server;
 use crate::client::{Address, Target, lookup, password_digest};
 
 /// Fewer users cannot tell who is told what.
@@ -31,10 +31,9 @@ pub struct Subject {
     pub login: Option<Target>,
     /// login_server's packet port.
     pub packet: Option<Server>,
-    /// msg_servers, besides those that login_server names.
+    /// msg_servers, besides those that login_server names. If any of them is a WebSocket, these alone are tried:
+    /// login_server knows of no WebSockets.
     pub servers: Vec<Server>,
-    /// What carries the frames.
-    pub transport: Transport,
     /// Names and plain passwords, at least four.
     pub users: Vec<(String, String)>,
     /// How long each expectation may take.
@@ -85,7 +84,6 @@ impl Subject {
         });
         let mut ctx = Ctx {
             servers,
-            transport: self.transport,
             login,
             packet: self.packet,
             users: users.collect(),
@@ -108,12 +106,13 @@ impl Subject {
 /// Adds the msg_servers that login_server names.
 async fn find_servers(login: &Target, servers: &mut Vec<Server>) -> anyhow::Result<()> {
     let url = lookup(login.clone()).to_string();
+    let websockets = servers.iter().any(|server| server.websocket.is_some());
     for _ in 0..QUESTIONS {
         let address = Address::from_login(&url)
             .await
             .with_context(|| format!("asking {url} for a msg_server"))?;
         let server = Server::from(&address);
-        if !servers.contains(&server) {
+        if !servers.contains(&server) && !websockets {
             servers.push(server);
         }
     }

@@ -5,9 +5,8 @@ use std::str::FromStr;
 
 use anyhow::{Context, bail};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
-use crate::client::{Address, Target};
+use crate::client::{self, Address, Target};
 
 /// What a connection of the kit runs on.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -21,34 +20,40 @@ pub struct Server {
     pub host: String,
     /// Its port.
     pub port: u16,
+    /// Set where the port speaks WebSocket: the path to ask for.
+    pub websocket: Option<String>,
 }
 
 impl Server {
     /// Connects, without a deadline of its own.
-    pub(crate) async fn open(&self, transport: Transport) -> std::io::Result<Box<dyn Stream>> {
-        match transport {
-            Transport::Tcp => {
-                let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-                stream.set_nodelay(true)?;
-                Ok(Box::new(stream))
-            }
-        }
+    pub(crate) async fn open(&self) -> std::io::Result<Box<dyn Stream>> {
+        let address = Address {
+            websocket: self.websocket.clone(),
+            ..Address::direct(&self.host, self.port)
+        };
+        Ok(Box::new(client::Stream::open(&self.host, &address).await?))
     }
 }
 
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+        match &self.websocket {
+            Some(path) => write!(f, "ws://{}:{}{path}", self.host, self.port),
+            None => write!(f, "{}:{}", self.host, self.port),
+        }
     }
 }
 
 impl FromStr for Server {
     type Err = anyhow::Error;
 
-    /// Reads `HOST:PORT`.
+    /// Reads `HOST:PORT` or `ws://HOST:PORT/PATH`.
     fn from_str(text: &str) -> anyhow::Result<Self> {
+        if text.starts_with("ws://") {
+            return Ok(Self::from(&text.parse::<Address>()?));
+        }
         if text.contains('/') {
-            bail!("{text:?} is not HOST:PORT");
+            bail!("{text:?} is neither HOST:PORT nor ws://HOST:PORT/PATH");
         }
         let (_, port) = text.rsplit_once(':').context("give it as HOST:PORT")?;
         let target: Target = text.parse()?;
@@ -58,6 +63,7 @@ impl FromStr for Server {
         Ok(Self {
             host: target.host,
             port: target.port,
+            websocket: None,
         })
     }
 }
@@ -67,25 +73,7 @@ impl From<&Address> for Server {
         Self {
             host: address.hosts().next().unwrap_or_default().to_owned(),
             port: address.port,
-        }
-    }
-}
-
-/// What carries the frames.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Transport {
-    /// A plain TCP connection.
-    #[default]
-    Tcp,
-}
-
-impl FromStr for Transport {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> anyhow::Result<Self> {
-        match text {
-            "tcp" => Ok(Self::Tcp),
-            _ => bail!("{text:?} is no transport; tcp is"),
+            websocket: address.websocket.clone(),
         }
     }
 }
@@ -98,7 +86,9 @@ mod tests {
     fn a_server_is_host_and_port() {
         let server: Server = "[::1]:8000".parse().unwrap();
         assert_eq!((server.host.as_str(), server.port), ("::1", 8000));
-        for bad in ["host", "host:0", "http://host:1/", "[::1]"] {
+        let server: Server = "ws://example.org:9090/chat".parse().unwrap();
+        assert_eq!(server.to_string(), "ws://example.org:9090/chat");
+        for bad in ["host", "host:0", "http://host:1/", "[::1]", "wss://host"] {
             assert!(bad.parse::<Server>().is_err(), "{bad}");
         }
     }

@@ -63,6 +63,7 @@ pub(crate) async fn serve(fault: Option<Fault>) -> Server {
     Server {
         host: "127.0.0.1".into(),
         port,
+        websocket: None,
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use tools::conform::case::Stop;
+use tools::client::Address;
+use tools::conform::case::{Need, Stop};
 use tools::conform::cases;
 use tools::conform::run::Subject;
-use tools::conform::transport::{Server, Transport};
+use tools::conform::transport::Server;
 
 use crate::world::{PASSWORD, World};
 
@@ -13,17 +14,19 @@ use crate::world::{PASSWORD, World};
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Runs all cases; fails with those that do not pass.
-async fn all_pass(transport: Transport) {
+async fn all_pass(servers: impl Fn(&World) -> Vec<Address>) {
     let world = World::usual(6).await;
+    let servers = servers(&world);
+    let over_tcp = servers.is_empty();
     let ports = &world.topology().ports;
     let subject = Subject {
         login: Some(world.cluster.login_url().parse().unwrap()),
         packet: Some(Server {
             host: "127.0.0.1".into(),
             port: ports.login[0].tcp,
+            websocket: None,
         }),
-        servers: vec![],
-        transport,
+        servers: servers.iter().map(Server::from).collect(),
         users: (1..=6)
             .map(|number| (format!("demo{number}"), PASSWORD.to_owned()))
             .collect(),
@@ -43,6 +46,8 @@ async fn all_pass(transport: Transport) {
             Err(Stop::Fail { expected, came }) => {
                 failed.push(format!("{}: expected {expected}; came {came}", case.name));
             }
+            // What begins or ends within a message is for the tests of the transport.
+            Err(Stop::Skip(_)) if !over_tcp && case.needs.contains(&Need::Tcp) => {}
             Err(Stop::Skip(reason)) => failed.push(format!("{}: skipped, {reason}", case.name)),
         }
     }
@@ -53,5 +58,10 @@ async fn all_pass(transport: Transport) {
 
 #[tokio::test]
 async fn every_case_passes_over_tcp() {
-    all_pass(Transport::Tcp).await;
+    all_pass(|_| vec![]).await;
+}
+
+#[tokio::test]
+async fn every_case_passes_over_websocket() {
+    all_pass(|world| vec![world.websocket(0), world.websocket(1)]).await;
 }
