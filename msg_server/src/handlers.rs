@@ -2,7 +2,7 @@
 
 mod buddy;
 mod file;
-mod group;
+pub(crate) mod group;
 pub(crate) mod login;
 pub(crate) mod msg;
 pub(crate) mod other;

@@ -1,5 +1,7 @@
 //! Service 4: groups. There are none yet that anybody could be in, and none can be made.
 
+use std::sync::Arc;
+
 use im_base::dispatch::HandlerError;
 use proto::im::group::{
     ImGroupChangeMemberReq, ImGroupChangeMemberRsp, ImGroupCreateReq, ImGroupCreateRsp,
@@ -7,6 +9,7 @@ use proto::im::group::{
     ImNormalGroupListReq, ImNormalGroupListRsp,
 };
 
+use crate::server::MsgServer;
 use crate::session::Session;
 
 const NOT_AVAILABLE: HandlerError = HandlerError::Refused("not_available");
@@ -51,4 +54,20 @@ pub(super) fn shield(
     _request: ImGroupShieldReq,
 ) -> Result<ImGroupShieldRsp, HandlerError> {
     Err(NOT_AVAILABLE)
+}
+
+/// Makes a group as the system. Bound to no session.
+pub(crate) async fn create_as_system(
+    server: &Arc<MsgServer>,
+    request: ImGroupCreateReq,
+) -> Result<ImGroupCreateRsp, HandlerError> {
+    Ok(server.db.call(0, &request).await?)
+}
+
+/// Changes the members of a group as the system.
+pub(crate) async fn change_as_system(
+    server: &Arc<MsgServer>,
+    request: ImGroupChangeMemberReq,
+) -> Result<ImGroupChangeMemberRsp, HandlerError> {
+    Ok(server.db.call(request.group_id, &request).await?)
 }
