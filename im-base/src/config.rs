@@ -4,6 +4,8 @@
 //! unknown keys are refused. `FERROTALK_<SECTION>__<KEY>` overrides one key. The documentation that
 //! `--print-default-config` shows is made from the doc comments.
 
+mod secret;
+
 use std::path::{Path, PathBuf};
 
 use schemars::{JsonSchema, Schema};
@@ -13,6 +15,8 @@ use thiserror::Error;
 use toml::{Table, Value};
 
 use crate::telemetry::logging::LogConfig;
+
+pub use secret::Secret;
 
 /// Prefix of environment variables that override keys.
 pub const ENV_PREFIX: &str = "FERROTALK_";
@@ -254,6 +258,8 @@ mod tests {
         /// A name,
         /// over two lines.
         name: String,
+        /// What nobody sees.
+        key: Secret,
     }
 
     impl Default for Peers {
@@ -261,6 +267,7 @@ mod tests {
             Self {
                 route: vec!["127.0.0.1:8200".to_owned()],
                 name: "42".to_owned(),
+                key: Secret::default(),
             }
         }
     }
@@ -306,6 +313,7 @@ mod tests {
             &[
                 ("FERROTALK_PEERS__ROUTE", "['b:2', 'c:3']"),
                 ("FERROTALK_PEERS__NAME", "7"),
+                ("FERROTALK_PEERS__KEY", "123"),
                 ("FERROTALK_LOG__FILTER", "warn,im_base=debug"),
                 ("FERROTALK_STORE__URL", "of another server"),
                 ("FERROTALK_LOG__FORMAT", "json"),
@@ -315,6 +323,9 @@ mod tests {
         .unwrap();
         assert_eq!(config.peers.route, ["b:2", "c:3"]);
         assert_eq!(config.peers.name, "7");
+        assert_eq!(config.peers.key.expose(), "123");
+        let shown = format!("{config:?} {}", toml::to_string(&config).unwrap());
+        assert!(!shown.contains("123"), "{shown}");
         assert_eq!(config.log.filter, "warn,im_base=debug");
         assert_eq!(
             config.log.format,
@@ -356,6 +367,7 @@ mod tests {
         for line in [
             "# Where others find us.\n[peers]\n",
             "# A name,\n# over two lines.\nname = \"42\"\n",
+            "# What nobody sees.\nkey = \"\"\n",
         ] {
             assert!(text.contains(line), "{text}");
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use im_base::config::{AdminConfig, ConfigError, ServerConfig, ShutdownConfig};
+use im_base::config::{AdminConfig, ConfigError, Secret, ServerConfig, ShutdownConfig};
 use im_base::net::listener::ConnectionLimits;
 use im_base::ratelimit::Rate;
 use im_base::telemetry::logging::LogConfig;
@@ -23,6 +23,8 @@ pub struct Config {
     pub clients: ClientsConfig,
     /// The port for clients that speak WebSocket.
     pub websocket: WebSocketConfig,
+    /// The port for back offices.
+    pub api: ApiConfig,
     /// What clients are told about where this server is.
     pub announce: AnnounceConfig,
     /// The other processes; each list may name several, and all are used.
@@ -49,6 +51,19 @@ pub struct WebSocketConfig {
     /// Web pages that may connect, by origin: `https://chat.example.org`, without a path; `*` is any. Clients that are
     /// no web page send no origin and may always connect.
     pub origins: Vec<String>,
+}
+
+/// The port for back offices: groups made and changed by the system.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ApiConfig {
+    /// Address and port of the HTTP API; empty for none. Without a key it is not served at all. One msg_server that serves
+    /// it is enough. It has no encryption: keep it on loopback or a private network.
+    pub listen: String,
+    /// A file with the key that every request has to carry, readable for this server alone. Empty: see `key`.
+    pub key_file: String,
+    /// The key itself, which goes before `key_file`. Give it by environment, as FERROTALK_API__KEY.
+    pub key: Secret,
 }
 
 /// What clients are told.
@@ -125,6 +140,16 @@ impl Default for WebSocketConfig {
         Self {
             listen: "127.0.0.1:9090".to_owned(),
             origins: vec!["*".to_owned()],
+        }
+    }
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8400".to_owned(),
+            key_file: String::new(),
+            key: Secret::default(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! route_server, load to login_server. A message's way through it: [`handlers`]`/msg.rs::send`, `links/db.rs`, back
 //! in `send`, `fanout.rs`; on the receivers' msg_server `handlers/msg.rs::deliver`.
 
+mod api;
 mod clock;
 mod config;
 mod delivered;
@@ -29,6 +30,7 @@ use im_base::net::listener::{self, Places};
 use im_base::net::ws::Origins;
 use im_base::shutdown::Shutdown;
 use tokio::net::TcpListener;
+use tracing::{debug, info};
 
 pub use config::Config;
 
@@ -48,6 +50,8 @@ pub struct Started {
     pub clients: SocketAddr,
     /// Where clients that speak WebSocket connect.
     pub websocket: Option<SocketAddr>,
+    /// Where back offices connect, if there is a key.
+    pub api: Option<SocketAddr>,
     /// What it needs to serve clients: a db_proxy and a route_server.
     pub readiness: Readiness,
 }
@@ -68,6 +72,14 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started
     let websocket = bind(&config.websocket.listen)
         .await
         .context("websocket.listen")?;
+    let api_key = api::Key::load(&config.api)?;
+    let api = match api_key {
+        Some(key) => bind(&config.api.listen)
+            .await
+            .context("api.listen")?
+            .map(|(listener, address)| (listener, address, key)),
+        None => None,
+    };
     let server = MsgServer::start(&config, clients, &shutdown);
     // A connection is a connection, whatever it speaks.
     let places = Places::from(config.limits.connections());
@@ -80,6 +92,17 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started
         }
         None => None,
     };
+    let api = match api {
+        Some((listener, address, key)) => {
+            api::serve(listener, key, server.clone());
+            info!(%address, "serving the HTTP API");
+            Some(address)
+        }
+        None => {
+            debug!("the HTTP API is not served: it has no key or no address");
+            None
+        }
+    };
     let (db, route) = (server.clone(), server);
     let readiness = Readiness::new()
         .require("a link to a db_proxy", move || db.db.is_up())
@@ -87,6 +110,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started
     Ok(Started {
         clients,
         websocket,
+        api,
         readiness,
     })
 }

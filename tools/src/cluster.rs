@@ -9,6 +9,7 @@
 mod ports;
 mod topology;
 
+mod api_key;
 mod lock;
 mod logs;
 mod run_file;

@@ -42,6 +42,15 @@ mod bad_input;
 #[path = "e2e/websocket.rs"]
 mod websocket;
 
+#[path = "e2e/office.rs"]
+mod office;
+
+#[path = "e2e/api.rs"]
+mod api;
+
+#[path = "e2e/api_groups.rs"]
+mod api_groups;
+
 #[path = "e2e/login_server.rs"]
 mod login_server;
 

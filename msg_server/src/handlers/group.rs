@@ -71,7 +71,6 @@ pub(super) async fn create(
 }
 
 /// As [`create`], for the back office: its groups have no creator and may be permanent.
-#[expect(dead_code, reason = "for the back office")]
 pub(crate) async fn create_as_system(
     server: &Arc<MsgServer>,
     request: ImGroupCreateReq,
@@ -122,7 +121,6 @@ pub(super) async fn change_members(
 }
 
 /// As [`change_members`], for the back office, which may change any group.
-#[expect(dead_code, reason = "for the back office")]
 pub(crate) async fn change_as_system(
     server: &Arc<MsgServer>,
     request: ImGroupChangeMemberReq,

@@ -57,6 +57,8 @@ pub struct MsgPorts {
     pub tcp: u16,
     /// Clients that speak WebSocket connect here.
     pub websocket: u16,
+    /// Back offices connect here, to the first one.
+    pub api: Option<u16>,
     /// Health and metrics.
     pub admin: u16,
 }
@@ -131,6 +133,10 @@ impl PortPlan {
         for (i, p) in self.msg.iter().enumerate() {
             all.push((p.tcp, format!("clients of msg_server {i}")));
             all.push((p.websocket, format!("WebSocket of msg_server {i}")));
+            all.extend(
+                p.api
+                    .map(|port| (port, format!("HTTP API of msg_server {i}"))),
+            );
             all.push((p.admin, format!("admin of msg_server {i}")));
         }
         all
@@ -200,9 +206,11 @@ mod tests {
             MsgPorts {
                 tcp: 20_011,
                 websocket: 20_051,
+                api: None,
                 admin: 20_074
             }
         );
+        assert_eq!(plan.msg[0].api, Some(20_005));
         assert_eq!(plan.login[1].http, 20_110);
         assert_eq!(
             plan.db[1],

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::ClusterError;
+use super::api_key;
 use super::child::{Keeper, State, Wish};
 use super::lock::{DirLock, failed};
 use super::logs::LogSink;
@@ -52,6 +53,7 @@ impl Cluster {
     pub fn start(topology: Topology, logs: LogSink) -> Result<Self, ClusterError> {
         let lock = DirLock::take(&topology.dir)?;
         topology.ports.check_free()?;
+        api_key::keep(&topology.api_key_path())?;
         let topology = Arc::new(topology);
         let mut cluster = Self {
             run_file: Arc::new(RunFile::new(&topology.dir)),

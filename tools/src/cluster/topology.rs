@@ -131,13 +131,20 @@ impl Topology {
             }
             Role::MsgServer => {
                 let p = self.ports.msg[index];
-                vec![
+                let mut ports = vec![
                     ("tcp", p.tcp),
                     ("websocket", p.websocket),
                     ("admin", p.admin),
-                ]
+                ];
+                ports.extend(p.api.map(|port| ("api", port)));
+                ports
             }
         }
+    }
+
+    /// The file with the key of the HTTP API.
+    pub fn api_key_path(&self) -> PathBuf {
+        self.dir.join("api.key")
     }
 
     /// The configuration file of a process.
@@ -199,6 +206,8 @@ impl Topology {
         let ports = self.ports.msg[index];
         let (listen, websocket) = (local(ports.tcp), local(ports.websocket));
         let limits = self.limits;
+        let api = ports.api.map_or_else(String::new, local);
+        let key_file = self.api_key_path().display().to_string();
         let login: Vec<String> = self
             .ports
             .login
@@ -210,6 +219,7 @@ impl Topology {
         toml! {
             clients = { listen = listen }
             websocket = { listen = websocket }
+            api = { listen = api, key_file = key_file }
             announce = { address1 = "127.0.0.1" }
             peers = { login = login, route = route, db = db }
             limits = { enabled = limits }
@@ -252,6 +262,9 @@ mod tests {
                 listen = "127.0.0.1:20011"
                 [websocket]
                 listen = "127.0.0.1:20051"
+                [api]
+                listen = ""
+                key_file = "data/api.key"
                 [announce]
                 address1 = "127.0.0.1"
                 [peers]

@@ -179,6 +179,7 @@ async fn up_says_one_line_keeps_everything_running_and_takes_everything_along() 
     assert_eq!(port("db_proxy", 0, "servers"), 4);
     assert_eq!(port("msg_server", 0, "tcp"), 10);
     assert_eq!(port("msg_server", 1, "tcp"), 11);
+    assert_eq!(port("msg_server", 0, "api"), 5);
     assert_eq!(port("msg_server", 1, "websocket"), 51);
     assert_eq!(port("msg_server", 1, "admin"), 74);
     let person = up.person("demo3", PASSWORD).await;

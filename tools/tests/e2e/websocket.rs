@@ -76,7 +76,7 @@ impl Web {
     }
 
     /// Waits for the close frame, and for the end behind it.
-    async fn closes_with(mut self, code: CloseCode) {
+    async fn ends_with_code(mut self, code: CloseCode) {
         loop {
             if let Message::Close(close) = self.message().await {
                 assert_eq!(close.map(|close| close.code), Some(code));
@@ -149,7 +149,7 @@ async fn a_web_client_is_a_desktop_that_displaces_and_is_displaced() {
     let newer = Person::at(&world.msg(1), "demo1", Device::Mac).await;
     let kick: ImKickUser = web.pdu_of::<ImKickUser>().await.decode().unwrap();
     assert_eq!(kick.user_id, newer.id());
-    web.closes_with(CloseCode::Normal).await;
+    web.ends_with_code(CloseCode::Normal).await;
     ended(&world, "kicked", 1).await;
     newer.ping().await.unwrap();
     world.end().await;
@@ -185,7 +185,7 @@ async fn a_web_client_may_write_version_0_and_cut_as_it_likes() {
         assert_eq!(echo.to_frame(), heartbeat, "as it came");
     }
     web.0.close(None).await.unwrap();
-    web.closes_with(CloseCode::Normal).await;
+    web.ends_with_code(CloseCode::Normal).await;
     ended(&world, "peer_closed", 1).await;
     world.end().await;
 }
@@ -235,7 +235,7 @@ async fn strangers_are_held_as_short_as_over_tcp() {
     let mut half = tcp(&world, 0).await;
     half.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
     let silent = Web::connect(&world, 0).await;
-    silent.closes_with(CloseCode::Normal).await;
+    silent.ends_with_code(CloseCode::Normal).await;
     ended(&world, "too_slow", 2).await;
 
     // No handshake, no WebSocket frame, no PDU, no login.
@@ -249,18 +249,18 @@ async fn strangers_are_held_as_short_as_over_tcp() {
     ended(&world, "bad_handshake", 1).await;
     let mut bad = Web::connect(&world, 0).await;
     bad.0.get_mut().write_all(&frame).await.unwrap();
-    bad.closes_with(CloseCode::Protocol).await;
+    bad.ends_with_code(CloseCode::Protocol).await;
     ended(&world, "bad_websocket_frame", 1).await;
     let mut large = Web::connect(&world, 0).await;
     large.send(&[0, 0, 0x20, 1]).await;
-    large.closes_with(CloseCode::Size).await;
+    large.ends_with_code(CloseCode::Size).await;
     ended(&world, "frame_too_long", 1).await;
     let mut wrong = Web::connect(&world, 0).await;
     let login = login_request("demo1", "wrong", Device::Windows);
     wrong.send(&Pdu::new(&login, 1).to_frame()).await;
     let answer: ImLoginRes = wrong.pdu().await.decode().unwrap();
     assert_ne!(answer.result_code, 0);
-    wrong.closes_with(CloseCode::Normal).await;
+    wrong.ends_with_code(CloseCode::Normal).await;
     ended(&world, "login_refused", 1).await;
     world.end().await;
 }
@@ -272,5 +272,5 @@ async fn a_drain_says_that_the_server_goes_away() {
     let login = login_request("demo1", PASSWORD, Device::Windows);
     web.send(&Pdu::new(&login, 1).to_frame()).await;
     web.pdu_of::<ImLoginRes>().await;
-    tokio::join!(world.end(), web.closes_with(CloseCode::Away));
+    tokio::join!(world.end(), web.ends_with_code(CloseCode::Away));
 }

@@ -5,7 +5,7 @@
 //! msg 0, msg 1 … A further login, route or db process i ≥ 1 has the block P+100+10·i: the same offsets 0 to 4, its
 //! admin ports at 5 (login), 6 (route) and 7 (db).
 //!
-//! Without a base: 8080, 8008, 8100, 8200, 10600, 8000+i, WebSocket 9090+i, admin from 8170, further blocks from
+//! Without a base: 8080, 8008, 8100, 8200, 10600, 8400, 8000+i, WebSocket 9090+i, admin from 8170, further blocks from
 //! 8300+10·i.
 
 use std::net::{Ipv4Addr, TcpListener};
@@ -70,6 +70,7 @@ impl PortPlan {
                 .map(|i| MsgPorts {
                     tcp: 8000 + i,
                     websocket: 9090 + i,
+                    api: (i == 0).then_some(8400),
                     admin: 8173 + i,
                 })
                 .collect(),
@@ -108,6 +109,7 @@ impl PortPlan {
         let msg = |i| MsgPorts {
             tcp: base + 10 + i,
             websocket: base + 50 + i,
+            api: (i == 0).then_some(base + 5),
             admin: base + 73 + i,
         };
         Ok(Self {
@@ -156,10 +158,11 @@ impl PortPlan {
                 admin: free()?,
             });
         }
-        for _ in 0..counts.msg {
+        for i in 0..counts.msg {
             plan.msg.push(MsgPorts {
                 tcp: free()?,
                 websocket: free()?,
+                api: (i == 0).then(&mut free).transpose()?,
                 admin: free()?,
             });
         }
