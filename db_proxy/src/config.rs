@@ -7,6 +7,8 @@ use im_base::telemetry::logging::LogConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::logic::contact::ContactLimits;
+use crate::logic::group::GroupLimits;
 use crate::logic::group_commit::WriterLimits;
 use crate::logic::limiter::FailureLimits;
 
@@ -26,6 +28,10 @@ pub struct Config {
     pub store: StoreConfig,
     /// Copies of what the database holds; they may be lost at any moment.
     pub cache: CacheConfig,
+    /// Groups.
+    pub groups: GroupsConfig,
+    /// Who follows whose presence.
+    pub presence: PresenceConfig,
     /// Limits.
     pub limits: LimitsConfig,
 }
@@ -58,6 +64,25 @@ pub struct CacheConfig {
     pub users: u64,
     /// Seconds after which a copy is fetched anew: how long another process's change may stay unseen.
     pub seconds: u64,
+}
+
+/// Groups.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GroupsConfig {
+    /// Most members of a group, 1 to 30,000.
+    pub members: usize,
+}
+
+/// Who follows whose presence.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PresenceConfig {
+    /// Up to that many users, everybody follows everybody. Above it, everybody follows those he has a conversation or
+    /// shares a group with.
+    pub directory: u64,
+    /// Most users somebody follows then, at most 10,000.
+    pub contacts: usize,
 }
 
 /// Limits.
@@ -104,6 +129,24 @@ impl Default for CacheConfig {
     }
 }
 
+impl Default for GroupsConfig {
+    fn default() -> Self {
+        Self {
+            members: GroupLimits::default().members,
+        }
+    }
+}
+
+impl Default for PresenceConfig {
+    fn default() -> Self {
+        let limits = ContactLimits::default();
+        Self {
+            directory: limits.directory,
+            contacts: limits.contacts,
+        }
+    }
+}
+
 impl Default for LimitsConfig {
     fn default() -> Self {
         let (failures, writer) = (FailureLimits::default(), WriterLimits::default());
@@ -120,6 +163,29 @@ impl Default for LimitsConfig {
 impl CacheConfig {
     pub(crate) fn lifetime(&self) -> Duration {
         Duration::from_secs(self.seconds)
+    }
+}
+
+impl GroupsConfig {
+    /// Members of the largest group that fits into a frame, twice: who changed, and who is in it.
+    const MOST_MEMBERS: usize = 30_000;
+
+    pub(crate) fn limits(&self) -> GroupLimits {
+        GroupLimits {
+            members: self.members,
+            ..GroupLimits::default()
+        }
+    }
+}
+
+impl PresenceConfig {
+    const MOST_CONTACTS: usize = 10_000;
+
+    pub(crate) fn limits(&self) -> ContactLimits {
+        ContactLimits {
+            directory: self.directory,
+            contacts: self.contacts,
+        }
     }
 }
 
@@ -170,6 +236,37 @@ impl ServerConfig for Config {
             let mend = "1 or more, or no message is ever stored";
             return Err(ConfigError::value("limits.batch_messages", 0, mend));
         }
+        let members = self.groups.members;
+        if !(1..=GroupsConfig::MOST_MEMBERS).contains(&members) {
+            let mend = "1 to 30000";
+            return Err(ConfigError::value("groups.members", members, mend));
+        }
+        let contacts = self.presence.contacts;
+        if contacts > PresenceConfig::MOST_CONTACTS {
+            let mend = "at most 10000";
+            return Err(ConfigError::value("presence.contacts", contacts, mend));
+        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_and_contacts_fit_into_frames() {
+        let valid = |members, contacts| {
+            let mut config = Config::default();
+            config.groups.members = members;
+            config.presence.contacts = contacts;
+            config.validate().is_ok()
+        };
+        assert!(valid(10_000, 500));
+        assert!(valid(1, 0));
+        assert!(valid(30_000, 10_000));
+        assert!(!valid(0, 500));
+        assert!(!valid(30_001, 500));
+        assert!(!valid(10_000, 10_001));
     }
 }

@@ -3,6 +3,8 @@
 //! Every answer repeats the note a msg_server attached to its request (PROTOCOL.md, "attach_data").
 
 mod buddy;
+mod group;
+mod login;
 mod msg;
 mod other;
 
@@ -23,18 +25,41 @@ use crate::store::StoreError;
 /// The table: from a msg_server to us.
 pub(crate) fn router() -> Router<Arc<DbProxy>> {
     Router::new(Role::MsgServer, Role::DbProxy)
+        .on_with(login::device_token, login::token_noted)
+        .on_with(login::push_shield, refused)
+        .on_with(login::query_push_shield, refused)
         .on_with(buddy::recent_sessions, nobodys)
         .on_with(buddy::users_info, nobodys)
-        .on(buddy::remove_session)
+        .on_with(buddy::remove_session, refused)
         .on_with(buddy::all_users, nobodys)
+        .on_with(buddy::change_avatar, refused)
+        .on_with(buddy::departments, nobodys)
+        .on_with(buddy::change_sign_info, refused)
         .on_with(msg::store, msg::not_stored)
         .on_with(msg::read, |_| Some(ImMsgDataReadNotify::default()))
         .on_with(msg::unread, nobodys)
         .on_with(msg::history, nobodys)
         .on_with(msg::latest_id, nobodys)
         .on_with(msg::by_ids, nobodys)
+        .on_with(group::normal_list, nobodys)
+        .on_with(group::info_list, nobodys)
+        .on_with(group::create, refused)
+        .on_with(group::change_member, refused)
+        .on_with(group::shield, refused)
+        .on_with(group::members, nobodys)
         .on_pdu::<ImHeartBeat>(other::heartbeat)
-        .on(other::validate)
+        .on_with(other::validate, refused)
+}
+
+/// The command's own way of saying no, with the note that came with the request.
+fn refused<Q>(request: &Q) -> Option<Q::Reply>
+where
+    Q: Request + Clone,
+    Q::Reply: Body,
+{
+    let mut answer = request.refusal()?;
+    answer.attach(request.clone().detach());
+    Some(answer)
 }
 
 /// The answer of a request that has no field to say no with: nobody's, with nothing in it (PROTOCOL.md, "Links"). It

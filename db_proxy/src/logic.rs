@@ -6,6 +6,18 @@ pub mod message;
 /// Profiles, and who exists.
 pub mod user;
 
+/// Groups: who is in them, and who may change that.
+pub mod group;
+
+/// Whose presence a user follows where there are too many to follow all.
+pub mod contact;
+
+/// Departments of the organisation.
+pub mod department;
+
+/// Tokens for push notifications.
+pub mod device;
+
 /// Who is let in.
 pub mod login;
 

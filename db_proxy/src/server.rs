@@ -15,6 +15,10 @@ use tracing::info;
 use crate::cache::MemoryCache;
 use crate::config::Config;
 use crate::handlers;
+use crate::logic::contact::Contacts;
+use crate::logic::department::Departments;
+use crate::logic::device::Devices;
+use crate::logic::group::{GroupLimits, Groups};
 use crate::logic::group_commit::writer;
 use crate::logic::login::Login;
 use crate::logic::message::{MessageLimits, Messages};
@@ -34,7 +38,11 @@ pub(crate) const ANSWER_BYTES: usize = 256 * 1024;
 /// What handlers work with. One per process, shared, immutable.
 pub(crate) struct DbProxy {
     pub(crate) messages: Messages,
+    pub(crate) groups: Groups,
     pub(crate) users: Users,
+    pub(crate) contacts: Contacts,
+    pub(crate) departments: Departments,
+    pub(crate) devices: Devices,
     pub(crate) login: Login,
 }
 
@@ -58,13 +66,21 @@ pub(crate) fn accept(
         list_bytes: ANSWER_BYTES,
         ..MessageLimits::default()
     };
+    let group_limits = GroupLimits {
+        details_bytes: ANSWER_BYTES,
+        ..config.groups.limits()
+    };
     let cache = Arc::new(MemoryCache::new(
         config.cache.users,
         config.cache.lifetime(),
     ));
     let proxy = Arc::new(DbProxy {
         messages: Messages::new(store.clone(), write, limits),
+        groups: Groups::new(store.clone(), group_limits),
         users: Users::new(store.clone(), cache),
+        contacts: Contacts::new(store.clone(), config.presence.limits()),
+        departments: Departments::new(store.clone()),
+        devices: Devices::new(store.clone()),
         login: Login::new(store, Arc::new(Passwords::new()), config.limits.failures()),
     });
     let router = Arc::new(handlers::router());

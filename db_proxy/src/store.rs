@@ -9,15 +9,28 @@ mod message;
 mod participant;
 mod user;
 
+mod group;
+mod request;
+
+mod department;
+mod device;
+
 mod error;
+mod membership;
 mod meta;
 mod open;
 mod plan;
 mod sqlite;
 mod time;
 
-pub use conversation::{Conversation, Pair};
+pub use conversation::{Conversation, Counterpart, Pair};
+pub use department::{Department, DepartmentId, DepartmentStore, NewDepartment};
+pub use device::{Device, DeviceStore, MAX_DEVICES};
 pub use error::{Cause, OpenError, StoreError};
+pub use group::{
+    Direction, Group, GroupChange, GroupKind, GroupMembers, GroupOutcome, GroupRefusal, GroupStore,
+    GroupVersion, MemberChange, NewGroup,
+};
 pub use message::{
     AppendOutcome, AppendRefusal, Appended, ClientKey, MessageKind, MessageStore, NewMessage,
     PageLimit, StoredMessage,
@@ -27,11 +40,26 @@ pub use open::open;
 pub use participant::{
     ParticipantStore, ReadMark, RecentConversation, UnreadConversation, UnreadList,
 };
+pub use request::RequestKey;
 pub use sqlite::SqliteStore;
 pub use time::UnixMillis;
-pub use user::{Account, Inserted, NewUser, Profile, User, UserCursor, UserStatus, UserStore};
+pub use user::{
+    Account, Inserted, NewUser, Profile, ProfileChange, User, UserCursor, UserStatus, UserStore,
+};
 
 /// Everything a database must be able to do.
-pub trait Store: UserStore + MessageStore + ParticipantStore + MetaStore {}
+pub trait Store:
+    UserStore + MessageStore + ParticipantStore + GroupStore + DepartmentStore + DeviceStore + MetaStore
+{
+}
 
-impl<T: UserStore + MessageStore + ParticipantStore + MetaStore> Store for T {}
+impl<T> Store for T where
+    T: UserStore
+        + MessageStore
+        + ParticipantStore
+        + GroupStore
+        + DepartmentStore
+        + DeviceStore
+        + MetaStore
+{
+}

@@ -4,6 +4,9 @@ pub mod connection;
 pub mod http;
 pub mod listener;
 pub mod outbox;
+pub mod transport;
+pub mod ws;
 
 pub use connection::{CloseReason, Connection, Pace};
 pub use outbox::Outbox;
+pub use transport::Transport;

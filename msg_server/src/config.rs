@@ -21,6 +21,8 @@ pub struct Config {
     pub shutdown: ShutdownConfig,
     /// The port for clients.
     pub clients: ClientsConfig,
+    /// The port for clients that speak WebSocket.
+    pub websocket: WebSocketConfig,
     /// What clients are told about where this server is.
     pub announce: AnnounceConfig,
     /// The other processes; each list may name several, and all are used.
@@ -35,6 +37,18 @@ pub struct Config {
 pub struct ClientsConfig {
     /// Address and port for PDUs over TCP.
     pub listen: String,
+}
+
+/// The port for clients that speak WebSocket: web pages above all.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebSocketConfig {
+    /// Address and port for PDUs over WebSocket, on any path; empty for none. What `[limits]` says of connections holds
+    /// for this port and that of `[clients]` together.
+    pub listen: String,
+    /// Web pages that may connect, by origin: `https://chat.example.org`, without a path; `*` is any. Clients that are
+    /// no web page send no origin and may always connect.
+    pub origins: Vec<String>,
 }
 
 /// What clients are told.
@@ -102,6 +116,15 @@ impl Default for ClientsConfig {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8000".to_owned(),
+        }
+    }
+}
+
+impl Default for WebSocketConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:9090".to_owned(),
+            origins: vec!["*".to_owned()],
         }
     }
 }
@@ -218,6 +241,11 @@ impl ServerConfig for Config {
             let mend = "give the address under which clients reach this server";
             return Err(ConfigError::value("announce.address1", "", mend));
         }
+        if let Some(origin) = self.websocket.origins.iter().find(|o| !is_origin(o)) {
+            let mend =
+                "write it as a browser sends it, https://chat.example.org, without a path; or *";
+            return Err(ConfigError::value("websocket.origins", origin, mend));
+        }
         if self.limits.in_flight == 0 {
             return Err(ConfigError::value(
                 "limits.in_flight",
@@ -241,4 +269,10 @@ impl ServerConfig for Config {
         }
         Ok(())
     }
+}
+
+/// Whether a browser could send this, or it means any.
+fn is_origin(origin: &str) -> bool {
+    let host = origin.split_once("://").map(|(_, host)| host);
+    origin == "*" || host.is_some_and(|host| !host.is_empty() && !host.contains('/'))
 }

@@ -1,8 +1,9 @@
-//! Which messages were handed to devices here a short while ago.
+//! Which messages and changes of groups were handed to devices here a short while ago.
 
 use std::collections::VecDeque;
 
 use parking_lot::Mutex;
+use proto::ids::GroupId;
 use proto::im::message::ImMsgData;
 
 /// Messages remembered in all. More than what route_server and the links keep to send again, so that nothing is
@@ -44,7 +45,15 @@ impl Delivered {
         } else {
             (from.min(to), from.max(to))
         };
-        let key = self.hasher.hash_one((is_group, parties, message.msg_id));
+        self.note(self.hasher.hash_one((is_group, parties, message.msg_id)))
+    }
+
+    /// Notes the change that made this version of a group; false if it was noted before.
+    pub(crate) fn first_notice(&self, group: GroupId, version: u32) -> bool {
+        self.note(self.hasher.hash_one(("change", group, version)))
+    }
+
+    fn note(&self, key: u64) -> bool {
         let mut shard = self.shards[key as usize % SHARDS].lock();
         if !shard.seen.insert(key) {
             return false;

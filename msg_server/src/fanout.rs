@@ -5,18 +5,18 @@ use std::sync::Arc;
 use im_base::telemetry::metrics::DELIVERIES;
 use metrics::{Counter, counter};
 use proto::ids::UserId;
-use proto::im::base_define::{UserStat, UserStatType};
-use proto::im::buddy::{ImUserStatNotify, ImpcLoginStatusNotify};
+use proto::im::buddy::ImpcLoginStatusNotify;
 use proto::im::message::ImMsgData;
 use proto::{Body, Pdu};
 
 use crate::delivered::Delivered;
+use crate::presence::user_stat;
 use crate::users::Users;
 
 /// Local fan-out: a body is encoded once, its bytes are copied into each device's outbox.
 pub(crate) struct Fanout {
-    pub(crate) users: Arc<Users>,
-    delivered: Delivered,
+    users: Arc<Users>,
+    pub(crate) delivered: Delivered,
     local: Counter,
     relayed: Counter,
 }
@@ -31,28 +31,27 @@ impl Fanout {
         }
     }
 
-    /// A message that a session here sent and that is stored: to the sender's other devices and the receiver's.
-    pub(crate) fn message(&self, message: &ImMsgData, frame: &[u8], sent_by: u64) {
-        self.local
-            .increment(self.deliver(message, frame, Some(sent_by)));
-    }
-
-    /// A message from another msg_server, to the devices of both sides here.
-    pub(crate) fn relayed_message(&self, message: &ImMsgData, frame: &[u8]) {
-        self.relayed.increment(self.deliver(message, frame, None));
-    }
-
-    fn deliver(&self, message: &ImMsgData, frame: &[u8], except: Option<u64>) -> u64 {
+    /// A stored message, to the devices of these users here. `sent_by` is the session here that sent it, which does not
+    /// get it back; `None`: it came from another msg_server. A message that was handed out before is not again.
+    pub(crate) fn message(
+        &self,
+        message: &ImMsgData,
+        users: impl IntoIterator<Item = UserId>,
+        frame: &[u8],
+        sent_by: Option<u64>,
+    ) {
         if !self.delivered.first_time(message) {
-            return 0;
+            return;
         }
-        let parties = [message.from_user_id, message.to_session_id];
-        let devices: usize = parties
+        let devices: usize = users
             .into_iter()
-            .filter_map(UserId::new)
-            .map(|user| self.users.send(user, frame, except))
+            .map(|user| self.users.send(user, frame, sent_by))
             .sum();
-        devices as u64
+        let counter = match sent_by {
+            Some(_) => &self.local,
+            None => &self.relayed,
+        };
+        counter.increment(devices as u64);
     }
 
     /// A notice to a user's devices here, but for the session it came from.
@@ -61,22 +60,18 @@ impl Fanout {
             .send(user, &Pdu::new(notice, 0).to_frame(), except);
     }
 
-    /// Somebody came online or went offline: every desktop here is told.
-    pub(crate) fn presence(&self, user: UserId, is_online: bool) {
-        let user_stat = UserStat {
-            user_id: user.get(),
-            status: user_stat(is_online),
-        };
-        self.users.send_to_desktops(
-            &Pdu::new(
-                &ImUserStatNotify {
-                    user_stat,
-                    ..Default::default()
-                },
-                0,
-            )
-            .to_frame(),
-        );
+    /// Something about a user that everybody sees, or his contacts and himself.
+    pub(crate) fn profile<M: Body>(&self, user: UserId, audience: Option<&[UserId]>, notice: &M) {
+        let frame = Pdu::new(notice, 0).to_frame();
+        match audience {
+            None => self.users.send_to_all(&frame),
+            Some(audience) => {
+                let others = audience.iter().filter(|other| **other != user);
+                for user in others.chain([&user]) {
+                    self.users.send(*user, &frame, None);
+                }
+            }
+        }
     }
 
     /// A user's desktop came or the last one went: the user's phones here are told.
@@ -87,14 +82,5 @@ impl Fanout {
         };
         self.users
             .send_to_phones(user, &Pdu::new(&notice, 0).to_frame());
-    }
-}
-
-/// The number of a status that presence knows.
-pub(crate) fn user_stat(is_online: bool) -> i32 {
-    if is_online {
-        UserStatType::UserStatusOnline as i32
-    } else {
-        UserStatType::UserStatusOffline as i32
     }
 }

@@ -2,7 +2,7 @@
 
 mod buddy;
 mod file;
-mod group;
+pub(crate) mod group;
 pub(crate) mod login;
 pub(crate) mod msg;
 pub(crate) mod other;
@@ -22,19 +22,19 @@ use crate::session::Session;
 pub(crate) fn client_router() -> Router<Session> {
     Router::new(Role::Client, Role::MsgServer)
         .on_sync(login::again)
-        .on_sync(login::logout)
-        .on_sync(login::device_token)
+        .on(login::logout)
+        .on(login::device_token)
         .on_sync(login::kick_desktop)
-        .on_sync(login::push_shield)
-        .on_sync(login::query_push_shield)
+        .on(login::push_shield)
+        .on(login::query_push_shield)
         .on(buddy::recent_sessions)
         .on(buddy::users_info)
         .on(buddy::remove_session)
         .on_numbered(buddy::all_users)
         .on(buddy::users_status)
-        .on_sync(buddy::change_avatar)
-        .on_sync(buddy::departments)
-        .on_sync(buddy::change_signature)
+        .on(buddy::change_avatar)
+        .on(buddy::departments)
+        .on(buddy::change_signature)
         .on(msg::send)
         .on_sync(msg::received)
         .on_hold(msg::read)
@@ -43,11 +43,11 @@ pub(crate) fn client_router() -> Router<Session> {
         .on(msg::history)
         .on(msg::latest_id)
         .on(msg::by_ids)
-        .on_sync(group::normal_list)
-        .on_sync(group::info)
-        .on_sync(group::create)
-        .on_sync(group::change_members)
-        .on_sync(group::shield)
+        .on(group::normal_list)
+        .on_numbered(group::info)
+        .on(group::create)
+        .on(group::change_members)
+        .on(group::shield)
         .on_sync(file::offer)
         .on_sync(file::waiting)
         .on_sync(file::brought)
@@ -61,8 +61,12 @@ pub(crate) fn route_router() -> Router<Pushed> {
     Router::new(Role::RouteServer, Role::MsgServer)
         .on_sync(buddy::presence)
         .on_pdu::<ImRemoveSessionNotify>(buddy::session_removed)
+        .on_sync(buddy::avatar_changed)
+        .on_sync(buddy::signature_changed)
         .on_pdu::<ImMsgData>(msg::deliver)
         .on_pdu::<ImMsgDataReadNotify>(msg::read_elsewhere)
+        .on_sync(group::changed_elsewhere)
+        .on_sync(group::members)
         .on_pdu::<Imp2pCmdMsg>(switch::deliver)
         .on_sync(login::kick_elsewhere)
         .on_sync(login::own_desktop)

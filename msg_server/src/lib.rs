@@ -8,8 +8,11 @@ mod clock;
 mod config;
 mod delivered;
 mod fanout;
+mod groups;
 mod handlers;
 mod links;
+mod members;
+mod presence;
 mod roster;
 mod server;
 mod session;
@@ -22,12 +25,15 @@ use std::process::ExitCode;
 use anyhow::Context;
 use im_base::admin::Readiness;
 use im_base::app::{self, Program};
-use im_base::net::listener;
+use im_base::net::listener::{self, Places};
+use im_base::net::ws::Origins;
 use im_base::shutdown::Shutdown;
+use tokio::net::TcpListener;
 
 pub use config::Config;
 
 use server::MsgServer;
+use session::Door;
 
 /// Who this program is.
 pub const PROGRAM: Program = Program {
@@ -40,6 +46,8 @@ pub const PROGRAM: Program = Program {
 pub struct Started {
     /// Where clients connect.
     pub clients: SocketAddr,
+    /// Where clients that speak WebSocket connect.
+    pub websocket: Option<SocketAddr>,
     /// What it needs to serve clients: a db_proxy and a route_server.
     pub readiness: Readiness,
 }
@@ -57,11 +65,38 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started
         .await
         .context("clients.listen")?;
     let clients = listener.local_addr()?;
+    let websocket = bind(&config.websocket.listen)
+        .await
+        .context("websocket.listen")?;
     let server = MsgServer::start(&config, clients, &shutdown);
-    session::accept(listener, config.limits.connections(), server.clone());
+    // A connection is a connection, whatever it speaks.
+    let places = Places::from(config.limits.connections());
+    session::accept(listener, Door::Tcp, places.clone(), server.clone());
+    let websocket = match websocket {
+        Some((listener, address)) => {
+            let door = Door::WebSocket(Origins::new(&config.websocket.origins).into());
+            session::accept(listener, door, places, server.clone());
+            Some(address)
+        }
+        None => None,
+    };
     let (db, route) = (server.clone(), server);
     let readiness = Readiness::new()
         .require("a link to a db_proxy", move || db.db.is_up())
         .require("a link to a route_server", move || route.routes.is_up());
-    Ok(Started { clients, readiness })
+    Ok(Started {
+        clients,
+        websocket,
+        readiness,
+    })
+}
+
+/// A listener and where it listens; none for an empty address.
+async fn bind(address: &str) -> anyhow::Result<Option<(TcpListener, SocketAddr)>> {
+    if address.is_empty() {
+        return Ok(None);
+    }
+    let listener = listener::bind(address).await?;
+    let address = listener.local_addr()?;
+    Ok(Some((listener, address)))
 }

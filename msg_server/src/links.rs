@@ -6,4 +6,4 @@ mod route;
 
 pub(crate) use db::Db;
 pub(crate) use login::Logins;
-pub(crate) use route::{Pushed, Routes};
+pub(crate) use route::{Pushed, Routes, raw_ids};

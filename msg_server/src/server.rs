@@ -4,19 +4,25 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use im_base::shutdown::Shutdown;
+use proto::ids::UserId;
 
 use crate::config::{Config, LimitsConfig};
 use crate::fanout::Fanout;
+use crate::groups::Groups;
 use crate::links::{Db, Logins, Routes};
-use crate::users::Users;
+use crate::presence::Presence;
+use crate::session::Session;
+use crate::users::{Users, Watcher};
 
 /// The parts that sessions and handlers work with. One per process, shared, immutable: each part owns its own state.
 pub(crate) struct MsgServer {
     pub(crate) limits: LimitsConfig,
     pub(crate) users: Arc<Users>,
-    pub(crate) fanout: Arc<Fanout>,
+    pub(crate) groups: Groups,
+    pub(crate) fanout: Fanout,
+    pub(crate) presence: Arc<Presence>,
     pub(crate) db: Arc<Db>,
-    pub(crate) routes: Arc<Routes>,
+    pub(crate) routes: Routes,
     pub(crate) logins: Arc<Logins>,
     pub(crate) shutdown: Shutdown,
 }
@@ -25,16 +31,13 @@ impl MsgServer {
     /// Makes the parts and starts their links. `clients` is where clients connect.
     pub(crate) fn start(config: &Config, clients: SocketAddr, shutdown: &Shutdown) -> Arc<Self> {
         let users = Arc::new(Users::default());
-        let fanout = Arc::new(Fanout::new(users.clone()));
-        Arc::new(Self {
+        let server = Arc::new(Self {
             limits: config.limits.clone(),
+            groups: Groups::default(),
+            fanout: Fanout::new(users.clone()),
+            presence: Presence::start(&users, shutdown),
             db: Db::start(&config.peers.db, config.limits.request(), shutdown),
-            routes: Routes::start(
-                &config.peers.route,
-                config.limits.request(),
-                fanout.clone(),
-                shutdown,
-            ),
+            routes: Routes::new(config.limits.request()),
             logins: Logins::start(
                 &config.peers.login,
                 &config.announce,
@@ -42,8 +45,25 @@ impl MsgServer {
                 shutdown,
             ),
             users,
-            fanout,
             shutdown: shutdown.clone(),
-        })
+        });
+        Routes::start(&server, &config.peers.route);
+        server
+    }
+}
+
+impl Watcher for MsgServer {
+    fn came(&self, session: &Session) {
+        self.routes.announce(session, true);
+    }
+
+    fn went(&self, session: &Session) {
+        self.routes.announce(session, false);
+    }
+
+    fn gone(&self, user: UserId) {
+        self.groups.members.go(user, |group| {
+            self.routes.interest(&[], &[group.get()]);
+        });
     }
 }

@@ -5,33 +5,57 @@ mod unauthed;
 
 use std::sync::Arc;
 
-use im_base::net::listener::{self, ConnectionLimits};
+use im_base::net::listener::{self, Places};
+use im_base::net::ws::Origins;
 use tokio::net::TcpListener;
 
-pub(crate) use authed::{Session, kick};
+pub(crate) use authed::{Authed, Session, kick};
 
 use crate::handlers;
 use crate::server::MsgServer;
 
+/// What clients speak that come to a listener.
+#[derive(Clone)]
+pub(crate) enum Door {
+    /// PDUs directly behind each other.
+    Tcp,
+    /// PDUs in messages, from these web pages and from whatever is none.
+    WebSocket(Arc<Origins>),
+}
+
+impl Door {
+    /// The listener's name in metrics.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Tcp => "clients",
+            Self::WebSocket(_) => "websocket",
+        }
+    }
+}
+
 /// Accepts clients.
-pub(crate) fn accept(listener: TcpListener, limits: ConnectionLimits, server: Arc<MsgServer>) {
+pub(crate) fn accept(listener: TcpListener, door: Door, places: Places, server: Arc<MsgServer>) {
     let router = Arc::new(handlers::client_router());
     let shutdown = server.shutdown.clone();
     listener::accept(
         listener,
-        "clients",
-        limits,
+        door.name(),
+        places,
         &shutdown,
         move |stream, address| {
-            let (server, router) = (server.clone(), router.clone());
+            let (door, server, router) = (door.clone(), server.clone(), router.clone());
             async move {
                 // Boxed, so that what only a login needs is given back with it.
-                let (mut connection, outcome) =
-                    Box::pin(unauthed::run(stream, address, &server)).await;
+                let login = Box::pin(unauthed::run(stream, &door, address, &server));
+                let (mut connection, outcome) = match login.await {
+                    Ok(open) => open,
+                    Err(reason) => return reason,
+                };
                 let reason = match outcome {
                     Ok(login) => authed::run(&mut connection, login, server, &router).await,
                     Err(reason) => reason,
                 };
+                connection.io_mut().ending(reason);
                 connection.close(reason).await;
                 reason
             }

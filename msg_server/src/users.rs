@@ -15,10 +15,20 @@ use crate::session::Session;
 /// A user's sessions here; seldom more than one.
 pub(crate) type Sessions = SmallVec<[Session; 1]>;
 
+/// Who has to know what comes and goes. Told while the user's place is locked, so that two changes of one user are
+/// never told in the wrong order.
+pub(crate) trait Watcher {
+    /// A session came whose user had none of this type of device here.
+    fn came(&self, session: &Session);
+
+    /// A session went, and with it the last of its type of device.
+    fn went(&self, session: &Session);
+
+    /// The user has no session here any more.
+    fn gone(&self, user: UserId);
+}
+
 /// The sessions of each user. A session is in it from its login to its end or displacement.
-///
-/// What `announce` tells others is said while the user's place is locked, so that two changes of one user are never
-/// told in the wrong order.
 #[derive(Default)]
 pub(crate) struct Users {
     sessions: DashMap<UserId, Sessions, ahash::RandomState>,
@@ -27,12 +37,13 @@ pub(crate) struct Users {
 
 impl Users {
     /// Adds a session and takes out those it displaces: of the same class of device, logged in before it. One that a
-    /// later login has overtaken on its way here is displaced itself and not added.
-    /// `announce` hears which types of device came (`true`) and went.
+    /// later login has overtaken on its way here is displaced itself and not added. `opened` is called with the user's
+    /// place locked, too.
     pub(crate) fn open(
         &self,
         session: &Session,
-        mut announce: impl FnMut(DeviceType, bool),
+        watcher: &impl Watcher,
+        opened: impl FnOnce(),
     ) -> Sessions {
         let mut sessions = self.sessions.entry(session.user_id()).or_default();
         if latest_login(&sessions, session.device) > Some(session.login_stamp) {
@@ -42,16 +53,17 @@ impl Users {
             other.device.same_class(session.device) && other.login_stamp <= session.login_stamp
         });
         sessions.push(session.clone());
-        announce(session.device, true);
-        announce_gone(&displaced, &sessions, &mut announce);
+        opened();
+        watcher.came(session);
+        tell_gone(&displaced, &sessions, watcher);
         self.counted(1, displaced.len());
         displaced
     }
 
     /// Takes out a session that ends; nothing if it was displaced before. Returns whether it was there.
-    pub(crate) fn close(&self, session: &Session, announce: impl FnMut(DeviceType, bool)) -> bool {
+    pub(crate) fn close(&self, session: &Session, watcher: &impl Watcher) -> bool {
         !self
-            .remove(session.user_id(), |other| other.id == session.id, announce)
+            .remove(session.user_id(), |other| other.id == session.id, watcher)
             .is_empty()
     }
 
@@ -61,11 +73,11 @@ impl Users {
         user: UserId,
         device: DeviceType,
         login_stamp: u64,
-        announce: impl FnMut(DeviceType, bool),
+        watcher: &impl Watcher,
     ) -> Sessions {
         let older =
             |other: &Session| other.device.same_class(device) && other.login_stamp < login_stamp;
-        self.remove(user, older, announce)
+        self.remove(user, older, watcher)
     }
 
     /// The latest login of a user's sessions of a class of device, if it is later than `login_stamp`.
@@ -83,14 +95,15 @@ impl Users {
         &self,
         user: UserId,
         matches: impl Fn(&Session) -> bool,
-        mut announce: impl FnMut(DeviceType, bool),
+        watcher: &impl Watcher,
     ) -> Sessions {
         let Entry::Occupied(mut place) = self.sessions.entry(user) else {
             return Sessions::new();
         };
         let removed = take_out(place.get_mut(), matches);
-        announce_gone(&removed, place.get(), &mut announce);
+        tell_gone(&removed, place.get(), watcher);
         if place.get().is_empty() {
+            watcher.gone(user);
             place.remove();
         }
         self.counted(0, removed.len());
@@ -128,15 +141,48 @@ impl Users {
         }
     }
 
-    /// Queues a frame for every desktop of every user here.
-    pub(crate) fn send_to_desktops(&self, frame: &[u8]) {
-        for sessions in &self.sessions {
+    /// Queues frames for each desktop of the user here.
+    pub(crate) fn send_to_desktops_of(&self, user: UserId, frames: &[u8]) {
+        if let Some(sessions) = self.sessions.get(&user) {
             for session in sessions
                 .iter()
                 .filter(|session| !session.device.is_mobile())
             {
+                let _closing = session.outbox.send_frame(frames);
+            }
+        }
+    }
+
+    /// Visits every desktop here.
+    pub(crate) fn each_desktop(&self, mut visit: impl FnMut(&Session)) {
+        for sessions in &self.sessions {
+            sessions
+                .iter()
+                .filter(|session| !session.device.is_mobile())
+                .for_each(&mut visit);
+        }
+    }
+
+    /// Queues a frame for every session here.
+    pub(crate) fn send_to_all(&self, frame: &[u8]) {
+        for sessions in &self.sessions {
+            for session in sessions.iter() {
                 let _closing = session.outbox.send_frame(frame);
             }
+        }
+    }
+
+    /// Visits the user's sessions here.
+    pub(crate) fn each_of(&self, user: UserId, visit: impl FnMut(&Session)) {
+        if let Some(sessions) = self.sessions.get(&user) {
+            sessions.iter().for_each(visit);
+        }
+    }
+
+    /// Does something while the user's place is locked, if he has a session here.
+    pub(crate) fn if_here(&self, user: UserId, act: impl FnOnce()) {
+        if let Some(_place) = self.sessions.get(&user) {
+            act();
         }
     }
 
@@ -176,13 +222,12 @@ fn devices(sessions: &[Session]) -> DeviceSet {
     devices
 }
 
-/// Types of which nothing is left.
-fn announce_gone(
-    removed: &[Session],
-    left: &[Session],
-    announce: &mut impl FnMut(DeviceType, bool),
-) {
+/// Tells of each type of device of which nothing is left.
+fn tell_gone(removed: &[Session], left: &[Session], watcher: &impl Watcher) {
     let mut gone = devices(removed);
     devices(left).iter().for_each(|device| gone.remove(device));
-    gone.iter().for_each(|device| announce(device, false));
+    for device in gone.iter() {
+        let last = removed.iter().find(|session| session.device == device);
+        last.into_iter().for_each(|session| watcher.went(session));
+    }
 }

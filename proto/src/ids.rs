@@ -53,3 +53,8 @@ id!(
     /// A message's place in its conversation: 1, 2, 3 … without a gap.
     MessageId
 );
+
+impl MessageId {
+    /// The message with which a conversation begins.
+    pub const FIRST: Self = Self(NonZeroU32::MIN);
+}

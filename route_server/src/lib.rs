@@ -5,6 +5,7 @@
 
 mod config;
 mod handlers;
+mod interest;
 mod presence;
 mod relay;
 mod route;

@@ -9,13 +9,49 @@ use im_base::peer::Recent;
 use im_base::telemetry::metrics::FORGOTTEN;
 use metrics::counter;
 use proto::Pdu;
-use proto::ids::UserId;
+use proto::ids::{GroupId, UserId};
 use smallvec::SmallVec;
 
+use crate::interest::Interest;
 use crate::presence::{PeerId, Presence};
 
-/// The users a frame is for: one, or the two of a conversation.
-pub(crate) type Receivers = SmallVec<[UserId; 2]>;
+/// Whom a frame is for.
+#[derive(Clone, Debug)]
+pub(crate) enum Receivers {
+    /// One user, or the two of a conversation.
+    Users(SmallVec<[UserId; 2]>),
+    /// The members of a group.
+    Members(GroupId),
+    /// Every msg_server, which knows better.
+    Everybody,
+}
+
+impl Receivers {
+    /// The users among these ids; zero is none.
+    pub(crate) fn users(ids: impl IntoIterator<Item = u32>) -> Self {
+        Self::Users(ids.into_iter().filter_map(UserId::new).collect())
+    }
+}
+
+/// Who is where, by user and by group.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    pub(crate) presence: Presence,
+    pub(crate) interest: Interest,
+}
+
+impl Places {
+    /// Whether the peer has one of the receivers.
+    fn concerns(&self, receivers: &Receivers, peer: PeerId) -> bool {
+        match receivers {
+            Receivers::Users(users) => users
+                .iter()
+                .any(|user| self.presence.peers(*user).any(|at| at == peer)),
+            Receivers::Members(group) => self.interest.peers(*group).contains(&peer),
+            Receivers::Everybody => true,
+        }
+    }
+}
 
 /// The connected msg_servers, and what went through in the last moments. Owned by [`Route`](crate::route::Route).
 #[derive(Debug, Default)]
@@ -50,20 +86,34 @@ impl Relay {
 
     /// Sends a frame to the peers that have a device of a receiver, but not back to its origin, and remembers it if
     /// it is lasting.
+    ///
     /// Returns the number of copies.
     pub(crate) fn pass_on(
         &mut self,
         origin: PeerId,
         receivers: Receivers,
-        presence: &Presence,
+        places: &Places,
         pdu: &Pdu,
         lasting: Lasting,
     ) -> usize {
         let mut targets: SmallVec<[PeerId; 4]> = SmallVec::new();
-        for peer in receivers.iter().flat_map(|user| presence.peers(*user)) {
+        let mut add = |peer: PeerId| {
             if peer != origin && !targets.contains(&peer) {
                 targets.push(peer);
             }
+        };
+        match &receivers {
+            Receivers::Users(users) => users
+                .iter()
+                .flat_map(|user| places.presence.peers(*user))
+                .for_each(&mut add),
+            Receivers::Members(group) => places
+                .interest
+                .peers(*group)
+                .iter()
+                .copied()
+                .for_each(&mut add),
+            Receivers::Everybody => self.peers.keys().copied().for_each(&mut add),
         }
         let frame = unnumbered(pdu);
         let copies = targets
@@ -97,14 +147,13 @@ impl Relay {
     /// Sends a peer that has just announced its users what passed through for them in the last moments: it may have
     /// been away just then, or this process may be new and not have known them. The peer drops what it has seen.
     /// Returns the number of frames.
-    pub(crate) fn replay(&mut self, peer: PeerId, presence: &Presence) -> usize {
+    pub(crate) fn replay(&mut self, peer: PeerId, places: &Places) -> usize {
         let Some(outbox) = self.peers.get(&peer) else {
             return 0;
         };
         let mut frames = 0;
         for entry in self.recent.iter_mut() {
-            let concerns = |user: &UserId| presence.peers(*user).any(|at| at == peer);
-            if entry.note.origin != peer && entry.note.receivers.iter().any(concerns) {
+            if entry.note.origin != peer && places.concerns(&entry.note.receivers, peer) {
                 let _closing = outbox.send_frame(&entry.frame);
                 frames += 1;
             }

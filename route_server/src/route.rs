@@ -9,12 +9,12 @@ use im_base::dispatch::{self, Router};
 use im_base::net::listener::{self, ConnectionLimits};
 use im_base::net::{CloseReason, Connection, Outbox, Pace};
 use im_base::shutdown::Shutdown;
-use im_base::telemetry::metrics::{ONLINE_USERS, RELAYS, REPLAYS};
+use im_base::telemetry::metrics::{GROUPS_ONLINE, ONLINE_USERS, RELAYS, REPLAYS};
 use metrics::{counter, gauge};
 use parking_lot::Mutex;
 use proto::decoder::MAX_SERVER_FRAME;
 use proto::device::DeviceType;
-use proto::ids::UserId;
+use proto::ids::{GroupId, UserId};
 use proto::im::base_define::{UserStat, UserStatType};
 use proto::im::buddy::ImUserStatNotify;
 use proto::im::server::ImServerPcLoginStatusNotify;
@@ -23,8 +23,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tracing::info;
 
 use crate::handlers;
-use crate::presence::{Change, PeerId, Presence};
-use crate::relay::{Lasting, Receivers, Relay};
+use crate::presence::PeerId;
+use crate::relay::{Lasting, Places, Receivers, Relay};
 
 /// Bytes that may wait for one msg_server; one that lets more gather is hung up on and announces itself anew.
 const OUTBOX_BYTES: usize = 64 * 1024 * 1024;
@@ -38,8 +38,16 @@ pub(crate) struct Route {
 
 #[derive(Default)]
 struct State {
-    presence: Presence,
+    places: Places,
     relay: Relay,
+}
+
+/// Who is to see a change of presence, as the user's msg_server says: everybody, or these only (PROTOCOL.md,
+/// "Presence"). Passed on and not looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Audience {
+    pub(crate) users: Vec<u32>,
+    pub(crate) by_contact: Option<bool>,
 }
 
 /// One msg_server's connection, as handlers see it.
@@ -103,16 +111,28 @@ async fn serve(
 }
 
 impl Route {
-    /// A user's device came to a peer or went from it. Everybody is told what they can see of it.
-    pub(crate) fn update(&self, peer: PeerId, user: UserId, device: DeviceType, arrived: bool) {
+    /// A user's device came to a peer or went from it. Every peer is told what others can see of it, and who of them is
+    /// to see it.
+    pub(crate) fn update(
+        &self,
+        peer: PeerId,
+        user: UserId,
+        device: DeviceType,
+        arrived: bool,
+        audience: Audience,
+    ) {
         let mut state = self.state.lock();
+        let presence = &mut state.places.presence;
         let change = if arrived {
-            state.presence.arrive(peer, user, device)
+            presence.arrive(peer, user, device)
         } else {
-            state.presence.leave(peer, user, device)
+            presence.leave(peer, user, device)
         };
-        gauge!(ONLINE_USERS).set(state.presence.len() as f64);
-        state.tell(user, change);
+        gauge!(ONLINE_USERS).set(presence.len() as f64);
+        if change.was_online != change.is_online {
+            let frame = status(user, change.is_online, audience);
+            state.relay.broadcast(&frame);
+        }
         let last_desktop_went = !device.is_mobile() && !change.is_online;
         if change.is_online && arrived || last_desktop_went && !arrived {
             state.tell_phones(user, change.is_online);
@@ -122,11 +142,12 @@ impl Route {
     /// A peer has announced everybody it has. It is told who else is online, and gets what it may have missed.
     pub(crate) fn announced(&self, peer: PeerId) {
         let mut state = self.state.lock();
-        for user in state.presence.online() {
-            state.relay.send(peer, &status(user, true));
+        for user in state.places.presence.online() {
+            let frame = status(user, true, Audience::default());
+            state.relay.send(peer, &frame);
         }
-        let State { presence, relay } = &mut *state;
-        let frames = relay.replay(peer, presence);
+        let State { places, relay } = &mut *state;
+        let frames = relay.replay(peer, places);
         counter!(REPLAYS, "peer" => "msg_server").increment(frames as u64);
     }
 
@@ -139,11 +160,42 @@ impl Route {
     fn lose(&self, peer: PeerId) {
         let mut state = self.state.lock();
         state.relay.remove(peer);
-        for user in state.presence.lose(peer) {
-            state.relay.broadcast(&status(user, false));
+        state.places.interest.lose(peer);
+        for user in state.places.presence.lose(peer) {
+            let frame = status(user, false, Audience::default());
+            state.relay.broadcast(&frame);
             state.tell_phones(user, false);
         }
-        gauge!(ONLINE_USERS).set(state.presence.len() as f64);
+        gauge!(ONLINE_USERS).set(state.places.presence.len() as f64);
+    }
+
+    /// A peer has got a first member of these groups online, and has lost the last one of those.
+    pub(crate) fn interest(&self, peer: PeerId, begun: &[GroupId], ended: &[GroupId]) {
+        let mut state = self.state.lock();
+        let interest = &mut state.places.interest;
+        begun.iter().for_each(|group| interest.begin(peer, *group));
+        ended.iter().for_each(|group| interest.end(peer, *group));
+        gauge!(GROUPS_ONLINE).set(interest.len() as f64);
+    }
+
+    /// Who is in a group has changed: every peer is told. Peers that have one of the members are taken to need the
+    /// group's messages from this moment on: one may follow before they can say so.
+    pub(crate) fn members<M: Body>(
+        &self,
+        origin: PeerId,
+        group: GroupId,
+        members: &[u32],
+        pdu: &Pdu,
+    ) {
+        let mut state = self.state.lock();
+        let Places { presence, interest } = &mut state.places;
+        for user in members.iter().copied().filter_map(UserId::new) {
+            for peer in presence.peers(user) {
+                interest.begin(peer, group);
+            }
+        }
+        drop(state);
+        self.pass_on::<M>(origin, Receivers::Everybody, pdu, Lasting::Yes);
     }
 
     /// Passes a frame on to the peers that have a device of a receiver.
@@ -155,8 +207,8 @@ impl Route {
         lasting: Lasting,
     ) {
         let mut state = self.state.lock();
-        let State { presence, relay } = &mut *state;
-        let copies = relay.pass_on(origin, receivers, presence, pdu, lasting);
+        let State { places, relay } = &mut *state;
+        let copies = relay.pass_on(origin, receivers, places, pdu, lasting);
         drop(state);
         counter!(RELAYS, "command" => M::COMMAND.name).increment(copies as u64);
     }
@@ -164,8 +216,8 @@ impl Route {
     /// What others see of some users, in the order of the question.
     pub(crate) fn status(&self, users: &[u32]) -> Vec<UserStat> {
         let state = self.state.lock();
-        let is_online =
-            |id: u32| UserId::new(id).is_some_and(|user| state.presence.is_online(user));
+        let presence = &state.places.presence;
+        let is_online = |id: u32| UserId::new(id).is_some_and(|user| presence.is_online(user));
         users
             .iter()
             .map(|id| user_stat(*id, is_online(*id)))
@@ -174,12 +226,6 @@ impl Route {
 }
 
 impl State {
-    fn tell(&self, user: UserId, change: Change) {
-        if change.was_online != change.is_online {
-            self.relay.broadcast(&status(user, change.is_online));
-        }
-    }
-
     /// Phones of a user learn whether a desktop of theirs is there (PROTOCOL.md, "Presence").
     fn tell_phones(&self, user: UserId, is_online: bool) {
         let notice = ImServerPcLoginStatusNotify {
@@ -187,7 +233,7 @@ impl State {
             login_status: u32::from(is_online),
         };
         let frame = Pdu::new(&notice, 0).to_frame();
-        for peer in self.presence.peers(user) {
+        for peer in self.places.presence.peers(user) {
             self.relay.send(peer, &frame);
         }
     }
@@ -205,13 +251,11 @@ fn user_stat(user_id: u32, is_online: bool) -> UserStat {
     }
 }
 
-fn status(user: UserId, is_online: bool) -> bytes::Bytes {
-    Pdu::new(
-        &ImUserStatNotify {
-            user_stat: user_stat(user.get(), is_online),
-            ..Default::default()
-        },
-        0,
-    )
-    .to_frame()
+fn status(user: UserId, is_online: bool, audience: Audience) -> bytes::Bytes {
+    let notice = ImUserStatNotify {
+        user_stat: user_stat(user.get(), is_online),
+        audience: audience.users,
+        by_contact: audience.by_contact,
+    };
+    Pdu::new(&notice, 0).to_frame()
 }

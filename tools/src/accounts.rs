@@ -1,7 +1,9 @@
-//! Accounts, made and changed on the store itself: no server has to run for it, and all may.
+//! Accounts and departments, made and changed on the store itself: no server has to run for it, and all may.
 
 use db_proxy::logic::admin::{Admin, AdminError};
-use db_proxy::store::{OpenError, Profile, User};
+use db_proxy::store::{
+    Department, DepartmentId, NewDepartment, OpenError, Profile, ProfileChange, User,
+};
 
 /// The password of every demo user.
 pub const DEMO_PASSWORD: &str = "demo";
@@ -35,6 +37,46 @@ impl Accounts {
     /// Changes a user's password.
     pub async fn set_password(&self, name: &str, password: &str) -> Result<(), AdminError> {
         self.admin.set_password(name, password).await
+    }
+
+    /// Changes a user's profile; `department` is a number or a name, "0" for none.
+    pub async fn change(
+        &self,
+        name: &str,
+        change: ProfileChange,
+        department: Option<&str>,
+    ) -> Result<(), AdminError> {
+        self.admin.change(name, change, department).await
+    }
+
+    /// Adds a department, below `parent` (a number or a name) if one is given.
+    pub async fn add_department(
+        &self,
+        name: &str,
+        parent: Option<&str>,
+        priority: u32,
+    ) -> Result<u32, AdminError> {
+        let departments = self.admin.departments();
+        let parent = match parent {
+            Some(parent) => departments.find(parent).await?.id,
+            None => DepartmentId(0),
+        };
+        let new = NewDepartment {
+            name: name.to_owned(),
+            parent,
+            priority,
+        };
+        Ok(departments.add(new).await?.0)
+    }
+
+    /// The departments that are there, by number.
+    pub async fn departments(&self) -> Result<Vec<Department>, AdminError> {
+        Ok(self.admin.departments().all().await?)
+    }
+
+    /// Removes a department, by number or by name, and returns its number.
+    pub async fn remove_department(&self, wanted: &str) -> Result<u32, AdminError> {
+        Ok(self.admin.departments().remove(wanted).await?.0)
     }
 
     /// Hands every user to `each`, by id, without holding all of them.

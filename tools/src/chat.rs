@@ -5,6 +5,7 @@ mod input;
 mod view;
 
 mod commands;
+mod groups;
 mod link;
 mod sync;
 mod talk;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::client::Device;
+use crate::client::{Address, Device};
 use crate::terminal;
 use link::Link;
 use talk::Talk;
@@ -44,6 +45,9 @@ pub struct ChatArgs {
         env = "FERROTALK_LOGIN"
     )]
     login: String,
+    /// Connect to this WebSocket, ws://HOST:PORT/PATH, instead of asking login_server for an address
+    #[arg(long, value_name = "URL")]
+    websocket: Option<Address>,
     /// The name to log in with
     #[arg(long, value_name = "NAME")]
     user: String,
@@ -64,6 +68,7 @@ pub async fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
         terminal::password(args.password_stdin, &format!("Password of {}: ", args.user))?;
     let link = Link {
         login: args.login,
+        websocket: args.websocket,
         user: args.user,
         password,
         device: args.device,

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::terminal::Paint;
-use crate::{chat, doctor, roles, up, users};
+use crate::{chat, conform, departments, doctor, roles, up, users};
 
 /// An instant-messaging backend that speaks the TeamTalk wire protocol
 #[derive(Debug, Parser)]
@@ -32,7 +32,9 @@ enum Command {
     Up(up::UpArgs),
     Chat(chat::ChatArgs),
     User(users::UserArgs),
+    Department(departments::DepartmentArgs),
     Doctor(doctor::DoctorArgs),
+    Conform(conform::ConformArgs),
 }
 
 /// Runs the program with these arguments, the first of which is its name.
@@ -48,7 +50,11 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Command::User(args) => {
             block_on(async { users::run(args).await.map(|()| ExitCode::SUCCESS) })
         }
+        Command::Department(args) => {
+            block_on(async { departments::run(args).await.map(|()| ExitCode::SUCCESS) })
+        }
         Command::Doctor(args) => block_on(doctor::run(args)),
+        Command::Conform(args) => block_on(conform::run(args)),
     };
     ran.unwrap_or_else(|error| {
         eprintln!("{} {error:#}", Paint::stderr().bad("error:"));

@@ -18,7 +18,9 @@
 //! # }
 //! ```
 //!
-//! Absent on purpose: TLS and WebSocket, and reconnecting. A [`Session`] is one connection; when it ends it says why,
+//! An address `ws://host:port/path` connects over WebSocket; everything above the connection is the same.
+//!
+//! Absent on purpose: TLS, and reconnecting. A [`Session`] is one connection; when it ends it says why,
 //! and whoever wants another one asks login_server for an address again, as `ferrotalk chat` does.
 
 mod address;
@@ -26,6 +28,7 @@ mod http;
 
 mod connection;
 mod login;
+mod stream;
 
 mod event;
 mod message;
@@ -33,6 +36,7 @@ mod session;
 mod wire;
 
 mod ask;
+mod group;
 mod send;
 
 mod error;

@@ -1,9 +1,9 @@
 //! What people and tests use Ferrotalk with: a typed client, a chat in the terminal, a doctor that looks at an
 //! installation from outside, and a topology of local processes.
 //!
-//! Read in this order: [`client`] (what a client does, from the address to a session), [`chat`] and [`doctor`] (two
-//! programs made of it), [`cluster`] and [`up`] (the processes and the command that starts them), [`users`]. The
-//! command line itself is [`cli`]; the server processes are entered through [`roles`].
+//! Read in this order: [`client`] (what a client does, from the address to a session), [`chat`], [`doctor`] and
+//! [`conform`] (programs made of it), [`cluster`] and [`up`] (the processes and the command that starts them), [`users`] and
+//! [`departments`]. The command line itself is [`cli`]; the server processes are entered through [`roles`].
 
 #![allow(
     clippy::print_stdout,
@@ -15,6 +15,8 @@ pub mod client;
 pub mod cluster;
 
 pub mod chat;
+pub mod conform;
+pub mod departments;
 pub mod doctor;
 pub mod up;
 pub mod users;

@@ -27,9 +27,10 @@ Examples:
   ferrotalk up --dir /tmp/a --port-base 20000        a second installation beside the first
   FERROTALK_PASSWORD=demo ferrotalk chat --user demo1
 
-Ports: 8080 HTTP, 8008 and 8100 login_server; 8200 route_server; 10600 db_proxy; 8000, 8001 … msg_servers; 8170 …
-admin (/healthz, /readyz, /metrics). With --port-base P: P, P+1, P+2; P+3; P+4; P+10 …; P+70 …; a further login,
-route or db process i has P+100+10*i and up. DIR/run.json says who listens where.")]
+Ports: 8080 HTTP, 8008 and 8100 login_server; 8200 route_server; 10600 db_proxy; 8000, 8001 … msg_servers, 9090,
+9091 … their WebSockets; 8170 … admin (/healthz, /readyz, /metrics). With --port-base P: P, P+1, P+2; P+3; P+4;
+P+10 …, P+50 …; P+70 …; a further login, route or db process i has P+100+10*i and up. DIR/run.json says who listens
+where.")]
 pub struct UpArgs {
     /// Where the database, configuration and run.json are kept
     #[arg(long, value_name = "DIR", default_value = "./data")]

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use db_proxy::store::{ProfileChange, UserStatus};
 
 use crate::accounts::Accounts;
 use crate::cluster::default_store;
@@ -42,6 +43,8 @@ Examples:
   ferrotalk user add alice --nick Alice              asks for the password
   echo secret | ferrotalk user add bob --password-stdin
   ferrotalk user passwd alice
+  ferrotalk user set alice --department Sales --email alice@example.org
+  ferrotalk user set alice --status left             may not log in any more
   ferrotalk user list --json | jq -r .name
 
 The servers may run meanwhile; a changed password holds from the next login on.")]
@@ -73,12 +76,53 @@ enum Action {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Change a user's profile; what is not named stays
+    Set(SetArgs),
     /// List all users
     List {
         /// One JSON object per line
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Args, Debug)]
+struct SetArgs {
+    /// The name to log in with
+    name: String,
+    /// The name that others see
+    #[arg(long)]
+    nick: Option<String>,
+    /// The department, by number or name; 0 for none
+    #[arg(long, value_name = "NAME_OR_ID")]
+    department: Option<String>,
+    /// The e-mail address
+    #[arg(long)]
+    email: Option<String>,
+    /// The telephone number
+    #[arg(long)]
+    tel: Option<String>,
+    /// How clients draw the user
+    #[arg(long)]
+    gender: Option<Gender>,
+    /// Whether the user may log in
+    #[arg(long)]
+    status: Option<Status>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Gender {
+    Unknown,
+    Male,
+    Female,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Status {
+    /// May log in
+    Regular,
+    /// May not, and is not shown any more
+    Left,
 }
 
 /// Runs the command.
@@ -106,12 +150,43 @@ pub async fn run(args: UserArgs) -> anyhow::Result<()> {
             accounts.set_password(&name, &password).await?;
             println!("{name} has a new password");
         }
+        Action::Set(set) => {
+            let (name, department) = (set.name.clone(), set.department.clone());
+            let change = profile_change(set);
+            if change == ProfileChange::default() && department.is_none() {
+                bail!("nothing to set; see `ferrotalk user set --help`");
+            }
+            let accounts = open(&args.store, false).await?;
+            accounts
+                .change(&name, change, department.as_deref())
+                .await?;
+            println!("{name} is changed");
+        }
         Action::List { json } => list(&open(&args.store, false).await?, json).await?,
     }
     Ok(())
 }
 
-async fn open(args: &StoreArgs, create: bool) -> anyhow::Result<Accounts> {
+fn profile_change(set: SetArgs) -> ProfileChange {
+    ProfileChange {
+        nick_name: set.nick,
+        email: set.email,
+        tel: set.tel,
+        gender: set.gender.map(|gender| match gender {
+            Gender::Unknown => 0,
+            Gender::Male => 1,
+            Gender::Female => 2,
+        }),
+        status: set.status.map(|status| match status {
+            Status::Regular => UserStatus::REGULAR,
+            Status::Left => UserStatus::LEFT,
+        }),
+        ..ProfileChange::default()
+    }
+}
+
+/// The store that is named, which has to be there unless it may be made.
+pub(crate) async fn open(args: &StoreArgs, create: bool) -> anyhow::Result<Accounts> {
     let url = args.url();
     if args.store.is_none() {
         if create {
@@ -152,6 +227,7 @@ async fn list(accounts: &Accounts, json: bool) -> anyhow::Result<()> {
             if json {
                 let object = serde_json::json!({
                     "id": id, "name": profile.name, "nick": profile.nick_name, "status": profile.status.0,
+                    "department": profile.department_id,
                 });
                 println!("{object}");
             } else {

@@ -18,6 +18,9 @@ mod chat;
 #[path = "e2e/history.rs"]
 mod history;
 
+#[path = "e2e/groups.rs"]
+mod groups;
+
 #[path = "e2e/restart.rs"]
 mod restart;
 
@@ -27,14 +30,23 @@ mod kick;
 #[path = "e2e/presence.rs"]
 mod presence;
 
+#[path = "e2e/profiles.rs"]
+mod profiles;
+
 #[path = "e2e/faults.rs"]
 mod faults;
 
 #[path = "e2e/bad_input.rs"]
 mod bad_input;
 
+#[path = "e2e/websocket.rs"]
+mod websocket;
+
 #[path = "e2e/login_server.rs"]
 mod login_server;
+
+#[path = "e2e/conform.rs"]
+mod conform;
 
 #[path = "e2e/up.rs"]
 mod up;

@@ -3,18 +3,22 @@
 use std::sync::Arc;
 
 use im_base::dispatch::HandlerError;
-use proto::error::read_enum;
 use proto::ids::UserId;
-use proto::im::base_define::{ContactSessionInfo, SessionStatusType, SessionType, UserInfo};
+use proto::im::base_define::{
+    ContactSessionInfo, DepartInfo, DepartmentStatusType, SessionStatusType, UserInfo,
+};
 use proto::im::buddy::{
-    ImAllUserReq, ImAllUserRsp, ImRecentContactSessionReq, ImRecentContactSessionRsp,
-    ImRemoveSessionReq, ImRemoveSessionRsp, ImUsersInfoReq, ImUsersInfoRsp,
+    ImAllUserReq, ImAllUserRsp, ImChangeAvatarReq, ImChangeAvatarRsp, ImChangeSignInfoReq,
+    ImChangeSignInfoRsp, ImDepartmentReq, ImDepartmentRsp, ImRecentContactSessionReq,
+    ImRecentContactSessionRsp, ImRemoveSessionReq, ImRemoveSessionRsp, ImUsersInfoReq,
+    ImUsersInfoRsp,
 };
 
-use super::msg::{shown_in_list, user_id};
+use super::msg::{counterpart, session, shown_in_list, user_id};
 use super::{store_failed, write_failed};
+use crate::logic::user::ChangeError;
 use crate::server::{ANSWER_BYTES, DbProxy};
-use crate::store::{RecentConversation, UnixMillis, User, UserCursor};
+use crate::store::{Department, ProfileChange, RecentConversation, UnixMillis, User, UserCursor};
 
 pub(super) async fn recent_sessions(
     proxy: Arc<DbProxy>,
@@ -34,9 +38,10 @@ pub(super) async fn recent_sessions(
 }
 
 fn contact_session(recent: RecentConversation) -> ContactSessionInfo {
+    let (session_type, session_id) = session(recent.with);
     ContactSessionInfo {
-        session_id: recent.peer.get(),
-        session_type: SessionType::Single as i32,
+        session_id,
+        session_type,
         session_status: SessionStatusType::SessionStatusOk as i32,
         updated_time: recent.last_active_at.seconds(),
         latest_msg_id: recent.latest.id.get(),
@@ -95,16 +100,12 @@ pub(super) async fn remove_session(
     request: ImRemoveSessionReq,
 ) -> Result<ImRemoveSessionRsp, HandlerError> {
     let user = user_id(request.user_id)?;
-    let removed = match read_enum(request.session_type, "session_type")? {
-        SessionType::Single => {
-            let peer = user_id(request.session_id)?;
-            proxy
-                .messages
-                .hide(user, peer)
-                .await
-                .map_err(|error| write_failed(&error))?
+    let removed = match counterpart(request.session_type, request.session_id)? {
+        Some(with) => {
+            let hidden = proxy.messages.hide(user, with).await;
+            hidden.map_err(|error| write_failed(&error))?
         }
-        SessionType::Group => false,
+        None => return Err(HandlerError::Refused("bad_session_id")),
     };
     Ok(ImRemoveSessionRsp {
         user_id: request.user_id,
@@ -162,5 +163,83 @@ pub(super) fn user_info(user: User) -> UserInfo {
         user_domain: profile.domain,
         status: profile.status.0,
         sign_info: Some(profile.sign_info),
+    }
+}
+
+/// Departments since a second, removed ones too, with the time to ask with next.
+pub(super) async fn departments(
+    proxy: Arc<DbProxy>,
+    request: ImDepartmentReq,
+) -> Result<ImDepartmentRsp, HandlerError> {
+    let since = request.latest_update_time;
+    let changed = proxy.departments.changed_since(since).await;
+    let changed = changed.map_err(|error| store_failed(&error))?;
+    let seen = changed.last().map(|last| last.updated_at.seconds());
+    Ok(ImDepartmentRsp {
+        user_id: request.user_id,
+        latest_update_time: seen.map_or(since, |seen| seen.max(since)),
+        dept_list: changed.into_iter().map(depart_info).collect(),
+        attach_data: request.attach_data,
+    })
+}
+
+fn depart_info(department: Department) -> DepartInfo {
+    let status = if department.removed {
+        DepartmentStatusType::DeptStatusDelete
+    } else {
+        DepartmentStatusType::DeptStatusOk
+    };
+    DepartInfo {
+        dept_id: department.id.0,
+        priority: department.priority,
+        dept_name: department.name,
+        parent_dept_id: department.parent.0,
+        dept_status: status as i32,
+    }
+}
+
+pub(super) async fn change_avatar(
+    proxy: Arc<DbProxy>,
+    request: ImChangeAvatarReq,
+) -> Result<ImChangeAvatarRsp, HandlerError> {
+    let user = user_id(request.user_id)?;
+    let change = ProfileChange {
+        avatar_url: Some(request.avatar_url),
+        ..ProfileChange::default()
+    };
+    let changed = proxy.users.change(user, &change).await;
+    changed.map_err(|error| not_changed(&error))?;
+    Ok(ImChangeAvatarRsp {
+        user_id: request.user_id,
+        result_code: 0,
+        attach_data: request.attach_data,
+    })
+}
+
+pub(super) async fn change_sign_info(
+    proxy: Arc<DbProxy>,
+    request: ImChangeSignInfoReq,
+) -> Result<ImChangeSignInfoRsp, HandlerError> {
+    let user = user_id(request.user_id)?;
+    let change = ProfileChange {
+        sign_info: Some(request.sign_info.clone()),
+        ..ProfileChange::default()
+    };
+    let changed = proxy.users.change(user, &change).await;
+    changed.map_err(|error| not_changed(&error))?;
+    Ok(ImChangeSignInfoRsp {
+        user_id: request.user_id,
+        result_code: 0,
+        sign_info: Some(request.sign_info),
+        attach_data: request.attach_data,
+    })
+}
+
+fn not_changed(error: &ChangeError) -> HandlerError {
+    match error {
+        ChangeError::NoSuchUser => HandlerError::Refused("no_such_user"),
+        ChangeError::Avatar => HandlerError::Refused("bad_avatar"),
+        ChangeError::Signature | ChangeError::DetailLength => HandlerError::Refused("too_large"),
+        ChangeError::Store(error) => store_failed(error),
     }
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use im_base::dispatch::HandlerError;
 use proto::error::read_enum;
-use proto::ids::{MessageId, UserId};
-use proto::im::base_define::{MsgInfo, MsgType, SessionType, UnreadInfo};
+use proto::ids::{GroupId, MessageId, UserId};
+use proto::im::base_define::{MsgInfo, SessionType, UnreadInfo};
 use proto::im::message::{
     ImGetLatestMsgIdReq, ImGetLatestMsgIdRsp, ImGetMsgByIdReq, ImGetMsgByIdRsp, ImGetMsgListReq,
     ImGetMsgListRsp, ImMsgData, ImMsgDataReadAck, ImMsgDataReadNotify, ImUnreadMsgCntReq,
@@ -18,7 +18,8 @@ use super::{store_failed, write_failed};
 use crate::logic::message::{Outgoing, SendError};
 use crate::server::DbProxy;
 use crate::store::{
-    AppendRefusal, ClientKey, MessageKind, StoredMessage, UnixMillis, UnreadConversation,
+    AppendRefusal, ClientKey, Counterpart, MessageKind, StoredMessage, UnixMillis,
+    UnreadConversation,
 };
 
 /// Stores a message; the answer is the message with its id. Polled first in the order of arrival, which is the order
@@ -28,7 +29,7 @@ pub(super) async fn store(
     message: ImMsgData,
 ) -> Result<ImMsgData, HandlerError> {
     let outgoing = outgoing(&message)?;
-    let (sender, receiver) = (outgoing.sender, outgoing.receiver);
+    let (sender, to) = (outgoing.sender, outgoing.to);
     let appended = proxy
         .messages
         .send(outgoing)
@@ -37,19 +38,21 @@ pub(super) async fn store(
     let mut stored = ImMsgData {
         msg_id: appended.message_id.get(),
         create_time: appended.created_at.seconds(),
+        group_version: appended.group_version,
         ..message
     };
     if appended.duplicate {
         // Whatever came under the key this time: the message is what was stored first.
         let first = proxy
             .messages
-            .by_ids(sender, receiver, &[appended.message_id])
+            .by_ids(sender, to, &[appended.message_id])
             .await
             .map_err(|error| store_failed(&error))?;
-        if let Some(first) = first.into_iter().next() {
-            stored.msg_type = first.kind.0.into();
-            stored.msg_data = first.body;
-        }
+        // Somebody who left the group and came back doesn't see it any more, and others get nothing else under its id.
+        let first = first.into_iter().next();
+        let first = first.ok_or(HandlerError::Refused("not_visible"))?;
+        stored.msg_type = first.kind.0.into();
+        stored.msg_data = first.body;
     }
     Ok(stored)
 }
@@ -65,9 +68,14 @@ pub(super) fn not_stored(message: &ImMsgData) -> Option<ImMsgData> {
 fn outgoing(message: &ImMsgData) -> Result<Outgoing, HandlerError> {
     let kind = u8::try_from(message.msg_type)
         .ok()
-        .filter(|kind| *kind != 0 && kind & 0x10 == 0)
+        .filter(|kind| *kind != 0)
         .map(MessageKind)
         .ok_or(HandlerError::Refused("bad_field"))?;
+    let to = if kind.is_for_group() {
+        GroupId::new(message.to_session_id).map(Counterpart::Group)
+    } else {
+        UserId::new(message.to_session_id).map(Counterpart::User)
+    };
     let client_key = match &message.client_msg_id {
         Some(key) => {
             let key = ClientKey::explicit(key);
@@ -80,7 +88,7 @@ fn outgoing(message: &ImMsgData) -> Result<Outgoing, HandlerError> {
     };
     Ok(Outgoing {
         sender: user_id(message.from_user_id)?,
-        receiver: user_id(message.to_session_id)?,
+        to: to.ok_or(HandlerError::Refused("bad_session_id"))?,
         kind,
         body: message.msg_data.clone(),
         created_at: UnixMillis::now(),
@@ -92,8 +100,11 @@ fn refused(error: &SendError) -> HandlerError {
     match error {
         SendError::ToSelf => HandlerError::Refused("to_oneself"),
         SendError::Empty => HandlerError::Refused("empty"),
+        SendError::WrongKind => HandlerError::Refused("bad_field"),
         SendError::TooLarge { .. } => HandlerError::Refused("too_large"),
         SendError::Refused(AppendRefusal::NoSuchUser) => HandlerError::Refused("no_such_user"),
+        SendError::Refused(AppendRefusal::NoSuchGroup) => HandlerError::Refused("no_such_group"),
+        SendError::Refused(AppendRefusal::NotAMember) => HandlerError::Refused("not_a_member"),
         SendError::Refused(AppendRefusal::ConversationFull) => {
             HandlerError::Refused("conversation_full")
         }
@@ -108,9 +119,9 @@ pub(super) async fn read(
     request: ImMsgDataReadAck,
 ) -> Result<ImMsgDataReadNotify, HandlerError> {
     let user = user_id(request.user_id)?;
-    if let Some(peer) = peer(request.session_type, request.session_id)? {
+    if let Some(with) = counterpart(request.session_type, request.session_id)? {
         let up_to = MessageId::new(request.msg_id);
-        let marked = proxy.messages.mark_read(user, peer, up_to).await;
+        let marked = proxy.messages.mark_read(user, with, up_to).await;
         marked.map_err(|error| write_failed(&error))?;
     }
     Ok(ImMsgDataReadNotify {
@@ -136,9 +147,10 @@ pub(super) async fn unread(
 }
 
 fn unread_info(conversation: UnreadConversation) -> UnreadInfo {
+    let (session_type, session_id) = session(conversation.with);
     UnreadInfo {
-        session_id: conversation.peer.get(),
-        session_type: SessionType::Single as i32,
+        session_id,
+        session_type,
         unread_cnt: conversation.unread,
         latest_msg_id: conversation.latest.id.get(),
         latest_msg_data: shown_in_list(&conversation.latest),
@@ -153,12 +165,12 @@ pub(super) async fn history(
 ) -> Result<ImGetMsgListRsp, HandlerError> {
     let user = user_id(request.user_id)?;
     let mut page = Vec::new();
-    if let Some(peer) = peer(request.session_type, request.session_id)? {
+    if let Some(with) = counterpart(request.session_type, request.session_id)? {
         let begin = MessageId::new(request.msg_id_begin);
         let count = usize::try_from(request.msg_cnt).unwrap_or(usize::MAX);
         page = proxy
             .messages
-            .history(user, peer, begin, count)
+            .history(user, with, begin, count)
             .await
             .map_err(|error| store_failed(&error))?;
     }
@@ -178,10 +190,10 @@ pub(super) async fn latest_id(
 ) -> Result<ImGetLatestMsgIdRsp, HandlerError> {
     let user = user_id(request.user_id)?;
     let mut latest = None;
-    if let Some(peer) = peer(request.session_type, request.session_id)? {
+    if let Some(with) = counterpart(request.session_type, request.session_id)? {
         latest = proxy
             .messages
-            .latest_id(user, peer)
+            .latest_id(user, with)
             .await
             .map_err(|error| store_failed(&error))?;
     }
@@ -200,7 +212,7 @@ pub(super) async fn by_ids(
 ) -> Result<ImGetMsgByIdRsp, HandlerError> {
     let user = user_id(request.user_id)?;
     let mut found = Vec::new();
-    if let Some(peer) = peer(request.session_type, request.session_id)? {
+    if let Some(with) = counterpart(request.session_type, request.session_id)? {
         let ids: Vec<MessageId> = request
             .msg_id_list
             .iter()
@@ -209,7 +221,7 @@ pub(super) async fn by_ids(
             .collect();
         found = proxy
             .messages
-            .by_ids(user, peer, &ids)
+            .by_ids(user, with, &ids)
             .await
             .map_err(|error| store_failed(&error))?;
     }
@@ -232,13 +244,23 @@ fn msg_info(message: StoredMessage) -> MsgInfo {
     }
 }
 
-/// The other user of a conversation; `None` for nobody and for groups, of which there are none: nothing was ever said
-/// there.
-fn peer(session_type: i32, session_id: u32) -> Result<Option<UserId>, HandlerError> {
+/// The other side of a conversation; `None` for nobody: nothing was ever said there.
+pub(super) fn counterpart(
+    session_type: i32,
+    session_id: u32,
+) -> Result<Option<Counterpart>, HandlerError> {
     Ok(match read_enum(session_type, "session_type")? {
-        SessionType::Single => UserId::new(session_id),
-        SessionType::Group => None,
+        SessionType::Single => UserId::new(session_id).map(Counterpart::User),
+        SessionType::Group => GroupId::new(session_id).map(Counterpart::Group),
     })
+}
+
+/// Type and id of a conversation on the wire.
+pub(super) fn session(with: Counterpart) -> (i32, u32) {
+    match with {
+        Counterpart::User(peer) => (SessionType::Single as i32, peer.get()),
+        Counterpart::Group(group) => (SessionType::Group as i32, group.get()),
+    }
 }
 
 /// What a list of conversations shows of a message: its content, or for a voice message the text that stands for one,
@@ -246,7 +268,7 @@ fn peer(session_type: i32, session_id: u32) -> Result<Option<UserId>, HandlerErr
 pub(super) fn shown_in_list(message: &StoredMessage) -> Bytes {
     static VOICE: LazyLock<Bytes> =
         LazyLock::new(|| text::encrypt("[语音]", text::DEFAULT_KEY).into());
-    if i32::from(message.kind.0) == MsgType::SingleAudio as i32 {
+    if message.kind.is_voice() {
         return VOICE.clone();
     }
     message.body.clone()

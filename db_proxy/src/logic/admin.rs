@@ -2,18 +2,20 @@ use std::sync::Arc;
 
 use proto::ids::UserId;
 
+use super::department::{DepartmentError, Departments};
 use super::password::{HashError, Passwords, client_password};
-use super::user::{CreateRefusal, Users};
+use super::user::{ChangeError, CreateRefusal, Users};
 use crate::cache::MemoryCache;
-use crate::store::{NewUser, OpenError, Profile, Store, StoreError, User, open};
+use crate::store::{NewUser, OpenError, Profile, ProfileChange, Store, StoreError, User, open};
 
 /// Users per transaction, so that a running server's messages don't wait for all of them.
 const BATCH: usize = 4_096;
 
-/// Changes to accounts from outside the servers, which may run on the same store meanwhile.
+/// Changes to accounts and departments from outside the servers, which may run on the same store meanwhile.
 pub struct Admin {
     store: Arc<dyn Store>,
     users: Users,
+    departments: Departments,
     passwords: Passwords,
 }
 
@@ -28,6 +30,14 @@ pub enum AdminError {
         #[source]
         refusal: CreateRefusal,
     },
+    #[error("cannot change user {name:?}")]
+    Change {
+        name: String,
+        #[source]
+        error: ChangeError,
+    },
+    #[error(transparent)]
+    Department(#[from] DepartmentError),
     #[error("cannot hash the password")]
     Hash(#[from] HashError),
     #[error(transparent)]
@@ -43,6 +53,7 @@ impl Admin {
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
             users: Users::new(Arc::clone(&store), Arc::new(MemoryCache::default())),
+            departments: Departments::new(Arc::clone(&store)),
             store,
             passwords: Passwords::new(),
         }
@@ -72,6 +83,35 @@ impl Admin {
         let hash = self.passwords.hash(&client_password(typed)).await?;
         let set = self.store.set_password(account.user.id, None, &hash);
         if set.await? { Ok(()) } else { Err(missing()) }
+    }
+
+    /// Changes a user's profile. `department` is a department's number or name, or "0" for none. Clients that ask for
+    /// changes see it at once.
+    pub async fn change(
+        &self,
+        name: &str,
+        mut change: ProfileChange,
+        department: Option<&str>,
+    ) -> Result<(), AdminError> {
+        let account = self.store.user_by_name(name).await?;
+        let account = account.ok_or_else(|| AdminError::NoSuchUser {
+            name: name.to_owned(),
+        })?;
+        change.department_id = match department {
+            None => None,
+            Some("0") => Some(0),
+            Some(wanted) => Some(self.departments.find(wanted).await?.id.0),
+        };
+        let changed = self.users.change(account.user.id, &change).await;
+        changed.map(drop).map_err(|error| AdminError::Change {
+            name: name.to_owned(),
+            error,
+        })
+    }
+
+    /// The departments.
+    pub fn departments(&self) -> &Departments {
+        &self.departments
     }
 
     /// A page of users by id, starting behind `after`.

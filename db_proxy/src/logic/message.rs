@@ -5,9 +5,13 @@ use proto::ids::{MessageId, UserId};
 
 use super::group_commit::{WriteError, Writer};
 use crate::store::{
-    AppendRefusal, Appended, ClientKey, Conversation, MessageKind, NewMessage, PageLimit, ReadMark,
-    RecentConversation, Store, StoreError, StoredMessage, UnixMillis, UnreadList,
+    AppendRefusal, Appended, ClientKey, Conversation, Counterpart, MessageKind, NewMessage,
+    PageLimit, ReadMark, RecentConversation, Store, StoreError, StoredMessage, UnixMillis,
+    UnreadList,
 };
+
+/// What a voice message begins with, its seconds: without sound behind it there is no message.
+const VOICE_HEAD: usize = 4;
 
 /// Bounds of what may be sent and of what one answer carries.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +53,8 @@ pub enum SendError {
     ToSelf,
     #[error("the message is empty")]
     Empty,
+    #[error("users get messages of other kinds than groups")]
+    WrongKind,
     #[error("the message is longer than {limit} bytes")]
     TooLarge { limit: usize },
     #[error(transparent)]
@@ -62,7 +68,11 @@ impl SendError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Write(error) => error.is_retryable(),
-            Self::ToSelf | Self::Empty | Self::TooLarge { .. } | Self::Refused(_) => false,
+            Self::ToSelf
+            | Self::Empty
+            | Self::WrongKind
+            | Self::TooLarge { .. }
+            | Self::Refused(_) => false,
         }
     }
 }
@@ -71,14 +81,15 @@ impl SendError {
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     pub sender: UserId,
-    pub receiver: UserId,
+    pub to: Counterpart,
     pub kind: MessageKind,
     pub body: Bytes,
     pub created_at: UnixMillis,
     pub client_key: Option<ClientKey>,
 }
 
-/// Messages between two users, and how far each has read. `user` is always the one who asks.
+/// Messages of conversations, and how far each user has read. `user` is always the one who asks; of a conversation that
+/// he takes no part in he learns nothing.
 #[derive(Clone)]
 pub struct Messages {
     store: Arc<dyn Store>,
@@ -98,14 +109,20 @@ impl Messages {
     /// Stores a message; on `Ok` it is committed. It takes its place among the others at the first poll, so two
     /// messages get their ids in the order in which their futures were first polled.
     ///
-    /// That both users exist is checked where the conversation begins, inside the transaction: it costs nothing
-    /// afterwards, and no look-up can let a later message overtake.
+    /// That both users exist is checked where the conversation begins, and that the sender is in the group with each
+    /// message, both inside the transaction: no look-up can let a later message overtake.
     pub async fn send(&self, outgoing: Outgoing) -> Result<Appended, SendError> {
         let conversation =
-            Conversation::between(outgoing.sender, outgoing.receiver).ok_or(SendError::ToSelf)?;
+            Conversation::of(outgoing.sender, outgoing.to).ok_or(SendError::ToSelf)?;
+        if outgoing.kind.is_for_group() != matches!(outgoing.to, Counterpart::Group(_)) {
+            return Err(SendError::WrongKind);
+        }
         let limit = self.limits.body_bytes;
         match outgoing.body.len() {
             0 => return Err(SendError::Empty),
+            length if outgoing.kind.is_voice() && length <= VOICE_HEAD => {
+                return Err(SendError::Empty);
+            }
             length if length > limit => return Err(SendError::TooLarge { limit }),
             _ => {}
         }
@@ -125,28 +142,28 @@ impl Messages {
     pub async fn history(
         &self,
         user: UserId,
-        peer: UserId,
+        with: Counterpart,
         begin: Option<MessageId>,
         count: usize,
     ) -> Result<Vec<StoredMessage>, StoreError> {
-        let Some(conversation) = Conversation::between(user, peer) else {
+        let Some(conversation) = Conversation::of(user, with) else {
             return Ok(Vec::new());
         };
         let limit = PageLimit {
             rows: count.min(self.limits.page_rows),
             bytes: self.limits.page_bytes,
         };
-        self.store.history(conversation, begin, limit).await
+        self.store.history(user, conversation, begin, limit).await
     }
 
     /// Those of the named messages that exist, newest first, as many as one answer carries.
     pub async fn by_ids(
         &self,
         user: UserId,
-        peer: UserId,
+        with: Counterpart,
         ids: &[MessageId],
     ) -> Result<Vec<StoredMessage>, StoreError> {
-        let Some(conversation) = Conversation::between(user, peer) else {
+        let Some(conversation) = Conversation::of(user, with) else {
             return Ok(Vec::new());
         };
         let ids = &ids[..ids.len().min(self.limits.by_ids_wanted)];
@@ -154,17 +171,17 @@ impl Messages {
             rows: self.limits.by_ids_rows,
             bytes: self.limits.page_bytes,
         };
-        self.store.messages(conversation, ids, limit).await
+        self.store.messages(user, conversation, ids, limit).await
     }
 
     /// The id of the newest message; `None` before the first.
     pub async fn latest_id(
         &self,
         user: UserId,
-        peer: UserId,
+        with: Counterpart,
     ) -> Result<Option<MessageId>, StoreError> {
-        match Conversation::between(user, peer) {
-            Some(conversation) => self.store.latest_id(conversation).await,
+        match Conversation::of(user, with) {
+            Some(conversation) => self.store.latest_id(user, conversation).await,
             None => Ok(None),
         }
     }
@@ -178,7 +195,7 @@ impl Messages {
         self.store.unread(user, limit).await
     }
 
-    /// The user's visible conversations with a message newer than that second, newest first.
+    /// The user's visible conversations with a message stored in that second or later, newest first; 0: all of them.
     pub async fn recent(
         &self,
         user: UserId,
@@ -195,15 +212,15 @@ impl Messages {
     pub async fn mark_read(
         &self,
         user: UserId,
-        peer: UserId,
+        with: Counterpart,
         up_to: Option<MessageId>,
     ) -> Result<(), WriteError> {
-        let Some(conversation) = Conversation::between(user, peer) else {
+        let Some(conversation) = Conversation::of(user, with) else {
             return Ok(());
         };
         let up_to = match up_to {
             Some(up_to) => Some(up_to),
-            None => self.store.latest_id(conversation).await?,
+            None => self.store.latest_id(user, conversation).await?,
         };
         let Some(up_to) = up_to else { return Ok(()) };
         let mark = ReadMark {
@@ -216,8 +233,8 @@ impl Messages {
 
     /// Takes the conversation off the user's list until its next message and marks it read. `false` if it was not
     /// on the list.
-    pub async fn hide(&self, user: UserId, peer: UserId) -> Result<bool, WriteError> {
-        match Conversation::between(user, peer) {
+    pub async fn hide(&self, user: UserId, with: Counterpart) -> Result<bool, WriteError> {
+        match Conversation::of(user, with) {
             Some(conversation) => self.writer.hide(user, conversation).await,
             None => Ok(false),
         }

@@ -5,7 +5,8 @@ use proto::ids::UserId;
 
 use crate::cache::UserCache;
 use crate::store::{
-    Inserted, NewUser, Profile, Store, StoreError, UnixMillis, User, UserCursor, UserStatus,
+    Inserted, NewUser, Profile, ProfileChange, Store, StoreError, UnixMillis, User, UserCursor,
+    UserStatus,
 };
 
 /// Most users of one page, and most ids one request may name; those beyond are as if they were not there.
@@ -17,6 +18,12 @@ pub const MAX_NAME: usize = 64;
 
 /// Longest of everything else in a profile, in characters: a page of the largest profiles still fits into a frame.
 pub const MAX_DETAIL: usize = 128;
+
+/// Longest address of an avatar, in bytes.
+const MAX_AVATAR: usize = 255;
+
+/// Longest signature, in bytes.
+const MAX_SIGNATURE: usize = 128;
 
 /// Profiles, and who exists.
 #[derive(Clone)]
@@ -44,6 +51,21 @@ pub enum CreateRefusal {
     DetailLength,
     #[error("the name is taken")]
     NameTaken,
+}
+
+/// Why a profile was not changed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ChangeError {
+    #[error("the user does not exist")]
+    NoSuchUser,
+    #[error("the address of an avatar has at most {MAX_AVATAR} bytes and no control characters")]
+    Avatar,
+    #[error("a signature has at most {MAX_SIGNATURE} bytes")]
+    Signature,
+    #[error("nick name, e-mail and the like have at most {MAX_DETAIL} characters")]
+    DetailLength,
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Users {
@@ -109,6 +131,16 @@ impl Users {
         Ok(UserPage { users, next })
     }
 
+    /// Changes a profile; whoever asks for changes from now on sees it. The same values again are a change, too.
+    pub async fn change(&self, user: UserId, change: &ProfileChange) -> Result<User, ChangeError> {
+        check_change(change)?;
+        let changed = self.store.change_profile(user, change).await?;
+        let changed = changed.ok_or(ChangeError::NoSuchUser)?;
+        // nobody who read the old copy a moment ago can put it over this one
+        self.cache.put(std::slice::from_ref(&changed)).await;
+        Ok(changed)
+    }
+
     /// Adds users, all in one transaction, and answers in their order.
     pub async fn create(
         &self,
@@ -143,6 +175,26 @@ fn check_name(name: &str) -> Result<(), CreateRefusal> {
     Ok(())
 }
 
+fn check_change(change: &ProfileChange) -> Result<(), ChangeError> {
+    let avatar = change.avatar_url.as_deref().unwrap_or_default();
+    if avatar.len() > MAX_AVATAR || avatar.chars().any(char::is_control) {
+        return Err(ChangeError::Avatar);
+    }
+    let signature = change.sign_info.as_deref().unwrap_or_default();
+    if signature.len() > MAX_SIGNATURE {
+        return Err(ChangeError::Signature);
+    }
+    let details = [&change.nick_name, &change.email, &change.tel];
+    if details.into_iter().flatten().any(|detail| too_long(detail)) {
+        return Err(ChangeError::DetailLength);
+    }
+    Ok(())
+}
+
+fn too_long(detail: &str) -> bool {
+    detail.chars().count() > MAX_DETAIL
+}
+
 fn check_details(profile: &Profile) -> Result<(), CreateRefusal> {
     let details = [
         &profile.nick_name,
@@ -153,10 +205,7 @@ fn check_details(profile: &Profile) -> Result<(), CreateRefusal> {
         &profile.domain,
         &profile.sign_info,
     ];
-    let too_long = details
-        .iter()
-        .any(|detail| detail.chars().count() > MAX_DETAIL);
-    if too_long {
+    if details.into_iter().any(|detail| too_long(detail)) {
         Err(CreateRefusal::DetailLength)
     } else {
         Ok(())

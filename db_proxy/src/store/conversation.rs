@@ -1,10 +1,31 @@
-use proto::ids::UserId;
+use proto::ids::{GroupId, UserId};
 
 /// What a message is addressed to, the same value for everyone who takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Conversation {
     /// Two users writing to each other.
     Single(Pair),
+    /// The members of a group.
+    Group(GroupId),
+}
+
+/// The other side of a conversation, as one of those who take part names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Counterpart {
+    User(UserId),
+    Group(GroupId),
+}
+
+impl From<UserId> for Counterpart {
+    fn from(user: UserId) -> Self {
+        Self::User(user)
+    }
+}
+
+impl From<GroupId> for Counterpart {
+    fn from(group: GroupId) -> Self {
+        Self::Group(group)
+    }
 }
 
 impl Conversation {
@@ -13,10 +34,27 @@ impl Conversation {
         Pair::new(a, b).map(Self::Single)
     }
 
+    /// The conversation a user has with that counterpart; `None` for the user himself.
+    pub fn of(user: UserId, counterpart: Counterpart) -> Option<Self> {
+        match counterpart {
+            Counterpart::User(peer) => Self::between(user, peer),
+            Counterpart::Group(group) => Some(Self::Group(group)),
+        }
+    }
+
+    /// How a user who takes part names the other side; `None` for a stranger to two others.
+    pub fn counterpart_of(self, user: UserId) -> Option<Counterpart> {
+        match self {
+            Self::Single(pair) => pair.peer_of(user).map(Counterpart::User),
+            Self::Group(group) => Some(Counterpart::Group(group)),
+        }
+    }
+
     /// The columns that identify a conversation: kind, lower and higher party.
     pub(crate) fn parties(self) -> (i64, i64, i64) {
         match self {
             Self::Single(pair) => (SINGLE, pair.low.get().into(), pair.high.get().into()),
+            Self::Group(group) => (GROUP, 0, group.get().into()),
         }
     }
 
@@ -25,20 +63,26 @@ impl Conversation {
         let user = |raw: i64| u32::try_from(raw).ok().and_then(UserId::new);
         match kind {
             SINGLE => Self::between(user(low)?, user(high)?),
+            GROUP if low == 0 => u32::try_from(high)
+                .ok()
+                .and_then(GroupId::new)
+                .map(Self::Group),
             _ => None,
         }
     }
 
-    /// Those who get a participant's row when the conversation begins.
-    pub(crate) fn founders(self) -> [UserId; 2] {
+    /// Those between whom a first message begins the conversation; `None` for a group's, which begins with the group.
+    pub(crate) fn founders(self) -> Option<[UserId; 2]> {
         match self {
-            Self::Single(pair) => [pair.low, pair.high],
+            Self::Single(pair) => Some([pair.low, pair.high]),
+            Self::Group(_) => None,
         }
     }
 }
 
 /// Stored, never to be changed.
 const SINGLE: i64 = 1;
+const GROUP: i64 = 2;
 
 /// Two different users, in ascending order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,6 +134,19 @@ mod tests {
         assert_eq!(Conversation::from_parties(1, 7, 7), None);
         assert_eq!(Conversation::from_parties(9, 7, 8), None);
         assert_eq!(Conversation::from_parties(1, 0, 8), None);
+        assert_eq!(Conversation::from_parties(2, 7, 8), None);
+        assert_eq!(Conversation::from_parties(2, 0, 0), None);
+    }
+
+    #[test]
+    fn a_group_is_the_same_for_all_its_members() {
+        let group = GroupId::new(u32::MAX).unwrap();
+        let there = Conversation::of(user(7), group.into());
+        assert_eq!(there, Some(Conversation::Group(group)));
+        let (kind, low, high) = there.unwrap().parties();
+        assert_eq!(Conversation::from_parties(kind, low, high), there);
+        let named = there.unwrap().counterpart_of(user(8));
+        assert_eq!(named, Some(Counterpart::Group(group)));
     }
 
     #[test]

@@ -15,12 +15,16 @@ pub trait MessageStore: Send + Sync {
     /// Stores a batch in one transaction and answers in its order. On return everything is committed; on an error
     /// nothing is. Within a conversation ids follow the order of the batch.
     ///
-    /// A conversation begins with its first message, provided that its users exist.
+    /// A conversation of two begins with its first message, provided that both exist. In a group only members may
+    /// write, and a member who does has read everything up to his own message.
     async fn append(&self, batch: &[NewMessage]) -> Result<Vec<AppendOutcome>, StoreError>;
 
-    /// A page of messages going back from `begin` (inclusive; `None`: from the latest), newest first.
+    /// A page of messages going back from `begin` (inclusive; `None`: from the latest), newest first. As all readers
+    /// here, `user` finds what he takes part in and may see, and nothing else: of a group, what was written since he
+    /// joined.
     async fn history(
         &self,
+        user: UserId,
         conversation: Conversation,
         begin: Option<MessageId>,
         limit: PageLimit,
@@ -29,16 +33,21 @@ pub trait MessageStore: Send + Sync {
     /// Those of the named messages that exist, newest first, each once.
     async fn messages(
         &self,
+        user: UserId,
         conversation: Conversation,
         ids: &[MessageId],
         limit: PageLimit,
     ) -> Result<Vec<StoredMessage>, StoreError>;
 
     /// The id of the newest message; `None` before the first.
-    async fn latest_id(&self, conversation: Conversation) -> Result<Option<MessageId>, StoreError>;
+    async fn latest_id(
+        &self,
+        user: UserId,
+        conversation: Conversation,
+    ) -> Result<Option<MessageId>, StoreError>;
 }
 
-/// A message to be stored. `sender` takes part in `conversation`.
+/// A message to be stored. Of a conversation of two, `sender` is one.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
     pub conversation: Conversation,
@@ -59,6 +68,8 @@ pub struct Appended {
     pub created_at: UnixMillis,
     /// It had been stored before: id and time are those of the first.
     pub duplicate: bool,
+    /// For a group's message, the version of the group at that moment: it tells who the members are.
+    pub group_version: Option<u32>,
 }
 
 /// Why one message was not stored, while the rest of its batch was.
@@ -66,6 +77,10 @@ pub struct Appended {
 pub enum AppendRefusal {
     #[error("a user of the conversation does not exist")]
     NoSuchUser,
+    #[error("the group does not exist")]
+    NoSuchGroup,
+    #[error("the sender is not a member of the group")]
+    NotAMember,
     #[error("the conversation has used up its message ids")]
     ConversationFull,
 }
@@ -73,6 +88,21 @@ pub enum AppendRefusal {
 /// The wire's message type; the store does not interpret it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageKind(pub u8);
+
+impl MessageKind {
+    /// Types with this bit are for groups, those without it for one user.
+    const GROUP: u8 = 0x10;
+    const VOICE: u8 = 0x02;
+
+    pub fn is_for_group(self) -> bool {
+        self.0 & Self::GROUP != 0
+    }
+
+    /// Seconds and sound, rather than text.
+    pub fn is_voice(self) -> bool {
+        self.0 & !Self::GROUP == Self::VOICE
+    }
+}
 
 /// A message with its place in a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,6 +202,20 @@ mod tests {
         assert!(!local.counts(UnixMillis(0), UnixMillis(3_600_000)));
         let explicit = ClientKey::explicit(b"x").unwrap();
         assert!(explicit.counts(UnixMillis(0), UnixMillis(i64::MAX)));
+    }
+
+    #[test]
+    fn kinds_tell_groups_and_voice() {
+        let told = |kind| {
+            (
+                MessageKind(kind).is_for_group(),
+                MessageKind(kind).is_voice(),
+            )
+        };
+        assert_eq!(told(0x01), (false, false));
+        assert_eq!(told(0x02), (false, true));
+        assert_eq!(told(0x11), (true, false));
+        assert_eq!(told(0x12), (true, true));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use proto::ids::{MessageId, UserId};
 
-use super::{Conversation, PageLimit, StoreError, StoredMessage, UnixMillis};
+use super::{Conversation, Counterpart, PageLimit, StoreError, StoredMessage, UnixMillis};
 
 /// How far each user has read, and which conversations he wants to see.
 #[async_trait]
@@ -14,7 +14,8 @@ pub trait ParticipantStore: Send + Sync {
     /// not on the list.
     async fn hide(&self, user: UserId, conversation: Conversation) -> Result<bool, StoreError>;
 
-    /// The user's visible conversations whose latest message is newer than the given second, newest first.
+    /// The user's visible conversations whose latest message was stored in the given second or later, newest first.
+    /// Whoever asks with the greatest second he was told misses nothing, and meets that second again.
     async fn recent(
         &self,
         user: UserId,
@@ -24,6 +25,9 @@ pub trait ParticipantStore: Send + Sync {
 
     /// The user's conversations with something unread, newest first. The total counts those too that the limit cut off.
     async fn unread(&self, user: UserId, limit: PageLimit) -> Result<UnreadList, StoreError>;
+
+    /// The users this one has a conversation of two with, the latest first, hidden ones too.
+    async fn peers(&self, user: UserId, limit: usize) -> Result<Vec<UserId>, StoreError>;
 }
 
 /// "I have read everything up to here."
@@ -37,7 +41,8 @@ pub struct ReadMark {
 /// An entry of a user's conversation list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecentConversation {
-    pub peer: UserId,
+    pub with: Counterpart,
+    /// When the latest message was stored.
     pub last_active_at: UnixMillis,
     pub latest: StoredMessage,
 }
@@ -52,7 +57,7 @@ pub struct UnreadList {
 /// `unread` is at least 1 and leaves out the user's own messages; `latest` may be one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadConversation {
-    pub peer: UserId,
+    pub with: Counterpart,
     pub unread: u32,
     pub latest: StoredMessage,
 }

@@ -4,11 +4,22 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use proto::ids::{MessageId, UserId};
+use proto::ids::{GroupId, MessageId, UserId};
 
 use super::{
     AppendOutcome, AppendRefusal, Appended, ClientKey, Conversation, NewMessage, UnixMillis,
 };
+
+/// How the batch's senders stand to the groups they write to; a group that does not exist is not in it.
+pub(super) type Standings = HashMap<(GroupId, UserId), Standing>;
+
+/// A sender and a group, as the transaction found them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing {
+    /// The group's.
+    pub(super) version: u32,
+    pub(super) member: bool,
+}
 
 /// A conversation as the transaction found it.
 #[derive(Clone, Copy, Debug)]
@@ -34,10 +45,12 @@ pub(super) struct Plan<'a> {
     /// Keys of stored messages that have expired and are needed again.
     pub(super) expired: Vec<(i64, MessageId)>,
     pub(super) inserts: Vec<Insert<'a>>,
-    /// Conversation row, its new last id, and the latest time among its new messages.
-    pub(super) heads: Vec<(i64, MessageId, UnixMillis)>,
-    /// Sender, conversation row, number of his new messages there.
+    /// Conversation row and its new last id.
+    pub(super) heads: Vec<(i64, MessageId)>,
+    /// Sender, row of a conversation of two, number of his new messages there.
     pub(super) own: Vec<(UserId, i64, u32)>,
+    /// Sender, row of a group's conversation, his newest message there: he has read up to it.
+    pub(super) read: Vec<(UserId, i64, MessageId)>,
     pub(super) outcomes: Vec<AppendOutcome>,
 }
 
@@ -68,6 +81,7 @@ impl<'a> Plan<'a> {
     pub(super) fn new(
         batch: &'a [NewMessage],
         heads: &HashMap<Conversation, Head>,
+        standings: &Standings,
         stored: &'a [StoredKey],
     ) -> Self {
         let mut plan = Self::default();
@@ -84,10 +98,12 @@ impl<'a> Plan<'a> {
             })
             .collect();
         for message in batch {
-            let outcome = match heads.get_mut(&message.conversation) {
-                Some(head) => plan.place(message, head, &mut holders),
+            let head = heads.get_mut(&message.conversation);
+            let outcome = admit(message, standings).and_then(|group_version| match head {
+                Some(head) => plan.place(message, group_version, head, &mut holders),
+                None if group_version.is_some() => Err(AppendRefusal::NoSuchGroup),
                 None => Err(AppendRefusal::NoSuchUser),
-            };
+            });
             plan.outcomes.push(outcome);
         }
         plan.sum_up();
@@ -97,6 +113,7 @@ impl<'a> Plan<'a> {
     fn place(
         &mut self,
         message: &'a NewMessage,
+        group_version: Option<u32>,
         head: &mut Head,
         holders: &mut HashMap<(i64, UserId, &'a [u8]), Holder>,
     ) -> AppendOutcome {
@@ -111,6 +128,7 @@ impl<'a> Plan<'a> {
                     message_id: holder.message_id,
                     created_at: holder.created_at,
                     duplicate: true,
+                    group_version,
                 });
             }
         }
@@ -133,6 +151,7 @@ impl<'a> Plan<'a> {
             message_id: id,
             created_at: message.created_at,
             duplicate: false,
+            group_version,
         })
     }
 
@@ -164,22 +183,40 @@ impl<'a> Plan<'a> {
     }
 
     fn sum_up(&mut self) {
-        let mut heads: HashMap<i64, (MessageId, UnixMillis)> = HashMap::new();
+        let mut heads: HashMap<i64, MessageId> = HashMap::new();
         let mut own: HashMap<(UserId, i64), u32> = HashMap::new();
+        let mut read: HashMap<(UserId, i64), MessageId> = HashMap::new();
         for insert in &self.inserts {
-            let at = insert.message.created_at;
-            let head = heads.entry(insert.row).or_insert((insert.id, at));
-            *head = (insert.id, head.1.max(at));
-            *own.entry((insert.message.sender, insert.row)).or_default() += 1;
+            heads.insert(insert.row, insert.id);
+            let place = (insert.message.sender, insert.row);
+            match insert.message.conversation {
+                Conversation::Single(_) => *own.entry(place).or_default() += 1,
+                Conversation::Group(_) => {
+                    read.insert(place, insert.id);
+                }
+            }
         }
-        self.heads = heads
-            .into_iter()
-            .map(|(row, (id, at))| (row, id, at))
-            .collect();
+        self.heads = heads.into_iter().collect();
         self.own = own
             .into_iter()
             .map(|((sender, row), count)| (sender, row, count))
             .collect();
+        self.read = read
+            .into_iter()
+            .map(|((sender, row), newest)| (sender, row, newest))
+            .collect();
+    }
+}
+
+/// Whether the sender may write there; for a group, with its version.
+fn admit(message: &NewMessage, standings: &Standings) -> Result<Option<u32>, AppendRefusal> {
+    match message.conversation {
+        Conversation::Single(_) => Ok(None),
+        Conversation::Group(group) => match standings.get(&(group, message.sender)) {
+            Some(standing) if standing.member => Ok(Some(standing.version)),
+            Some(_) => Err(AppendRefusal::NotAMember),
+            None => Err(AppendRefusal::NoSuchGroup),
+        },
     }
 }
 
@@ -220,13 +257,10 @@ mod tests {
     fn a_key_twice_in_one_batch_is_one_message() {
         let key = ClientKey::explicit(b"k");
         let batch = [message(1, key.clone()), message(2, None), message(3, key)];
-        let plan = Plan::new(&batch, &heads(10), &[]);
+        let plan = Plan::new(&batch, &heads(10), &Standings::new(), &[]);
         assert_eq!(ids(&plan), [11, 12, 11]);
         assert_eq!(plan.inserts.len(), 2);
-        assert_eq!(
-            plan.heads,
-            [(5, MessageId::new(12).unwrap(), UnixMillis(2))]
-        );
+        assert_eq!(plan.heads, [(5, MessageId::new(12).unwrap())]);
         assert_eq!(plan.own, [(user(1), 5, 2)]);
     }
 
@@ -234,7 +268,7 @@ mod tests {
     fn an_expired_key_changes_hands_inside_a_batch() {
         let key = Some(ClientKey::local(1, MessageKind(1), b"x"));
         let batch = [message(0, key.clone()), message(3_600_000, key)];
-        let plan = Plan::new(&batch, &heads(0), &[]);
+        let plan = Plan::new(&batch, &heads(0), &Standings::new(), &[]);
         assert_eq!(ids(&plan), [1, 2]);
         assert!(plan.inserts[0].key.is_none());
         assert!(plan.inserts[1].key.is_some());
@@ -244,16 +278,36 @@ mod tests {
     #[test]
     fn ids_end_where_the_wire_does() {
         let batch = [message(1, None), message(2, None)];
-        let plan = Plan::new(&batch, &heads(u32::MAX - 1), &[]);
+        let plan = Plan::new(&batch, &heads(u32::MAX - 1), &Standings::new(), &[]);
         assert_eq!(plan.outcomes[0].unwrap().message_id.get(), u32::MAX);
         assert_eq!(plan.outcomes[1], Err(AppendRefusal::ConversationFull));
         assert_eq!(plan.inserts.len(), 1);
     }
 
     #[test]
-    fn the_latest_time_is_kept_when_a_clock_lags() {
-        let batch = [message(9, None), message(4, None)];
-        let plan = Plan::new(&batch, &heads(0), &[]);
-        assert_eq!(plan.heads[0].2, UnixMillis(9));
+    fn whoever_writes_to_a_group_has_read_up_to_there() {
+        let group = GroupId::new(7).unwrap();
+        let conversation = Conversation::Group(group);
+        let from = |sender| NewMessage {
+            conversation,
+            sender: user(sender),
+            ..message(1, None)
+        };
+        let batch = [from(1), from(2), from(1), from(2), from(3), from(4)];
+        let standing = |member| Standing { version: 9, member };
+        let standings = Standings::from([
+            ((group, user(1)), standing(true)),
+            ((group, user(2)), standing(true)),
+            ((group, user(3)), standing(false)),
+        ]);
+        let heads = HashMap::from([(conversation, Head { row: 5, last: 10 })]);
+        let mut plan = Plan::new(&batch, &heads, &standings, &[]);
+        plan.read.sort_unstable();
+        let id = |id| MessageId::new(id).unwrap();
+        assert_eq!(plan.read, [(user(1), 5, id(13)), (user(2), 5, id(14))]);
+        assert!(plan.own.is_empty());
+        assert_eq!(plan.outcomes[3].unwrap().group_version, Some(9));
+        assert_eq!(plan.outcomes[4], Err(AppendRefusal::NotAMember));
+        assert_eq!(plan.outcomes[5], Err(AppendRefusal::NoSuchGroup));
     }
 }

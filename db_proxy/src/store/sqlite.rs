@@ -3,9 +3,13 @@
 mod open;
 
 mod append;
+mod department;
+mod device;
+mod group;
 mod message;
 mod meta;
 mod participant;
+mod request;
 mod user;
 
 mod error;

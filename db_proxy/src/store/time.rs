@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A moment: milliseconds since 1970-01-01 UTC. Clients are told whole seconds.
@@ -11,6 +12,17 @@ impl UnixMillis {
             .duration_since(UNIX_EPOCH)
             .unwrap_or(Duration::ZERO);
         Self(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// The stamp of a change that others ask for by time: this machine's clock, but never going back in this process.
+    /// To be taken while holding the write lock, so that the order of stamps is the order of commits.
+    pub(super) fn of_change() -> Self {
+        static LAST: AtomicI64 = AtomicI64::new(0);
+        Self::now().not_before(&LAST)
+    }
+
+    fn not_before(self, last: &AtomicI64) -> Self {
+        Self(self.0.max(last.fetch_max(self.0, Ordering::Relaxed)))
     }
 
     pub fn from_seconds(seconds: u32) -> Self {
@@ -39,6 +51,13 @@ mod tests {
         assert_eq!(UnixMillis(-1).seconds(), 0);
         assert_eq!(UnixMillis(i64::MAX).seconds(), u32::MAX);
         assert_eq!(UnixMillis::from_seconds(7), UnixMillis(7_000));
+    }
+
+    #[test]
+    fn stamps_never_go_back() {
+        let last = AtomicI64::new(0);
+        let stamps = [5, 3, 5, 9, 8].map(|now| UnixMillis(now).not_before(&last).0);
+        assert_eq!(stamps, [5, 5, 5, 9, 9]);
     }
 
     #[test]

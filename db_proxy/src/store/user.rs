@@ -39,6 +39,14 @@ pub trait UserStore: Send + Sync {
         hash: &str,
     ) -> Result<bool, StoreError>;
 
+    /// Changes fields of a profile and returns the user as he is then; `None` if there is no such user. A change for
+    /// everybody who asks for changes, even if the new values are the old ones.
+    async fn change_profile(
+        &self,
+        user: UserId,
+        change: &ProfileChange,
+    ) -> Result<Option<User>, StoreError>;
+
     /// A page of all users by id, starting behind `after`.
     async fn list_users(
         &self,
@@ -81,6 +89,19 @@ pub struct Profile {
     pub domain: String,
     pub status: UserStatus,
     pub sign_info: String,
+}
+
+/// New values of a profile; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProfileChange {
+    pub gender: Option<u32>,
+    pub nick_name: Option<String>,
+    pub avatar_url: Option<String>,
+    pub department_id: Option<u32>,
+    pub email: Option<String>,
+    pub tel: Option<String>,
+    pub status: Option<UserStatus>,
+    pub sign_info: Option<String>,
 }
 
 /// A user's standing, with the wire's numbers.

@@ -4,5 +4,8 @@
 
 mod admin;
 mod bed;
+mod contact;
+mod device;
+mod group;
 mod message;
 mod user;

@@ -2,8 +2,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use db_proxy::cache::{MemoryCache, UserCache};
-use db_proxy::logic::user::{CreateRefusal, Users};
-use db_proxy::store::{Profile, UserStatus};
+use db_proxy::logic::user::{ChangeError, CreateRefusal, Users};
+use db_proxy::store::{Profile, ProfileChange, UserStatus};
 use proto::ids::UserId;
 
 use crate::bed::{new_user, store, user};
@@ -93,4 +93,63 @@ async fn everybody_is_met_once_page_by_page() {
         }
     }
     assert_eq!(met.len(), 1_200);
+}
+
+fn avatar(url: &str) -> ProfileChange {
+    ProfileChange {
+        avatar_url: Some(url.to_owned()),
+        ..ProfileChange::default()
+    }
+}
+
+fn signature(text: &str) -> ProfileChange {
+    ProfileChange {
+        sign_info: Some(text.to_owned()),
+        ..ProfileChange::default()
+    }
+}
+
+/// D-10, D-14: a change shows at once, in profiles that were looked at before and in lists of changes.
+#[tokio::test]
+async fn a_change_is_seen_at_once() {
+    let (store, _folder) = store().await;
+    let users = Users::new(store, Arc::new(MemoryCache::default()));
+    users.create(vec![new_user("anna")]).await.unwrap();
+    let anna = user(1);
+    let before = users.profiles(&[anna]).await.unwrap().remove(0);
+    let since = before.updated_at.seconds();
+    for change in [
+        avatar("url"),
+        signature("1"),
+        signature("2"),
+        signature("2"),
+    ] {
+        let changed = users.change(anna, &change).await.unwrap();
+        let changed = [changed];
+        assert_eq!(users.profiles(&[anna]).await.unwrap(), changed);
+        let page = users.changed_since(since, None).await.unwrap();
+        assert_eq!(page.users, changed);
+    }
+    let profile = users.profiles(&[anna]).await.unwrap().remove(0).profile;
+    assert_eq!((&*profile.avatar_url, &*profile.sign_info), ("url", "2"));
+}
+
+#[tokio::test]
+async fn what_does_not_fit_into_a_profile_is_refused() {
+    let (store, _folder) = store().await;
+    let users = Users::new(store, Arc::new(MemoryCache::default()));
+    users.create(vec![new_user("anna")]).await.unwrap();
+    let change = async |change| users.change(user(1), &change).await;
+    assert!(change(avatar(&"x".repeat(255))).await.is_ok());
+    for bad in [&"x".repeat(256), &"用".repeat(86), "a\nb"] {
+        let refused = change(avatar(bad)).await;
+        assert!(matches!(refused, Err(ChangeError::Avatar)), "{bad:?}");
+    }
+    assert!(change(signature(&"x".repeat(128))).await.is_ok());
+    for bad in [&"x".repeat(129), &"用".repeat(43)] {
+        let refused = change(signature(bad)).await;
+        assert!(matches!(refused, Err(ChangeError::Signature)), "{bad:?}");
+    }
+    let refused = users.change(user(9), &signature("x")).await;
+    assert!(matches!(refused, Err(ChangeError::NoSuchUser)));
 }

@@ -30,6 +30,7 @@ pub(crate) async fn conversations_count_for_themselves(bed: Bed) {
     assert!(bed.append(&[]).await.is_empty());
 }
 
+/// D-45: nobody begins a conversation with somebody who does not exist.
 pub(crate) async fn strangers_are_refused_and_leave_no_trace(bed: Bed) {
     let [a, b] = bed.users().await;
     let nobody = UserId::new(77).unwrap();
@@ -40,7 +41,7 @@ pub(crate) async fn strangers_are_refused_and_leave_no_trace(bed: Bed) {
     assert_eq!(outcomes[1].unwrap().message_id.get(), 1);
     assert_eq!(outcomes[2], Err(AppendRefusal::NoSuchUser));
     assert!(bed.history(a, nobody).await.is_empty());
-    let latest = bed.store.latest_id(between(a, nobody)).await.unwrap();
+    let latest = bed.store.latest_id(a, between(a, nobody)).await.unwrap();
     assert_eq!(latest, None);
     assert_eq!(bed.recent(a, 0).await, [b]);
 }
@@ -63,10 +64,12 @@ pub(crate) async fn a_batch_larger_than_a_statement(bed: Bed) {
     assert_eq!(bed.unread_list(users[39]).await.total, 78);
 }
 
+/// D-75: a sender's clock decides neither the order of messages nor that of conversations.
 pub(crate) async fn a_late_clock_does_not_turn_back_the_list(bed: Bed) {
     let [a, b, c] = bed.users().await;
     bed.append(&[text_at(a, b, "on time", 9_000)]).await;
     bed.append(&[text_at(a, c, "between", 8_000)]).await;
+    bed.long_ago().await;
     bed.append(&[text_at(b, a, "late clock", 2_000)]).await;
     assert_eq!(bed.recent(a, 0).await, [b, c]);
     assert_eq!(bed.history(a, b).await[0].created_at.0, 2_000);

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use db_proxy::store::{
-    AppendOutcome, ClientKey, Conversation, MessageKind, NewMessage, NewUser, PageLimit, Profile,
-    ReadMark, Store, StoredMessage, UnixMillis,
+    AppendOutcome, ClientKey, Conversation, Counterpart, MessageKind, NewMessage, NewUser,
+    PageLimit, Profile, ReadMark, Store, StoredMessage, UnixMillis,
 };
 use db_proxy::store::{Inserted, UnreadList};
 use proto::ids::{MessageId, UserId};
@@ -56,9 +56,9 @@ impl Bed {
         self.store.append(batch).await.unwrap()
     }
 
-    /// Sends texts one by one, each a second after the one before, from second 1 on.
+    /// Sends texts one by one, each a second after the one before, from second 1 on by the sender's clock.
     pub(crate) async fn say(&self, from: UserId, to: UserId, texts: &[&str]) {
-        let latest = self.store.latest_id(between(from, to)).await.unwrap();
+        let latest = self.store.latest_id(from, between(from, to)).await.unwrap();
         let start = latest.map_or(0, |id| i64::from(id.get()));
         for (text, second) in texts.iter().zip(start + 1..) {
             let message = text_at(from, to, text, second * 1000);
@@ -77,7 +77,7 @@ impl Bed {
     }
 
     pub(crate) async fn history(&self, a: UserId, b: UserId) -> Vec<StoredMessage> {
-        let history = self.store.history(between(a, b), None, EVERYTHING);
+        let history = self.store.history(a, between(a, b), None, EVERYTHING);
         history.await.unwrap()
     }
 
@@ -101,7 +101,7 @@ impl Bed {
         let list = self.unread_list(user).await;
         list.conversations
             .iter()
-            .map(|entry| (entry.peer, entry.unread))
+            .filter_map(|entry| Some((peer(entry.with)?, entry.unread)))
             .collect()
     }
 
@@ -109,7 +109,22 @@ impl Bed {
     pub(crate) async fn recent(&self, user: UserId, since_seconds: u32) -> Vec<UserId> {
         let recent = self.store.recent(user, since_seconds, EVERYTHING);
         let recent = recent.await.unwrap();
-        recent.iter().map(|entry| entry.peer).collect()
+        recent.iter().filter_map(|entry| peer(entry.with)).collect()
+    }
+
+    /// As if every conversation's latest message were from that long ago; what comes next is newer.
+    pub(crate) async fn long_ago(&self) {
+        self.database
+            .execute("UPDATE conversations SET last_message_at_ms = min(last_message_at_ms, 1000)")
+            .await;
+    }
+}
+
+/// The other user; groups are not looked at.
+fn peer(with: Counterpart) -> Option<UserId> {
+    match with {
+        Counterpart::User(peer) => Some(peer),
+        Counterpart::Group(_) => None,
     }
 }
 

@@ -2,6 +2,7 @@ use futures_util::future::{join, join_all};
 
 use crate::bed::{Bed, ids, keyed, text};
 
+/// D-3, D-8: ids are given where the messages are stored.
 pub(crate) async fn eight_writers_in_two_stores_leave_no_gap(bed: Bed) {
     let [a, b] = bed.users().await;
     let other = bed.database.open().await;
@@ -26,6 +27,7 @@ pub(crate) async fn eight_writers_in_two_stores_leave_no_gap(bed: Bed) {
     assert_eq!(bed.unread(b).await, [(a, 100)]);
 }
 
+/// D-9, D-95, D-96: first messages from both sides at the same moment are in one conversation, and all of them are there.
 pub(crate) async fn first_messages_at_once_make_one_conversation(bed: Bed) {
     let users: [_; 9] = bed.users().await;
     let other = bed.database.open().await;

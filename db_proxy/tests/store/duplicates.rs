@@ -2,6 +2,7 @@ use db_proxy::store::{ClientKey, NewMessage};
 
 use crate::bed::{Bed, ids, keyed, text, text_at};
 
+/// D-78: a resend is stored once.
 pub(crate) async fn a_key_sent_again_is_answered_with_the_first(bed: Bed) {
     let [a, b] = bed.users().await;
     let first = bed

@@ -14,7 +14,9 @@ pub(crate) async fn pages_go_back_from_where_asked(bed: Bed) {
     let [a, b] = bed.users().await;
     bed.say(a, b, &["1", "2", "3", "4", "5"]).await;
     let page = async |begin: Option<u32>, count| {
-        let page = bed.store.history(between(a, b), begin.map(id), rows(count));
+        let page = bed
+            .store
+            .history(a, between(a, b), begin.map(id), rows(count));
         numbers(&page.await.unwrap())
     };
     assert_eq!(page(None, 2).await, [5, 4]);
@@ -31,7 +33,7 @@ pub(crate) async fn a_page_ends_at_its_limits(bed: Bed) {
     let page = async |rows, bytes| {
         let page = bed
             .store
-            .history(between(a, b), None, PageLimit { rows, bytes });
+            .history(a, between(a, b), None, PageLimit { rows, bytes });
         numbers(&page.await.unwrap())
     };
     assert_eq!(page(9, 12).await, [3, 2, 1]);
@@ -47,7 +49,7 @@ pub(crate) async fn messages_by_id_come_newest_first(bed: Bed) {
         let ids: Vec<_> = ids.iter().copied().map(id).collect();
         numbers(
             &bed.store
-                .messages(between(b, a), &ids, limit)
+                .messages(b, between(b, a), &ids, limit)
                 .await
                 .unwrap(),
         )
@@ -65,11 +67,11 @@ pub(crate) async fn messages_by_id_come_newest_first(bed: Bed) {
 pub(crate) async fn nothing_was_ever_said(bed: Bed) {
     let [a, b] = bed.users().await;
     assert!(bed.history(a, b).await.is_empty());
-    let latest = bed.store.latest_id(between(a, b)).await.unwrap();
+    let latest = bed.store.latest_id(a, between(a, b)).await.unwrap();
     assert_eq!(latest, None);
     let picked = bed
         .store
-        .messages(between(a, b), &[id(1)], EVERYTHING)
+        .messages(a, between(a, b), &[id(1)], EVERYTHING)
         .await;
     assert!(picked.unwrap().is_empty());
     assert!(bed.recent(a, 0).await.is_empty());

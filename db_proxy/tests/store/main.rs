@@ -3,14 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "an error is a failed test")]
 
 mod bed;
+mod circle;
 
 mod append;
 mod concurrent;
 mod duplicates;
 mod extremes;
+mod group_messages;
+mod groups;
 mod history;
 mod model;
+mod organisation;
 mod reading;
+mod requests;
 mod users;
 
 mod sqlite;
@@ -27,11 +32,24 @@ macro_rules! suite {
             history: pages_go_back_from_where_asked, a_page_ends_at_its_limits, messages_by_id_come_newest_first,
                 nothing_was_ever_said;
             reading: unread_is_what_others_wrote_after_the_mark, marks_never_go_back_or_past_the_end,
-                many_marks_at_once, hiding_lasts_until_the_next_message, recent_lists_what_is_newer_than_a_second,
+                many_marks_at_once, hiding_lasts_until_the_next_message, recent_repeats_the_second_asked_with, a_stored_message_is_newer_than_what_was_listed,
                 lists_end_at_their_limits;
             users: names_are_exact_and_never_taken_twice, twenty_thousand_in_one_go, changes_page_exactly,
                 a_password_is_replaced_only_when_it_is_the_expected_one, profiles_come_back_as_stored,
                 the_epoch_stays;
+            groups: a_group_is_what_its_founder_named, a_group_with_a_stranger_is_not_made, members_come_and_go,
+                an_empty_group_can_be_filled_again, strangers_change_nothing, large_groups_are_whole_or_refused,
+                details_are_for_members, lists_of_groups_begin_with_the_latest_change,
+                changes_at_two_stores_at_once_all_happen, fellow_members_come_from_small_groups_first;
+            group_messages: members_write_and_others_do_not, unread_follows_positions, newcomers_start_at_the_end,
+                strangers_learn_nothing, a_hidden_group_comes_back, a_resend_to_a_group_is_stored_once,
+                two_stores_write_to_one_group_without_a_gap, leaving_while_writing_is_before_or_after;
+            requests: a_group_asked_for_again_is_the_same_group, a_change_asked_for_again_is_made_once,
+                what_was_refused_is_judged_anew, one_request_at_two_stores_is_carried_out_once,
+                keys_are_forgotten_after_an_hour;
+            organisation: departments_are_kept_when_removed, departments_repeat_the_moment_asked_with,
+                every_change_of_a_profile_is_seen, a_token_has_one_owner, the_oldest_of_too_many_tokens_goes,
+                the_night_shield_is_kept, peers_come_latest_first;
             extremes: ids_and_numbers_up_to_the_last, a_full_conversation_refuses_and_others_go_on,
                 bodies_are_any_bytes;
             concurrent: eight_writers_in_two_stores_leave_no_gap, first_messages_at_once_make_one_conversation,

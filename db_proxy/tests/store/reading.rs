@@ -1,8 +1,9 @@
-use db_proxy::store::PageLimit;
+use db_proxy::store::{PageLimit, UnixMillis};
 use proto::ids::UserId;
 
-use crate::bed::{Bed, mark, text, text_at, text_of};
+use crate::bed::{Bed, EVERYTHING, mark, text, text_at, text_of};
 
+/// D-5: a mark counts up to its message. D-77: the latest message has its own sender.
 pub(crate) async fn unread_is_what_others_wrote_after_the_mark(bed: Bed) {
     let [a, b] = bed.users().await;
     bed.say(a, b, &["1", "2"]).await;
@@ -87,31 +88,38 @@ pub(crate) async fn hiding_lasts_until_the_next_message(bed: Bed) {
     assert!(bed.unread(b).await.is_empty());
 }
 
-pub(crate) async fn recent_lists_what_is_newer_than_a_second(bed: Bed) {
+/// D-14, for conversations: whoever asks again with the second he was told misses no change in that second.
+pub(crate) async fn recent_repeats_the_second_asked_with(bed: Bed) {
     let [a, b, c, d] = bed.users().await;
-    bed.append(&[
-        text_at(b, a, "b", 5_000),
-        text_at(a, c, "c", 6_999),
-        text_at(d, a, "d", 7_000),
-    ])
-    .await;
+    bed.append(&[text(b, a, "b"), text(a, c, "c"), text(d, a, "d")])
+        .await;
+    bed.database
+        .execute(
+            "UPDATE conversations SET last_message_at_ms = CASE party_high
+             WHEN 2 THEN 5000 WHEN 3 THEN 6999 ELSE 7000 END",
+        )
+        .await;
     assert_eq!(bed.recent(a, 0).await, [d, c, b]);
-    assert_eq!(bed.recent(a, 4).await, [d, c, b]);
-    assert_eq!(bed.recent(a, 5).await, [d, c]);
-    assert_eq!(bed.recent(a, 6).await, [d]);
-    assert!(bed.recent(a, 7).await.is_empty());
+    assert_eq!(bed.recent(a, 5).await, [d, c, b]);
+    assert_eq!(bed.recent(a, 6).await, [d, c]);
+    assert_eq!(bed.recent(a, 7).await, [d]);
+    assert!(bed.recent(a, 8).await.is_empty());
     assert!(bed.recent(a, u32::MAX).await.is_empty());
+}
 
-    bed.append(&[text_at(b, a, "again", 8_000)]).await;
-    assert_eq!(bed.recent(a, 0).await, [b, d, c]);
-    let limit = PageLimit {
-        rows: 9,
-        bytes: 999,
-    };
-    let entry = &bed.store.recent(a, 7, limit).await.unwrap()[0];
-    assert_eq!(entry.last_active_at.seconds(), 8);
-    assert_eq!(text_of(&entry.latest), "again");
-    assert_eq!((entry.latest.sender, entry.latest.id.get()), (b, 2));
+/// The stamp of a conversation is when its message was stored, whatever the message says of itself.
+pub(crate) async fn a_stored_message_is_newer_than_what_was_listed(bed: Bed) {
+    let [a, b, c] = bed.users().await;
+    let list = async |since| bed.store.recent(a, since, EVERYTHING).await.unwrap();
+    bed.append(&[text_at(b, a, "b", 9_000_000_000_000)]).await;
+    let seen = list(0).await[0].last_active_at;
+    assert!(seen.since(UnixMillis::now()).is_zero(), "not of the future");
+    bed.append(&[text_at(c, a, "c", 1_000)]).await;
+    let entries = list(seen.seconds()).await;
+    let latest = entries.iter().find(|entry| entry.with == c.into()).unwrap();
+    assert!(latest.last_active_at >= seen);
+    assert_eq!(text_of(&latest.latest), "c");
+    assert_eq!((latest.latest.sender, latest.latest.id.get()), (c, 1));
 }
 
 pub(crate) async fn lists_end_at_their_limits(bed: Bed) {

@@ -1,11 +1,13 @@
 //! The suite on SQLite, and what only a file can do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use db_proxy::store::{OpenError, SqliteStore, Store, open};
 use futures_util::future::join_all;
+use proto::ids::UserId;
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
@@ -74,6 +76,58 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     assert!(matches!(error, OpenError::NewerSchema { found: 9999, .. }));
     assert!(error.to_string().contains("newer release"), "{error}");
     assert!(error.to_string().contains("store.db"), "{error}");
+}
+
+#[tokio::test]
+async fn an_older_schema_is_brought_up_to_date_with_what_it_holds() {
+    let file = File::new();
+    let old = file.folder.path().join("old");
+    std::fs::create_dir_all(&old).unwrap();
+    std::fs::create_dir_all(file.path().parent().unwrap()).unwrap();
+    let name = "0001_users_and_messages.sql";
+    let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
+    std::fs::copy(migrations.join(name), old.join(name)).unwrap();
+    let options = SqliteConnectOptions::new()
+        .filename(file.path())
+        .create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    let migrator = Migrator::new(old).await.unwrap();
+    migrator.run(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    file.execute(
+        "INSERT INTO users (name, created_at_ms, updated_at_ms) VALUES ('anna', 1, 1), ('bert', 1, 1);
+         INSERT INTO conversations (kind, party_low, party_high, last_message_id, created_at_ms)
+         VALUES (1, 1, 2, 1, 1);
+         INSERT INTO participants (user_id, conversation_id, updated_at_ms) VALUES (1, 1, 1), (2, 1, 1);
+         INSERT INTO messages (conversation_id, message_id, sender_id, kind, body, created_at_ms)
+         VALUES (1, 1, 1, 1, x'6869', 1)",
+    )
+    .await;
+    let bed = Bed::new(file).await;
+    let (anna, bert) = (UserId::new(1).unwrap(), UserId::new(2).unwrap());
+    assert_eq!(bed.texts(bert, anna).await, ["hi"]);
+    assert_eq!(bed.unread(bert).await, [(anna, 1)]);
+    let group = bed.group(&[anna, bert]).await;
+    bed.say_to(group, anna, &["x"]).await;
+    assert_eq!(bed.group_unread(bert, group).await, 1);
+}
+
+/// D-58: a message to a group touches nobody but its sender, however many members the group has.
+#[tokio::test]
+async fn a_group_message_costs_no_row_per_member() {
+    let bed = bed().await;
+    let users: [UserId; 50] = bed.users().await;
+    let group = bed.group(&users).await;
+    bed.database
+        .execute(
+            "CREATE TRIGGER touched BEFORE UPDATE ON participants WHEN NEW.user_id <> 1
+             BEGIN SELECT RAISE(ABORT, 'somebody else is touched'); END;
+             CREATE TRIGGER added BEFORE INSERT ON participants
+             BEGIN SELECT RAISE(ABORT, 'somebody is added'); END",
+        )
+        .await;
+    bed.say_to(group, users[0], &["1", "2"]).await;
+    assert_eq!(bed.group_unread(users[49], group).await, 2);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use proto::ids::UserId;
 
 use crate::bed::{Bed, new_user};
 
+/// D-52: a name is never a part of a statement.
 pub(crate) async fn names_are_exact_and_never_taken_twice(bed: Bed) {
     let names = ["anna", "Anna", "anna", "änna", "anna "];
     let new: Vec<_> = names.map(new_user).into();

@@ -68,6 +68,22 @@ impl fmt::Debug for CloseReason {
     }
 }
 
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// So that a transport can say in an [`io::Error`] why it has to end.
+impl std::error::Error for CloseReason {}
+
+impl From<&io::Error> for CloseReason {
+    fn from(error: &io::Error) -> Self {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        inner.copied().unwrap_or(Self::BROKEN)
+    }
+}
+
 impl From<FrameError> for CloseReason {
     fn from(error: FrameError) -> Self {
         Self(error.reason())
@@ -141,6 +157,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         &self.outbox
     }
 
+    /// The stream below, for what only that kind of stream has. Reading or writing it would put frames out of step.
+    pub fn io_mut(&mut self) -> &mut IO {
+        &mut self.io
+    }
+
     /// Changes the rhythm, once it is known who the other side is.
     pub fn set_pace(&mut self, pace: Pace) {
         self.pace = pace;
@@ -187,7 +208,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             match ready!(self.poll_read(cx)) {
                 Ok(0) => return Poll::Ready(Err(CloseReason::PEER_CLOSED)),
                 Ok(_) => self.received_at = Instant::now(),
-                Err(_) => return Poll::Ready(Err(CloseReason::BROKEN)),
+                Err(error) => return Poll::Ready(Err(CloseReason::from(&error))),
             }
         }
     }

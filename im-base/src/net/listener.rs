@@ -76,17 +76,18 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Accepts until the drain stage; each connection is one session task that runs `serve`. `name` labels the metrics.
+/// Listeners that are given the same [`Places`] share its limits.
 pub fn accept<F>(
     listener: TcpListener,
     name: &'static str,
-    limits: ConnectionLimits,
+    places: impl Into<Places>,
     shutdown: &Shutdown,
     serve: impl Fn(TcpStream, SocketAddr) -> F + Send + 'static,
 ) where
     F: Future<Output = CloseReason> + Send + 'static,
 {
     let shutdown = shutdown.clone();
-    let places = Places::new(name, limits);
+    let (places, open) = (places.into(), gauge!(CONNECTIONS, "listener" => name));
     shutdown.clone().background().spawn(name, async move {
         loop {
             let accepted = tokio::select! {
@@ -101,9 +102,16 @@ pub fn accept<F>(
                     continue;
                 }
             };
-            let Some(place) = places.take(peer.ip()) else {
-                continue;
+            let place = match places.take(peer.ip(), &open) {
+                Ok(place) => place,
+                Err(reason) => {
+                    counter!(CONNECTIONS_REFUSED, "listener" => name, "reason" => reason)
+                        .increment(1);
+                    debug!(listener = name, %peer, reason, "connection refused");
+                    continue;
+                }
             };
+            counter!(CONNECTIONS_ACCEPTED, "listener" => name).increment(1);
             if let Err(error) = stream.set_nodelay(true) {
                 debug!(listener = name, %peer, %error, "connection broke at once");
                 continue;
@@ -120,12 +128,14 @@ pub fn accept<F>(
     });
 }
 
-/// Counts connections, in all and by address.
-struct Places {
-    name: &'static str,
+/// Counts connections, in all and by address. Clones count together.
+#[derive(Clone)]
+pub struct Places(Arc<Shared>);
+
+/// The lock is held for a look into a map, when a connection comes or goes.
+struct Shared {
     limits: ConnectionLimits,
     taken: Mutex<Taken>,
-    open: Gauge,
 }
 
 #[derive(Default)]
@@ -136,51 +146,46 @@ struct Taken {
 
 /// One connection's place; gone with the connection.
 struct Place {
-    places: Arc<Places>,
+    places: Places,
     address: IpAddr,
+    open: Gauge,
+}
+
+impl From<ConnectionLimits> for Places {
+    fn from(limits: ConnectionLimits) -> Self {
+        Self(Arc::new(Shared {
+            limits,
+            taken: Mutex::default(),
+        }))
+    }
 }
 
 impl Places {
-    fn new(name: &'static str, limits: ConnectionLimits) -> Arc<Self> {
-        let open = gauge!(CONNECTIONS, "listener" => name);
-        Arc::new(Self {
-            name,
-            limits,
-            taken: Mutex::default(),
-            open,
-        })
-    }
-
-    fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let mut taken = self.taken.lock();
+    /// A place, or the reason why there is none.
+    fn take(&self, address: IpAddr, open: &Gauge) -> Result<Place, &'static str> {
+        let limits = self.0.limits;
+        let mut taken = self.0.taken.lock();
         let here = taken.by_address.get(&address).copied().unwrap_or(0);
-        let refusal = if taken.total >= self.limits.total {
-            Some("too_many")
-        } else if here >= self.limits.per_address {
-            Some("too_many_from_address")
-        } else {
-            None
-        };
-        if let Some(reason) = refusal {
-            drop(taken);
-            counter!(CONNECTIONS_REFUSED, "listener" => self.name, "reason" => reason).increment(1);
-            debug!(listener = self.name, %address, reason, "connection refused");
-            return None;
+        if taken.total >= limits.total {
+            return Err("too_many");
+        }
+        if here >= limits.per_address {
+            return Err("too_many_from_address");
         }
         taken.total += 1;
         *taken.by_address.entry(address).or_default() += 1;
-        counter!(CONNECTIONS_ACCEPTED, "listener" => self.name).increment(1);
-        self.open.increment(1);
-        Some(Place {
+        open.increment(1);
+        Ok(Place {
             places: self.clone(),
             address,
+            open: open.clone(),
         })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut taken = self.places.taken.lock();
+        let mut taken = self.places.0.taken.lock();
         taken.total -= 1;
         if let Entry::Occupied(mut here) = taken.by_address.entry(self.address) {
             *here.get_mut() -= 1;
@@ -188,7 +193,7 @@ impl Drop for Place {
                 here.remove();
             }
         }
-        self.places.open.decrement(1);
+        self.open.decrement(1);
     }
 }
 
@@ -198,25 +203,24 @@ mod tests {
 
     #[test]
     fn places_are_limited_in_all_and_by_address_and_come_back() {
-        let places = Places::new(
-            "test",
-            ConnectionLimits {
-                total: 3,
-                per_address: 2,
-            },
-        );
+        let places = Places::from(ConnectionLimits {
+            total: 3,
+            per_address: 2,
+        });
+        let open = gauge!("of_this_test");
+        let take = |address| places.take(address, &open);
         let [one, two, three]: [IpAddr; 3] = [
             [127, 0, 0, 1].into(),
             [127, 0, 0, 2].into(),
             [127, 0, 0, 3].into(),
         ];
-        let first = places.take(one).unwrap();
-        let _second = places.take(one).unwrap();
-        assert!(places.take(one).is_none(), "two from one address");
-        let _third = places.take(two).unwrap();
-        assert!(places.take(three).is_none(), "three in all");
+        let first = take(one).ok().unwrap();
+        let _second = take(one).ok().unwrap();
+        assert_eq!(take(one).err(), Some("too_many_from_address"));
+        let _third = take(two).ok().unwrap();
+        assert_eq!(take(three).err(), Some("too_many"));
         drop(first);
-        assert!(places.take(three).is_some());
-        assert_eq!(places.taken.lock().by_address.len(), 2);
+        assert!(take(three).is_ok());
+        assert_eq!(places.0.taken.lock().by_address.len(), 2);
     }
 }

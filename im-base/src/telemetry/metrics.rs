@@ -37,10 +37,12 @@ metrics_table! {
     gauge SESSIONS = "im_sessions", Count, "Logged-in connections on this msg_server.";
     counter LOGINS = "im_logins_total", Count, "Login attempts. Label outcome.";
     counter DELIVERIES = "im_deliveries_total", Count, "Messages handed to a device's connection. Label source (local, relay).";
+    counter GROUP_FETCHES = "im_group_fetches_total", Count, "Times a msg_server asked who is in a group because a change had not reached it. Label outcome.";
     counter RELAYS = "im_relays_total", Count, "Frames relayed to a msg_server by route_server. Label command.";
     counter REPLAYS = "im_replays_total", Count, "Relayed frames that were sent once more after a link came back. Label peer.";
     counter FORGOTTEN = "im_recent_forgotten_total", Count, "Relayed frames that could no longer be sent again because newer ones needed the room. Label peer.";
     gauge ONLINE_USERS = "im_online_users", Count, "Users with at least one device, as known to this route_server.";
+    gauge GROUPS_ONLINE = "im_online_groups", Count, "Groups with at least one member online, as known to this route_server.";
     counter HANDOUTS = "im_handouts_total", Count, "Answers to clients that asked for a msg_server. Labels transport, outcome.";
     gauge MSG_SERVERS = "im_msg_servers", Count, "msg_servers registered with this login_server.";
     histogram COMMIT_BATCH = "im_commit_batch_messages", Count, "Messages stored by one transaction.";

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use im_base::net::CloseReason;
-use im_base::net::listener::{self, ConnectionLimits};
+use im_base::net::listener::{self, ConnectionLimits, Places};
 use im_base::shutdown::{Ending, Shutdown};
 use im_base::telemetry::metrics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,12 +13,12 @@ use tokio::time::timeout;
 use crate::support::{PATIENCE, metric};
 
 /// A listener whose connections greet with one byte and last until the client or the process ends them.
-async fn start(name: &'static str, limits: ConnectionLimits, shutdown: &Shutdown) -> SocketAddr {
+async fn start(name: &'static str, places: impl Into<Places>, shutdown: &Shutdown) -> SocketAddr {
     metrics::init();
     let listener = listener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let ending = shutdown.clone();
-    listener::accept(listener, name, limits, shutdown, move |mut stream, _| {
+    listener::accept(listener, name, places, shutdown, move |mut stream, _| {
         let ending = ending.clone();
         async move {
             let mut byte = [0];
@@ -61,6 +61,23 @@ async fn above_a_limit_a_connection_is_closed_at_once_and_counted() {
             .await
             .expect("its place is free again");
     }
+}
+
+#[tokio::test]
+async fn listeners_can_share_their_places() {
+    let shutdown = Shutdown::new();
+    let places = Places::from(ConnectionLimits {
+        total: 100,
+        per_address: 2,
+    });
+    let one = start("shared_one", places.clone(), &shutdown).await;
+    let other = start("shared_other", places, &shutdown).await;
+    let _first = connect(one).await.unwrap();
+    let _second = connect(other).await.unwrap();
+    assert!(connect(one).await.is_none());
+    assert!(connect(other).await.is_none());
+    let open = [r#"listener="shared_other""#];
+    assert_eq!(metric(metrics::CONNECTIONS, &open), 1.0);
 }
 
 #[tokio::test]

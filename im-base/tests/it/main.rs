@@ -18,3 +18,5 @@ mod pool;
 mod shutdown;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod ws;

@@ -6,15 +6,16 @@ use proto::error::read_enum;
 use proto::ids::UserId;
 use proto::im::base_define::{SessionType, UserStatType};
 use proto::im::buddy::{
-    ImAllUserReq, ImAllUserRsp, ImChangeAvatarReq, ImChangeAvatarRsp, ImChangeSignInfoReq,
-    ImChangeSignInfoRsp, ImDepartmentReq, ImDepartmentRsp, ImRecentContactSessionReq,
-    ImRecentContactSessionRsp, ImRemoveSessionNotify, ImRemoveSessionReq, ImRemoveSessionRsp,
-    ImUserStatNotify, ImUsersInfoReq, ImUsersInfoRsp, ImUsersStatReq, ImUsersStatRsp,
+    ImAllUserReq, ImAllUserRsp, ImAvatarChangedNotify, ImChangeAvatarReq, ImChangeAvatarRsp,
+    ImChangeSignInfoReq, ImChangeSignInfoRsp, ImDepartmentReq, ImDepartmentRsp,
+    ImRecentContactSessionReq, ImRecentContactSessionRsp, ImRemoveSessionNotify,
+    ImRemoveSessionReq, ImRemoveSessionRsp, ImSignInfoChangedNotify, ImUserStatNotify,
+    ImUsersInfoReq, ImUsersInfoRsp, ImUsersStatReq, ImUsersStatRsp,
 };
-use proto::{NoReply, Pdu};
+use proto::{Body, NoReply, Pdu};
 
-use super::other::ask;
-use crate::links::Pushed;
+use super::other::{ANSWER_BYTES, ask, user_ids};
+use crate::links::{Pushed, raw_ids};
 use crate::session::Session;
 
 pub(super) async fn recent_sessions(
@@ -49,9 +50,6 @@ pub(super) async fn remove_session(
     Ok(answer)
 }
 
-/// Bytes of users in one frame: what stock clients take.
-const BOOK_BYTES: usize = 320 * 1024;
-
 /// An address book that is too large for one frame comes in several, all numbered like the request; each is right by
 /// itself: it carries the time up to which it goes.
 pub(super) async fn all_users(
@@ -66,12 +64,8 @@ pub(super) async fn all_users(
         let mut page: ImAllUserRsp = ask(&session, request.clone()).await?;
         (request.after_user_id, request.after_time_ms) =
             (page.next_user_id.take(), page.next_time_ms.take());
-        if book.encoded_len() + page.encoded_len() > BOOK_BYTES && !book.user_list.is_empty() {
-            let full = std::mem::take(&mut book);
-            session
-                .outbox
-                .send(&full, seq_num)
-                .map_err(|_| HandlerError::Refused("closed"))?;
+        if book.encoded_len() + page.encoded_len() > ANSWER_BYTES && !book.user_list.is_empty() {
+            session.answer_part(&std::mem::take(&mut book), seq_num)?;
         }
         book.user_list.append(&mut page.user_list);
         page.user_list = book.user_list;
@@ -96,31 +90,113 @@ pub(super) async fn users_status(
     Ok(answer)
 }
 
-pub(super) fn change_avatar(
-    _: &Session,
-    _request: ImChangeAvatarReq,
-) -> Result<ImChangeAvatarRsp, HandlerError> {
-    Err(HandlerError::Refused("not_available"))
-}
-
-/// There are no departments: nothing has changed since any time.
-pub(super) fn departments(
-    _: &Session,
+pub(super) async fn departments(
+    session: Session,
     request: ImDepartmentReq,
 ) -> Result<ImDepartmentRsp, HandlerError> {
-    Ok(ImDepartmentRsp {
-        user_id: request.user_id,
-        latest_update_time: request.latest_update_time,
-        dept_list: Vec::new(),
-        attach_data: None,
-    })
+    ask(&session, request).await
 }
 
-pub(super) fn change_signature(
-    _: &Session,
-    _request: ImChangeSignInfoReq,
+/// Whoever sees the user is told. Many are, so it counts as a message for the limit on messages.
+pub(super) async fn change_avatar(
+    session: Session,
+    request: ImChangeAvatarReq,
+) -> Result<ImChangeAvatarRsp, HandlerError> {
+    session.take_allowance()?;
+    let avatar_url = request.avatar_url.clone();
+    let answer = ask(&session, request).await?;
+    if answer.result_code == 0 {
+        let audience = session.contacts.audience();
+        let notice = ImAvatarChangedNotify {
+            changed_user_id: session.user_id().get(),
+            avatar_url,
+            ..Default::default()
+        };
+        profile_changed(&session, audience.as_deref(), &notice);
+        session.server.routes.relay_message(
+            session.user_id(),
+            &ImAvatarChangedNotify {
+                by_contact: audience.is_some().then_some(true),
+                audience: raw_ids(audience.as_deref()),
+                ..notice
+            },
+        );
+    }
+    Ok(answer)
+}
+
+/// As with the avatar.
+pub(super) async fn change_signature(
+    session: Session,
+    request: ImChangeSignInfoReq,
 ) -> Result<ImChangeSignInfoRsp, HandlerError> {
-    Err(HandlerError::Refused("not_available"))
+    session.take_allowance()?;
+    let sign_info = request.sign_info.clone();
+    let answer = ask(&session, request).await?;
+    if answer.result_code == 0 {
+        let audience = session.contacts.audience();
+        let notice = ImSignInfoChangedNotify {
+            changed_user_id: session.user_id().get(),
+            sign_info,
+            ..Default::default()
+        };
+        profile_changed(&session, audience.as_deref(), &notice);
+        session.server.routes.relay_message(
+            session.user_id(),
+            &ImSignInfoChangedNotify {
+                by_contact: audience.is_some().then_some(true),
+                audience: raw_ids(audience.as_deref()),
+                ..notice
+            },
+        );
+    }
+    Ok(answer)
+}
+
+fn profile_changed<M: Body>(session: &Session, audience: Option<&[UserId]>, notice: &M) {
+    let fanout = &session.server.fanout;
+    fanout.profile(session.user_id(), audience, notice);
+}
+
+/// Changed at another msg_server.
+pub(super) fn avatar_changed(
+    pushed: &Pushed,
+    notice: ImAvatarChangedNotify,
+) -> Result<NoReply, HandlerError> {
+    let user_id =
+        UserId::new(notice.changed_user_id).ok_or(HandlerError::Refused("bad_user_id"))?;
+    let audience = audience(notice.by_contact, &notice.audience);
+    let to_clients = ImAvatarChangedNotify {
+        audience: Vec::new(),
+        by_contact: None,
+        ..notice
+    };
+    let fanout = &pushed.server.fanout;
+    fanout.profile(user_id, audience.as_deref(), &to_clients);
+    Ok(NoReply)
+}
+
+/// Changed at another msg_server.
+pub(super) fn signature_changed(
+    pushed: &Pushed,
+    notice: ImSignInfoChangedNotify,
+) -> Result<NoReply, HandlerError> {
+    let user_id =
+        UserId::new(notice.changed_user_id).ok_or(HandlerError::Refused("bad_user_id"))?;
+    let audience = audience(notice.by_contact, &notice.audience);
+    let to_clients = ImSignInfoChangedNotify {
+        audience: Vec::new(),
+        by_contact: None,
+        ..notice
+    };
+    let fanout = &pushed.server.fanout;
+    fanout.profile(user_id, audience.as_deref(), &to_clients);
+    Ok(NoReply)
+}
+
+/// Who is to hear of something, as another msg_server says; `None` for everybody.
+fn audience(by_contact: Option<bool>, users: &[u32]) -> Option<Vec<UserId>> {
+    by_contact.unwrap_or_default().then(|| user_ids(users))
 }
 
 /// A route_server tells that somebody came online or went offline.
@@ -128,10 +204,13 @@ pub(super) fn presence(pushed: &Pushed, notice: ImUserStatNotify) -> Result<NoRe
     let stat = notice.user_stat;
     let user_id = UserId::new(stat.user_id).ok_or(HandlerError::Refused("bad_user_id"))?;
     let status: UserStatType = read_enum(stat.status, "status")?;
-    pushed.routes.heard(
+    let server = &pushed.server;
+    server.routes.heard(
         pushed.link,
         user_id,
         status == UserStatType::UserStatusOnline,
+        audience(notice.by_contact, &notice.audience),
+        &server.presence,
     );
     Ok(NoReply)
 }
@@ -142,12 +221,12 @@ pub(super) fn session_removed(pushed: &Pushed, pdu: &Pdu) -> Result<Option<Pdu>,
         .decode()
         .map_err(|_| HandlerError::Refused("unreadable"))?;
     let user_id = UserId::new(notice.user_id).ok_or(HandlerError::Refused("bad_user_id"))?;
-    pushed.routes.fanout.notice(user_id, &notice, None);
+    pushed.server.fanout.notice(user_id, &notice, None);
     Ok(None)
 }
 
 /// Sends a notice to the user's other devices, here and elsewhere.
-pub(super) fn other_devices<M: proto::Body>(session: &Session, notice: &M) {
+pub(super) fn other_devices<M: Body>(session: &Session, notice: &M) {
     let server = &session.server;
     server
         .fanout

@@ -1,54 +1,184 @@
-//! Service 4: groups. There are none yet that anybody could be in, and none can be made.
+//! Service 4: groups, their members and their settings.
+
+use std::sync::Arc;
 
 use im_base::dispatch::HandlerError;
+use prost::Message as _;
+use proto::NoReply;
+use proto::error::read_enum;
+use proto::ids::GroupId;
+use proto::im::base_define::{GroupModifyType, GroupType};
+use proto::im::ext::group::ImGroupMembers;
 use proto::im::group::{
-    ImGroupChangeMemberReq, ImGroupChangeMemberRsp, ImGroupCreateReq, ImGroupCreateRsp,
-    ImGroupInfoListReq, ImGroupInfoListRsp, ImGroupShieldReq, ImGroupShieldRsp,
+    ImGroupChangeMemberNotify, ImGroupChangeMemberReq, ImGroupChangeMemberRsp, ImGroupCreateReq,
+    ImGroupCreateRsp, ImGroupInfoListReq, ImGroupInfoListRsp, ImGroupShieldReq, ImGroupShieldRsp,
     ImNormalGroupListReq, ImNormalGroupListRsp,
 };
 
+use super::msg::ConversationKey;
+use super::other::{ANSWER_BYTES, ask};
+use crate::links::Pushed;
+use crate::server::MsgServer;
 use crate::session::Session;
 
-const NOT_AVAILABLE: HandlerError = HandlerError::Refused("not_available");
+/// Groups of one question that are looked at; those beyond are left out.
+const MAX_GROUPS: usize = 10_000;
 
-pub(super) fn normal_list(
-    _: &Session,
+pub(super) async fn normal_list(
+    session: Session,
     request: ImNormalGroupListReq,
 ) -> Result<ImNormalGroupListRsp, HandlerError> {
-    Ok(ImNormalGroupListRsp {
-        user_id: request.user_id,
-        group_version_list: Vec::new(),
-        attach_data: None,
-    })
+    ask(&session, request).await
 }
 
-pub(super) fn info(
-    _: &Session,
+/// Groups that are too many for one frame come in several, all numbered like the request; each is right by itself.
+pub(super) async fn info(
+    session: Session,
     request: ImGroupInfoListReq,
+    seq_num: u16,
 ) -> Result<ImGroupInfoListRsp, HandlerError> {
-    Ok(ImGroupInfoListRsp {
-        user_id: request.user_id,
-        ..Default::default()
-    })
+    let mut rest = request;
+    rest.group_version_list.truncate(MAX_GROUPS);
+    let mut answer = ImGroupInfoListRsp::default();
+    loop {
+        let mut page: ImGroupInfoListRsp = ask(&session, rest.clone()).await?;
+        if answer.encoded_len() + page.encoded_len() > ANSWER_BYTES
+            && !answer.group_info_list.is_empty()
+        {
+            session.answer_part(&std::mem::take(&mut answer), seq_num)?;
+        }
+        let next = page.next_index.take();
+        answer.user_id = page.user_id;
+        answer.group_info_list.append(&mut page.group_info_list);
+        let next = next.and_then(|next| usize::try_from(next).ok());
+        match next.filter(|next| (1..rest.group_version_list.len()).contains(next)) {
+            Some(next) => drop(rest.group_version_list.drain(..next)),
+            None => return Ok(answer),
+        }
+    }
 }
 
-pub(super) fn create(
-    _: &Session,
-    _request: ImGroupCreateReq,
+/// Clients make temporary groups; permanent ones come from the back office.
+pub(super) async fn create(
+    session: Session,
+    request: ImGroupCreateReq,
 ) -> Result<ImGroupCreateRsp, HandlerError> {
-    Err(NOT_AVAILABLE)
+    if read_enum::<GroupType>(request.group_type, "group_type")? != GroupType::Tmp {
+        return Err(HandlerError::Refused("permanent_group"));
+    }
+    session.take_allowance()?;
+    create_group(&session.server, request).await
 }
 
-pub(super) fn change_members(
-    _: &Session,
-    _request: ImGroupChangeMemberReq,
+/// As [`create`], for the back office: its groups have no creator and may be permanent.
+#[expect(dead_code, reason = "for the back office")]
+pub(crate) async fn create_as_system(
+    server: &Arc<MsgServer>,
+    request: ImGroupCreateReq,
+) -> Result<ImGroupCreateRsp, HandlerError> {
+    create_group(
+        server,
+        ImGroupCreateReq {
+            user_id: 0,
+            ..request
+        },
+    )
+    .await
+}
+
+/// Only who asked is answered. Members hear of the group with its first message; msg_servers hear of it at once, so that
+/// it reaches them.
+async fn create_group(
+    server: &Arc<MsgServer>,
+    mut request: ImGroupCreateReq,
+) -> Result<ImGroupCreateRsp, HandlerError> {
+    request.request_key = Some(server.db.fresh_key());
+    let mut answer: ImGroupCreateRsp = server.db.call(request.user_id, &request).await?;
+    answer.attach_data = None;
+    let version = answer.group_version.take().unwrap_or(1);
+    let group = answer.group_id.and_then(GroupId::new);
+    if let Some(group) = group.filter(|_| answer.result_code == 0) {
+        let members = ImGroupMembers {
+            group_id: group.get(),
+            version,
+            member_id: answer.user_id_list.clone(),
+            attach_data: None,
+        };
+        server.group_members(&members);
+        server
+            .routes
+            .relay_message(ConversationKey::group(group), &members);
+    }
+    Ok(answer)
+}
+
+pub(super) async fn change_members(
+    session: Session,
+    request: ImGroupChangeMemberReq,
 ) -> Result<ImGroupChangeMemberRsp, HandlerError> {
-    Err(NOT_AVAILABLE)
+    let _known: GroupModifyType = read_enum(request.change_type, "change_type")?;
+    session.take_allowance()?;
+    change(&session.server, request, Some(session.id)).await
 }
 
-pub(super) fn shield(
-    _: &Session,
-    _request: ImGroupShieldReq,
+/// As [`change_members`], for the back office, which may change any group.
+#[expect(dead_code, reason = "for the back office")]
+pub(crate) async fn change_as_system(
+    server: &Arc<MsgServer>,
+    request: ImGroupChangeMemberReq,
+) -> Result<ImGroupChangeMemberRsp, HandlerError> {
+    let request = ImGroupChangeMemberReq {
+        user_id: 0,
+        ..request
+    };
+    change(server, request, None).await
+}
+
+/// Stored, then told to those who are in the group now and those who were, but for the session that did it.
+async fn change(
+    server: &Arc<MsgServer>,
+    mut request: ImGroupChangeMemberReq,
+    session: Option<u64>,
+) -> Result<ImGroupChangeMemberRsp, HandlerError> {
+    let group = GroupId::new(request.group_id).ok_or(HandlerError::Refused("bad_group_id"))?;
+    let key = ConversationKey::group(group);
+    request.request_key = Some(server.db.fresh_key());
+    let mut answer: ImGroupChangeMemberRsp = server.db.call(key, &request).await?;
+    answer.attach_data = None;
+    let group_version = answer.group_version.take();
+    if answer.result_code == 0 {
+        let notice = ImGroupChangeMemberNotify {
+            user_id: answer.user_id,
+            change_type: answer.change_type,
+            group_id: answer.group_id,
+            cur_user_id_list: answer.cur_user_id_list.clone(),
+            chg_user_id_list: answer.chg_user_id_list.clone(),
+            group_version,
+        };
+        server.group_changed(&notice, session);
+        server.routes.relay_message(key, &notice);
+    }
+    Ok(answer)
+}
+
+pub(super) async fn shield(
+    session: Session,
+    request: ImGroupShieldReq,
 ) -> Result<ImGroupShieldRsp, HandlerError> {
-    Err(NOT_AVAILABLE)
+    ask(&session, request).await
+}
+
+/// Members came or went by way of another msg_server.
+pub(super) fn changed_elsewhere(
+    pushed: &Pushed,
+    notice: ImGroupChangeMemberNotify,
+) -> Result<NoReply, HandlerError> {
+    pushed.server.group_changed(&notice, None);
+    Ok(NoReply)
+}
+
+/// Another msg_server tells who is in a group.
+pub(super) fn members(pushed: &Pushed, told: ImGroupMembers) -> Result<NoReply, HandlerError> {
+    pushed.server.group_members(&told);
+    Ok(NoReply)
 }

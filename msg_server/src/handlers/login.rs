@@ -8,7 +8,7 @@ use im_base::net::CloseReason;
 use im_base::peer::CallError;
 use proto::device::DeviceType;
 use proto::error::read_enum;
-use proto::ids::UserId;
+use proto::ids::{GroupId, UserId};
 use proto::im::base_define::{KickReasonType, ResultType, UserStatType};
 use proto::im::login::{
     ImDeviceTokenReq, ImDeviceTokenRsp, ImKickPcClientReq, ImKickPcClientRsp, ImLoginReq,
@@ -19,9 +19,13 @@ use proto::im::server::{
     ImServerKickUser, ImServerPcLoginStatusNotify, ImValidateReq, ImValidateRsp,
 };
 use proto::{NoReply, Pdu};
+use tokio::time::Instant;
+use tracing::debug;
 
+use super::other::{ask, user_ids};
 use crate::clock;
 use crate::links::Pushed;
+use crate::presence::Contacts;
 use crate::server::MsgServer;
 use crate::session::{Session, kick};
 
@@ -29,6 +33,11 @@ use crate::session::{Session, kick};
 pub(crate) struct Login {
     pub(crate) user_id: UserId,
     pub(crate) device: DeviceType,
+    /// The groups he is in, with the versions as of which that is so.
+    pub(crate) groups: Vec<(GroupId, u32)>,
+    pub(crate) contacts: Contacts,
+    /// When db_proxy was asked for all this.
+    pub(crate) asked_at: Instant,
     pub(crate) answer: ImLoginRes,
     pub(crate) seq_num: u16,
 }
@@ -112,6 +121,7 @@ pub(crate) async fn check(
         attach_data: None,
         client_address: Some(address.ip().to_string()),
     };
+    let asked_at = Instant::now();
     let verdict: ImValidateRsp = server.db.call(&question.user_name, &question).await?;
     let text = verdict.result_string.unwrap_or_default();
     if verdict.result_code == STORE_UNAVAILABLE {
@@ -138,9 +148,18 @@ pub(crate) async fn check(
         online_status: Some(status as i32),
         user_info: Some(user_info),
     };
+    let groups = verdict.group_version_list.iter();
+    let groups = groups.filter_map(|group| Some((GroupId::new(group.group_id)?, group.version)));
+    let contacts = match verdict.by_contact.unwrap_or_default() {
+        true => Contacts::only(user_ids(&verdict.contact_id)),
+        false => Contacts::EVERYBODY,
+    };
     Ok(Login {
         user_id,
         device,
+        groups: groups.collect(),
+        contacts,
+        asked_at,
         answer,
         seq_num: pdu.seq_num(),
     })
@@ -154,23 +173,37 @@ pub(super) fn again(_session: &Session, _request: ImLoginReq) -> Result<ImLoginR
     Err(HandlerError::Refused("logged_in_already"))
 }
 
-pub(super) fn logout(
-    session: &Session,
+/// A phone that logs out gets no notifications any more. Whether that could be noted or not, the session ends.
+pub(super) async fn logout(
+    session: Session,
     _request: ImLogoutReq,
 ) -> Result<ImLogoutRsp, HandlerError> {
+    if session.device.is_mobile() {
+        let forget = ImDeviceTokenReq {
+            user_id: session.user_id().get(),
+            ..Default::default()
+        };
+        if let Err(error) = device_token(session.clone(), forget).await {
+            debug!(reason = error.reason(), "token of a logged-out phone stays");
+        }
+    }
     session.end(CloseReason("logout"));
     Ok(ImLogoutRsp { result_code: 0 })
 }
 
-/// There is no push service to give the token to; the answer is what clients wait for.
-pub(super) fn device_token(
-    session: &Session,
-    _request: ImDeviceTokenReq,
+/// A phone registers for notifications. The answer has no field to say no with: clients get it in any case.
+pub(super) async fn device_token(
+    session: Session,
+    request: ImDeviceTokenReq,
 ) -> Result<ImDeviceTokenRsp, HandlerError> {
-    Ok(ImDeviceTokenRsp {
-        user_id: session.user_id().get(),
-        attach_data: None,
-    })
+    if !session.device.is_mobile() {
+        return Err(HandlerError::Refused("not_a_phone"));
+    }
+    let request = ImDeviceTokenReq {
+        client_type: Some(session.device.raw()),
+        ..request
+    };
+    ask(&session, request).await
 }
 
 /// A phone displaces its user's desktops, wherever they are.
@@ -185,11 +218,8 @@ pub(super) fn kick_desktop(
     let user_id = session.user_id();
     let now = clock::login_stamp();
     let desktop = DeviceType::MAC;
-    let announce = |device, arrived| server.routes.announce(user_id, device, arrived);
-    kick(
-        &server.users.displace(user_id, desktop, now, announce),
-        KickReasonType::KickReasonMobileKick,
-    );
+    let desktops = server.users.displace(user_id, desktop, now, &**server);
+    kick(&desktops, KickReasonType::KickReasonMobileKick);
     server
         .routes
         .displace_elsewhere(user_id, desktop, now, KickReasonType::KickReasonMobileKick);
@@ -199,18 +229,18 @@ pub(super) fn kick_desktop(
     })
 }
 
-pub(super) fn push_shield(
-    _: &Session,
-    _request: ImPushShieldReq,
+pub(super) async fn push_shield(
+    session: Session,
+    request: ImPushShieldReq,
 ) -> Result<ImPushShieldRsp, HandlerError> {
-    Err(HandlerError::Refused("not_available"))
+    ask(&session, request).await
 }
 
-pub(super) fn query_push_shield(
-    _: &Session,
-    _request: ImQueryPushShieldReq,
+pub(super) async fn query_push_shield(
+    session: Session,
+    request: ImQueryPushShieldReq,
 ) -> Result<ImQueryPushShieldRsp, HandlerError> {
-    Err(HandlerError::Refused("not_available"))
+    ask(&session, request).await
 }
 
 /// A login on another msg_server displaces sessions here, or a phone there the desktops here.
@@ -224,21 +254,17 @@ pub(super) fn kick_elsewhere(
     let reason: KickReasonType = read_enum(reason, "reason")?;
     // A server that stamps nothing means everybody who is there.
     let stamp = request.login_stamp.unwrap_or(u64::MAX);
-    let routes = &pushed.routes;
-    let announce = |device, arrived| routes.announce(user_id, device, arrived);
-    kick(
-        &routes
-            .fanout
-            .users
-            .displace(user_id, device, stamp, announce),
-        reason,
-    );
+    let server = &pushed.server;
+    let displaced = server.users.displace(user_id, device, stamp, &**server);
+    kick(&displaced, reason);
     // route_server passes a kick on to where it knows the user to be by then. Two logins at the same moment may cross
     // on their way to it so that the later one's kick finds nobody; the earlier one's comes here, and is answered.
     if reason == KickReasonType::KickReasonDuplicateUser
-        && let Some(later) = routes.fanout.users.login_after(user_id, device, stamp)
+        && let Some(later) = server.users.login_after(user_id, device, stamp)
     {
-        routes.displace_elsewhere(user_id, device, later, reason);
+        server
+            .routes
+            .displace_elsewhere(user_id, device, later, reason);
     }
     Ok(NoReply)
 }
@@ -250,7 +276,7 @@ pub(super) fn own_desktop(
 ) -> Result<NoReply, HandlerError> {
     let user_id = UserId::new(notice.user_id).ok_or(HandlerError::Refused("bad_user_id"))?;
     pushed
-        .routes
+        .server
         .fanout
         .own_desktop(user_id, notice.login_status == 1);
     Ok(NoReply)

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use im_base::dispatch::HandlerError;
 use proto::error::read_enum;
-use proto::ids::{MessageId, UserId};
+use proto::ids::{GroupId, MessageId, UserId};
 use proto::im::base_define::{MsgType, SessionType};
 use proto::im::message::{
     ImClientTimeReq, ImClientTimeRsp, ImGetLatestMsgIdReq, ImGetLatestMsgIdRsp, ImGetMsgByIdReq,
@@ -15,6 +15,7 @@ use proto::{NoReply, Pdu};
 use super::buddy::other_devices;
 use super::other::ask;
 use crate::clock;
+use crate::groups::{Origin, Parcel};
 use crate::links::Pushed;
 use crate::session::Session;
 
@@ -27,9 +28,9 @@ pub(super) async fn send(
     session: Session,
     request: ImMsgData,
 ) -> Result<ImMsgDataAck, HandlerError> {
-    let receiver = check(&session, &request)?;
+    let addressee = check(&session, &request)?;
     let server = &session.server;
-    let conversation = conversation(session.user_id(), receiver);
+    let conversation = addressee.conversation_with(session.user_id());
     let mut request = request;
     request.create_time = clock::unix_seconds();
     if request.client_msg_id.is_none() && request.msg_id == 0 {
@@ -40,36 +41,105 @@ pub(super) async fn send(
     let msg_id = MessageId::new(stored.msg_id).ok_or(HandlerError::Refused("not_stored"))?;
     let ack = ImMsgDataAck {
         user_id: session.user_id().get(),
-        session_id: receiver.get(),
+        session_id: stored.to_session_id,
         msg_id: msg_id.get(),
-        session_type: SessionType::Single as i32,
+        session_type: addressee.session_type() as i32,
     };
-
-    let delivery = ImMsgData {
-        attach_data: None,
-        client_msg_id: None,
-        ..stored
-    };
+    let group_version = stored.group_version;
+    let delivery = for_clients(stored);
     let frame = Pdu::new(&delivery, 0).to_frame();
-    server.fanout.message(&delivery, &frame, session.id);
-    server.routes.relay(conversation, frame);
+    match addressee {
+        Addressee::User(receiver) => {
+            let users = [session.user_id(), receiver];
+            if msg_id == MessageId::FIRST {
+                server.acquaint(&users, &users);
+            }
+            server
+                .fanout
+                .message(&delivery, users, &frame, Some(session.id));
+            server.routes.relay(conversation, frame);
+        }
+        Addressee::Group(group) => {
+            let relay = ImMsgData {
+                group_version,
+                ..delivery.clone()
+            };
+            server.group_message(Parcel {
+                group,
+                version: group_version.unwrap_or(0),
+                message: delivery,
+                frame,
+                from: Origin::Here {
+                    session: session.id,
+                    relay: Pdu::new(&relay, 0).to_frame(),
+                },
+            });
+        }
+    }
     Ok(ack)
 }
 
+/// To whom a message is.
+#[derive(Clone, Copy)]
+enum Addressee {
+    User(UserId),
+    Group(GroupId),
+}
+
+impl Addressee {
+    fn session_type(self) -> SessionType {
+        match self {
+            Self::User(_) => SessionType::Single,
+            Self::Group(_) => SessionType::Group,
+        }
+    }
+
+    fn conversation_with(self, user: UserId) -> ConversationKey {
+        match self {
+            Self::User(other) => ConversationKey::between(user, other),
+            Self::Group(group) => ConversationKey::group(group),
+        }
+    }
+}
+
+/// What chooses the db_proxy and the route_server of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ConversationKey(u32, u32);
+
+impl ConversationKey {
+    /// Two users, in any order.
+    pub(crate) fn between(one: UserId, other: UserId) -> Self {
+        Self(one.min(other).get(), one.max(other).get())
+    }
+
+    /// A group, and everything that concerns its members.
+    pub(crate) fn group(group: GroupId) -> Self {
+        Self(0, group.get())
+    }
+}
+
 /// What has to hold before a message goes to the store. Its sender is the session's user already.
-fn check(session: &Session, request: &ImMsgData) -> Result<UserId, HandlerError> {
+fn check(session: &Session, request: &ImMsgData) -> Result<Addressee, HandlerError> {
     let limits = &session.server.limits;
-    let largest = match read_enum(request.msg_type, "msg_type")? {
-        MsgType::SingleText => limits.text_bytes,
-        MsgType::SingleAudio => limits.audio_bytes,
-        MsgType::GroupText | MsgType::GroupAudio => return Err(HandlerError::Refused("no_groups")),
+    let msg_type = read_enum(request.msg_type, "msg_type")?;
+    let addressee = match msg_type {
+        MsgType::SingleText | MsgType::SingleAudio => {
+            UserId::new(request.to_session_id).map(Addressee::User)
+        }
+        MsgType::GroupText | MsgType::GroupAudio => {
+            GroupId::new(request.to_session_id).map(Addressee::Group)
+        }
     };
-    let receiver =
-        UserId::new(request.to_session_id).ok_or(HandlerError::Refused("no_receiver"))?;
-    if receiver == session.user_id() {
+    let addressee = addressee.ok_or(HandlerError::Refused("no_receiver"))?;
+    if matches!(addressee, Addressee::User(receiver) if receiver == session.user_id()) {
         return Err(HandlerError::Refused("to_oneself"));
     }
-    if request.msg_data.is_empty() {
+    let (smallest, largest) = match msg_type {
+        MsgType::SingleText | MsgType::GroupText => (1, limits.text_bytes),
+        // The seconds it lasts, and a sound.
+        MsgType::SingleAudio | MsgType::GroupAudio => (5, limits.audio_bytes),
+    };
+    if request.msg_data.len() < smallest {
         return Err(HandlerError::Refused("empty"));
     }
     if request.msg_data.len() > largest {
@@ -82,17 +152,8 @@ fn check(session: &Session, request: &ImMsgData) -> Result<UserId, HandlerError>
     {
         return Err(HandlerError::Refused("bad_client_key"));
     }
-    session
-        .allowance
-        .lock()
-        .take()
-        .map_err(|_wait| HandlerError::Refused("too_fast"))?;
-    Ok(receiver)
-}
-
-/// What chooses the db_proxy and the route_server of a conversation: its two users in any order.
-fn conversation(one: UserId, other: UserId) -> (UserId, UserId) {
-    (one.min(other), one.max(other))
+    session.take_allowance()?;
+    Ok(addressee)
 }
 
 /// A message from another msg_server, for devices here.
@@ -101,21 +162,50 @@ pub(super) fn deliver(pushed: &Pushed, pdu: &Pdu) -> Result<Option<Pdu>, Handler
         .decode()
         .map_err(|_| HandlerError::Refused("unreadable"))?;
     let frame = deliverable(pdu, &message);
-    pushed.routes.fanout.relayed_message(&message, &frame);
+    let server = &pushed.server;
+    if message.msg_type & 0x10 != 0 {
+        let group =
+            GroupId::new(message.to_session_id).ok_or(HandlerError::Refused("bad_group_id"))?;
+        server.group_message(Parcel {
+            group,
+            version: message.group_version.unwrap_or(0),
+            message,
+            frame,
+            from: Origin::Elsewhere,
+        });
+        return Ok(None);
+    }
+    let users = [message.from_user_id, message.to_session_id].map(UserId::new);
+    if message.msg_id == MessageId::FIRST.get()
+        && let [Some(one), Some(other)] = users
+    {
+        server.acquaint(&[one, other], &[one, other]);
+    }
+    let users = users.into_iter().flatten();
+    server.fanout.message(&message, users, &frame, None);
     Ok(None)
 }
 
 /// The frame for clients: as it came, unless it carries what is not for them.
 fn deliverable(pdu: &Pdu, message: &ImMsgData) -> Bytes {
-    if pdu.seq_num() == 0 && message.attach_data.is_none() && message.client_msg_id.is_none() {
+    let notes = [&message.attach_data, &message.client_msg_id];
+    if pdu.seq_num() == 0
+        && notes.into_iter().all(Option::is_none)
+        && message.group_version.is_none()
+    {
         return pdu.to_frame();
     }
-    let stripped = ImMsgData {
+    Pdu::new(&for_clients(message.clone()), 0).to_frame()
+}
+
+/// Without what is between servers.
+fn for_clients(message: ImMsgData) -> ImMsgData {
+    ImMsgData {
         attach_data: None,
         client_msg_id: None,
-        ..message.clone()
-    };
-    Pdu::new(&stripped, 0).to_frame()
+        group_version: None,
+        ..message
+    }
 }
 
 /// A client has a message. Nothing depends on it: what it missed it finds in its unread list and history.
@@ -144,7 +234,7 @@ pub(super) fn read_elsewhere(pushed: &Pushed, pdu: &Pdu) -> Result<Option<Pdu>, 
         .decode()
         .map_err(|_| HandlerError::Refused("unreadable"))?;
     let user_id = UserId::new(notice.user_id).ok_or(HandlerError::Refused("bad_user_id"))?;
-    pushed.routes.fanout.notice(user_id, &notice, None);
+    pushed.server.fanout.notice(user_id, &notice, None);
     Ok(None)
 }
 

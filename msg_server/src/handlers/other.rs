@@ -2,6 +2,7 @@
 
 use im_base::dispatch::HandlerError;
 use im_base::net::Outbox;
+use proto::ids::UserId;
 use proto::{Body, Pdu, Request};
 
 use crate::session::Session;
@@ -10,6 +11,9 @@ use crate::session::Session;
 pub(super) fn heartbeat(_session: &Session, pdu: &Pdu) -> Result<Option<Pdu>, HandlerError> {
     Ok(Some(pdu.clone()))
 }
+
+/// Bytes of an answer in one frame, which stock clients take up to 400 KiB. What is more comes in several.
+pub(super) const ANSWER_BYTES: usize = 320 * 1024;
 
 /// Passes a request on to the db_proxy that has the session's user now, and its answer back without the servers' own
 /// note (PROTOCOL.md, "Links").
@@ -25,6 +29,11 @@ where
         return Err(HandlerError::Unavailable("no_answer"));
     }
     Ok(answer)
+}
+
+/// The users among these ids; zero is nobody.
+pub(super) fn user_ids(ids: &[u32]) -> Vec<UserId> {
+    ids.iter().copied().filter_map(UserId::new).collect()
 }
 
 /// Queues a frame for a client. One that cannot take it is being closed, which its own task notices.

@@ -17,11 +17,7 @@ pub(super) fn signal(session: &Session, signal: Imp2pCmdMsg) -> Result<NoReply, 
     if signal.cmd_msg_data.len() > MAX_SIGNAL {
         return Err(HandlerError::Refused("too_large"));
     }
-    session
-        .allowance
-        .lock()
-        .take()
-        .map_err(|_wait| HandlerError::Refused("too_fast"))?;
+    session.take_allowance()?;
     let server = &session.server;
     let frame = Pdu::new(&signal, 0).to_frame();
     server
@@ -45,7 +41,7 @@ pub(super) fn deliver(pushed: &Pushed, pdu: &Pdu) -> Result<Option<Pdu>, Handler
         (signal.to_user_id != signal.from_user_id).then_some(signal.to_user_id),
     ];
     for user in users.into_iter().flatten().filter_map(UserId::new) {
-        pushed.routes.fanout.users.send(user, &frame, None);
+        pushed.server.users.send(user, &frame, None);
     }
     Ok(None)
 }

@@ -9,7 +9,6 @@ use im_base::dispatch::Router;
 use im_base::dispatch::router::{Actor, Answer};
 use im_base::net::Outbox;
 use im_base::peer::{CallError, Link, LinkConfig, Peer, Pool, Recent};
-use im_base::shutdown::Shutdown;
 use im_base::telemetry::metrics::{FORGOTTEN, REPLAYS};
 use metrics::counter;
 use parking_lot::Mutex;
@@ -17,13 +16,19 @@ use proto::device::DeviceType;
 use proto::ids::UserId;
 use proto::im::base_define::{KickReasonType, ServerUserStat, UserStat, UserStatType};
 use proto::im::buddy::{ImUsersStatReq, ImUsersStatRsp};
+use proto::im::ext::group::ImGroupInterest;
 use proto::im::server::{ImOnlineUserInfo, ImRoleSet, ImServerKickUser, ImUserStatusUpdate};
 use proto::{Body, Pdu, Role};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::fanout::{Fanout, user_stat};
 use crate::handlers;
+use crate::presence::{Presence, user_stat};
 use crate::roster::Roster;
+use crate::server::MsgServer;
+use crate::session::Authed;
+
+/// Groups in one frame when a link comes up.
+const GROUPS_PER_FRAME: usize = 50_000;
 
 /// The route_servers. All know all presence; the frames of one conversation go over one of those that are up, so
 /// that they keep their order.
@@ -34,8 +39,7 @@ use crate::roster::Roster;
 pub(crate) struct Routes {
     pool: OnceLock<Pool>,
     within: Duration,
-    pub(crate) fanout: Arc<Fanout>,
-    pub(crate) roster: Mutex<Roster>,
+    roster: Mutex<Roster>,
     /// With each frame the place of the link that took it, if one did.
     recent: Mutex<Recent<Option<usize>>>,
     router: Router<Pushed>,
@@ -44,7 +48,7 @@ pub(crate) struct Routes {
 /// What handlers of pushed frames get: us, and the link it came over.
 #[derive(Clone)]
 pub(crate) struct Pushed {
-    pub(crate) routes: Arc<Routes>,
+    pub(crate) server: Arc<MsgServer>,
     pub(crate) link: usize,
 }
 
@@ -52,29 +56,28 @@ impl Actor for Pushed {}
 
 /// [`Routes`] as one of its links sees it.
 struct RoutePeer {
-    routes: Arc<Routes>,
+    server: Arc<MsgServer>,
     /// The link's place among the others.
     at: usize,
 }
 
 impl Routes {
-    pub(crate) fn start(
-        addresses: &[String],
-        within: Duration,
-        fanout: Arc<Fanout>,
-        shutdown: &Shutdown,
-    ) -> Arc<Self> {
-        let routes = Arc::new(Self {
+    /// Without links yet. A request takes at most `within`.
+    pub(crate) fn new(within: Duration) -> Self {
+        Self {
             pool: OnceLock::new(),
             within,
-            fanout,
             roster: Mutex::default(),
             recent: Mutex::new(Recent::holding(Option::is_none)),
             router: handlers::route_router(),
-        });
+        }
+    }
+
+    /// Starts the links. What they push needs the whole server.
+    pub(crate) fn start(server: &Arc<MsgServer>, addresses: &[String]) {
         let start = |(at, address): (usize, &String)| {
             let peer = Arc::new(RoutePeer {
-                routes: routes.clone(),
+                server: server.clone(),
                 at,
             });
             Link::start(
@@ -82,23 +85,22 @@ impl Routes {
                 address.clone(),
                 LinkConfig::default(),
                 peer,
-                shutdown,
+                &server.shutdown,
             )
         };
         let links = addresses.iter().enumerate().map(start).collect();
-        routes.pool.get_or_init(|| Pool::new(links));
-        let (settling, ending) = (routes.clone(), shutdown.clone());
-        shutdown.background().spawn("roster", async move {
+        server.routes.pool.get_or_init(|| Pool::new(links));
+        let settling = server.clone();
+        server.shutdown.background().spawn("roster", async move {
             let mut tick = interval(Duration::from_secs(1));
             tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
             loop {
                 tokio::select! {
-                    _ = tick.tick() => settling.settle(),
-                    () = ending.stopping() => return,
+                    _ = tick.tick() => settling.routes.settle(&settling.presence),
+                    () = settling.shutdown.stopping() => return,
                 }
             }
         });
-        routes
     }
 
     /// Whether any route_server is connected.
@@ -106,22 +108,40 @@ impl Routes {
         self.pool.get().is_some_and(Pool::is_up)
     }
 
-    /// Tells every route_server that a user's device came or went.
-    pub(crate) fn announce(&self, user: UserId, device: DeviceType, arrived: bool) {
+    /// Tells every route_server that a session came or went, and who is to hear of it.
+    pub(crate) fn announce(&self, session: &Authed, arrived: bool) {
         let status = if arrived {
             UserStatType::UserStatusOnline
         } else {
             UserStatType::UserStatusOffline
         };
-        let update = ImUserStatusUpdate {
-            user_status: status as u32,
-            user_id: user.get(),
-            client_type: device.raw(),
-            ..Default::default()
+        // What a phone does nobody else sees.
+        let audience = match session.device.is_mobile() {
+            true => None,
+            false => session.contacts.audience(),
         };
+        self.tell_all(&ImUserStatusUpdate {
+            user_status: status as u32,
+            user_id: session.user_id().get(),
+            client_type: session.device.raw(),
+            by_contact: audience.is_some().then_some(true),
+            audience: raw_ids(audience.as_deref()),
+        });
+    }
+
+    /// Tells every route_server which groups have a first member here now, and which have none any more.
+    pub(crate) fn interest(&self, begun: &[u32], ended: &[u32]) {
+        self.tell_all(&ImGroupInterest {
+            begun: begun.to_vec(),
+            ended: ended.to_vec(),
+        });
+    }
+
+    fn tell_all<M: Body>(&self, message: &M) {
+        let frame = Pdu::new(message, 0).to_frame();
         for link in self.pool.get().into_iter().flat_map(Pool::links) {
             // A link that is down tells everything when it comes up.
-            let _down = link.send(&update);
+            let _down = link.send_frame(&frame);
         }
     }
 
@@ -204,18 +224,25 @@ impl Routes {
     }
 
     /// A route_server tells a user's state; clients are told if it is news.
-    pub(crate) fn heard(&self, link: usize, user: UserId, is_online: bool) {
+    pub(crate) fn heard(
+        &self,
+        link: usize,
+        user: UserId,
+        is_online: bool,
+        audience: Option<Vec<UserId>>,
+        presence: &Presence,
+    ) {
         // Told on under the lock, so that two changes of one user reach clients in their order.
         let mut roster = self.roster.lock();
         if roster.heard(link, user, is_online) {
-            self.fanout.presence(user, is_online);
+            presence.changed(user, is_online, audience);
         }
     }
 
-    fn settle(&self) {
+    fn settle(&self, presence: &Presence) {
         let mut roster = self.roster.lock();
         for user in roster.settle(Instant::now()) {
-            self.fanout.presence(user, false);
+            presence.changed(user, false, None);
         }
     }
 
@@ -236,13 +263,21 @@ impl Routes {
 impl Peer for RoutePeer {
     /// Says who is logged in here, then that this was all, then what could not be said before.
     fn connected(&self, _link: &Link, outbox: &Outbox) {
-        let routes = &self.routes;
+        let server = &self.server;
+        let routes = &server.routes;
         routes.roster.lock().link_up(self.at, Instant::now());
         // A fresh connection has room for its hello; one that has not is closed as a slow reader and redialled.
-        routes.fanout.users.each(|user, devices| {
+        server.users.each(|user, devices| {
             let user_stat_list = devices.iter().map(|device| online(user, device)).collect();
             let _full = outbox.send(&ImOnlineUserInfo { user_stat_list }, 0);
         });
+        for begun in server.groups.members.groups().chunks(GROUPS_PER_FRAME) {
+            let interest = ImGroupInterest {
+                begun: begun.to_vec(),
+                ended: Vec::new(),
+            };
+            let _full = outbox.send(&interest, 0);
+        }
         let _full = outbox.send(&ImRoleSet { master: 1 }, 0);
         routes.send_again(self.at, |frame| {
             outbox.send_frame(frame).ok().map(|()| self.at)
@@ -250,10 +285,10 @@ impl Peer for RoutePeer {
     }
 
     fn disconnected(&self, _link: &Link) {
-        let routes = &self.routes;
+        let routes = &self.server.routes;
         let mut roster = routes.roster.lock();
         for user in roster.link_down(self.at, Instant::now()) {
-            routes.fanout.presence(user, false);
+            self.server.presence.changed(user, false, None);
         }
         drop(roster);
         routes.send_again(self.at, |frame| routes.send_over_one(self.at, frame));
@@ -261,10 +296,10 @@ impl Peer for RoutePeer {
 
     fn received(&self, _link: &Link, pdu: Pdu) {
         let pushed = Pushed {
-            routes: self.routes.clone(),
+            server: self.server.clone(),
             link: self.at,
         };
-        match self.routes.router.dispatch(&pushed, &pdu) {
+        match self.server.routes.router.dispatch(&pushed, &pdu) {
             // Nothing that a route_server pushes is answered, and none of it is worth the link.
             Answer::Done(_) | Answer::Close(_) => {}
             Answer::Later(_) | Answer::Hold(_) => {
@@ -272,6 +307,12 @@ impl Peer for RoutePeer {
             }
         }
     }
+}
+
+/// Nobody in particular is nobody at all: the flag beside the list says which.
+pub(crate) fn raw_ids(users: Option<&[UserId]>) -> Vec<u32> {
+    let users = users.unwrap_or_default().iter();
+    users.map(|user| user.get()).collect()
 }
 
 fn online(user: UserId, device: DeviceType) -> ServerUserStat {

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use im_base::dispatch::router::Actor;
-use im_base::dispatch::{self, Router};
+use im_base::dispatch::{self, HandlerError, Router};
 use im_base::net::{CloseReason, Outbox, Pace};
 use im_base::ratelimit::TokenBucket;
 use parking_lot::Mutex;
+use proto::Body;
 use proto::decoder::MAX_CLIENT_FRAME;
 use proto::device::DeviceType;
-use proto::ids::UserId;
+use proto::ids::{GroupId, UserId};
 use proto::im::base_define::KickReasonType;
 use proto::im::login::ImKickUser;
 use tokio::sync::Notify;
@@ -21,6 +22,7 @@ use tokio::time::timeout;
 use super::unauthed::ClientConnection;
 use crate::clock;
 use crate::handlers::login::Login;
+use crate::presence::Contacts;
 use crate::server::MsgServer;
 use crate::users::Sessions;
 
@@ -41,8 +43,9 @@ pub(crate) struct Authed {
     pub(crate) login_stamp: u64,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) server: Arc<MsgServer>,
+    pub(crate) contacts: Contacts,
     /// Messages it may send. Locked for a moment once per message, by this session's own task.
-    pub(crate) allowance: Mutex<TokenBucket>,
+    allowance: Mutex<TokenBucket>,
     ended: Notify,
     end_reason: Mutex<Option<CloseReason>>,
 }
@@ -56,6 +59,18 @@ impl Actor for Authed {
 impl Authed {
     pub(crate) fn user_id(&self) -> UserId {
         self.user_id
+    }
+
+    /// Counts something that may be sent only so often.
+    pub(crate) fn take_allowance(&self) -> Result<(), HandlerError> {
+        let taken = self.allowance.lock().take();
+        taken.map_err(|_wait| HandlerError::Refused("too_fast"))
+    }
+
+    /// Queues one frame of an answer that has several.
+    pub(crate) fn answer_part<M: Body>(&self, part: &M, seq_num: u16) -> Result<(), HandlerError> {
+        let sent = self.outbox.send(part, seq_num);
+        sent.map_err(|_closed| HandlerError::Refused("closed"))
     }
 
     /// Ends the session: no further request is taken up, those in flight are finished, what is queued is written.
@@ -73,7 +88,7 @@ impl Authed {
 /// Serves a session from its login to its end; the caller closes the connection.
 pub(super) async fn run(
     connection: &mut ClientConnection,
-    login: Login,
+    mut login: Login,
     server: Arc<MsgServer>,
     router: &Router<Session>,
 ) -> CloseReason {
@@ -88,6 +103,7 @@ pub(super) async fn run(
         device: login.device,
         login_stamp: clock::login_stamp(),
         outbox: connection.outbox().clone(),
+        contacts: std::mem::replace(&mut login.contacts, Contacts::EVERYBODY),
         allowance: Mutex::new(TokenBucket::new(server.limits.messages())),
         server,
         ended: Notify::new(),
@@ -119,8 +135,13 @@ fn open(session: &Session, login: Login) {
     // A client that is gone already is noticed by its task.
     let _closing = session.outbox.send(&login.answer, login.seq_num);
     let user_id = session.user_id;
-    let displaced = server.users.open(session, |device, arrived| {
-        server.routes.announce(user_id, device, arrived)
+    let displaced = server.users.open(session, &**server, || {
+        let members = &server.groups.members;
+        let begun = members.come(user_id, &login.groups, login.asked_at);
+        if !begun.is_empty() {
+            let begun: Vec<u32> = begun.into_iter().map(GroupId::get).collect();
+            server.routes.interest(&begun, &[]);
+        }
     });
     server.logins.load_changed(user_id, true);
     kick(&displaced, KickReasonType::KickReasonDuplicateUser);
@@ -132,11 +153,8 @@ fn open(session: &Session, login: Login) {
 
 fn close(session: &Session) {
     let server = &session.server;
-    let user_id = session.user_id;
-    if server.users.close(session, |device, arrived| {
-        server.routes.announce(user_id, device, arrived)
-    }) {
-        server.logins.load_changed(user_id, false);
+    if server.users.close(session, &**server) {
+        server.logins.load_changed(session.user_id, false);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use im_base::net::{CloseReason, Connection, Outbox, Pace};
+use im_base::net::{CloseReason, Connection, Outbox, Pace, Transport, ws};
 use im_base::telemetry::metrics::LOGINS;
 use metrics::counter;
 use proto::im::login::ImLoginReq;
@@ -11,8 +11,9 @@ use proto::im::message::ImClientTimeReq;
 use proto::im::other::ImHeartBeat;
 use proto::{Body, Pdu};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
+use super::Door;
 use crate::handlers::login::{self, Login};
 use crate::handlers::{msg, other};
 use crate::server::MsgServer;
@@ -23,23 +24,42 @@ const MAX_FRAME: u32 = 8 * 1024;
 const NOT_LOGGED_IN: CloseReason = CloseReason("not_logged_in");
 const LOGIN_REFUSED: CloseReason = CloseReason("login_refused");
 
-pub(super) type ClientConnection = Connection<TcpStream>;
+pub(super) type ClientConnection = Connection<Transport>;
 
-/// Takes a connection as far as its login. A refused one has its answer queued and is to be closed.
+/// Takes a connection as far as its login. A refused one has its answer queued and is to be closed. An error if it did
+/// not come to speak PDUs at all.
 pub(super) async fn run(
     stream: TcpStream,
+    door: &Door,
     address: SocketAddr,
     server: &Arc<MsgServer>,
-) -> (ClientConnection, Result<Login, CloseReason>) {
+) -> Result<(ClientConnection, Result<Login, CloseReason>), CloseReason> {
     let limit = server.limits.login();
+    let deadline = Instant::now() + limit;
+    let transport = tokio::select! {
+        opened = timeout_at(deadline, open(stream, door)) => {
+            opened.unwrap_or(Err(CloseReason::TOO_SLOW))?
+        }
+        () = server.shutdown.draining() => return Err(CloseReason::SHUTDOWN),
+    };
     let outbox = Outbox::new(server.limits.queue_bytes);
-    let mut connection = Connection::new(stream, outbox, Pace::client(limit), MAX_FRAME);
-    connection.set_deadline(Some(Instant::now() + limit));
+    let mut connection = Connection::new(transport, outbox, Pace::client(limit), MAX_FRAME);
+    connection.set_deadline(Some(deadline));
     let outcome = tokio::select! {
         outcome = until_login(&mut connection, address, server) => outcome,
         () = server.shutdown.draining() => Err(CloseReason::SHUTDOWN),
     };
-    (connection, outcome)
+    Ok((connection, outcome))
+}
+
+async fn open(stream: TcpStream, door: &Door) -> Result<Transport, CloseReason> {
+    match door {
+        Door::Tcp => Ok(Transport::Tcp(stream)),
+        Door::WebSocket(origins) => {
+            let stream = ws::accept(stream, origins).await?;
+            Ok(Transport::WebSocket(Box::new(stream)))
+        }
+    }
 }
 
 async fn until_login(

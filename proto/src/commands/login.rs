@@ -49,6 +49,7 @@ commands! {
         owner: user_id,
         attach: attach_data,
         reply: ImDeviceTokenRsp,
+        refusal: |req| ImDeviceTokenRsp { user_id: req.user_id, attach_data: None },
     }
     /// The push token was taken note of.
     0x0109 CID_LOGIN_RES_DEVICETOKEN ImDeviceTokenRsp = "IM.Login.IMDeviceTokenRsp" {

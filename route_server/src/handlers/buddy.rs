@@ -1,11 +1,10 @@
 //! Service 2: who is online; notices between a user's devices.
 
 use im_base::dispatch::HandlerError;
-use proto::Pdu;
 use proto::im::buddy::{ImRemoveSessionNotify, ImUsersStatReq, ImUsersStatRsp};
+use proto::{Body, Pdu};
 
-use super::msg::receivers;
-use crate::relay::Lasting;
+use crate::relay::{Lasting, Receivers};
 use crate::route::Peer;
 
 /// Which of some users are online; an answer for each, unknown ones offline.
@@ -27,9 +26,19 @@ pub(super) fn session_removed(peer: &Peer, pdu: &Pdu) -> Result<Option<Pdu>, Han
         .map_err(|_| HandlerError::Refused("unreadable"))?;
     peer.route.pass_on::<ImRemoveSessionNotify>(
         peer.id,
-        receivers([notice.user_id]),
+        Receivers::users([notice.user_id]),
         pdu,
         Lasting::Yes,
     );
+    Ok(None)
+}
+
+/// A user's avatar or signature changed: whom it concerns the msg_servers know.
+pub(super) fn profile_changed<M: Body>(
+    peer: &Peer,
+    pdu: &Pdu,
+) -> Result<Option<Pdu>, HandlerError> {
+    peer.route
+        .pass_on::<M>(peer.id, Receivers::Everybody, pdu, Lasting::Yes);
     Ok(None)
 }

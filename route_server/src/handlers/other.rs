@@ -7,9 +7,8 @@ use proto::im::base_define::UserStatType;
 use proto::im::server::{ImOnlineUserInfo, ImRoleSet, ImServerKickUser, ImUserStatusUpdate};
 use proto::{NoReply, Pdu};
 
-use super::msg::receivers;
-use crate::relay::Lasting;
-use crate::route::Peer;
+use crate::relay::{Lasting, Receivers};
+use crate::route::{Audience, Peer};
 
 /// Keeps the connection alive by having arrived.
 pub(super) fn heartbeat(_peer: &Peer, _pdu: &Pdu) -> Result<Option<Pdu>, HandlerError> {
@@ -25,7 +24,8 @@ pub(super) fn online_users(
         let user = user_id(stat.user_id)?;
         let device = DeviceType::parse(stat.client_type)?;
         let arrived = stat.status != UserStatType::UserStatusOffline as i32;
-        peer.route.update(peer.id, user, device, arrived);
+        peer.route
+            .update(peer.id, user, device, arrived, Audience::default());
     }
     Ok(NoReply)
 }
@@ -44,7 +44,11 @@ pub(super) fn user_status(
     let user = user_id(update.user_id)?;
     let device = DeviceType::parse(update.client_type)?;
     let arrived = update.user_status != UserStatType::UserStatusOffline as u32;
-    peer.route.update(peer.id, user, device, arrived);
+    let audience = Audience {
+        users: update.audience,
+        by_contact: update.by_contact,
+    };
+    peer.route.update(peer.id, user, device, arrived, audience);
     Ok(NoReply)
 }
 
@@ -53,8 +57,12 @@ pub(super) fn kick(peer: &Peer, pdu: &Pdu) -> Result<Option<Pdu>, HandlerError> 
     let kick: ImServerKickUser = pdu
         .decode()
         .map_err(|_| HandlerError::Refused("unreadable"))?;
-    peer.route
-        .pass_on::<ImServerKickUser>(peer.id, receivers([kick.user_id]), pdu, Lasting::Yes);
+    peer.route.pass_on::<ImServerKickUser>(
+        peer.id,
+        Receivers::users([kick.user_id]),
+        pdu,
+        Lasting::Yes,
+    );
     Ok(None)
 }
 

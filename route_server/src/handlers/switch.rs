@@ -4,8 +4,7 @@ use im_base::dispatch::HandlerError;
 use proto::Pdu;
 use proto::im::switch_service::Imp2pCmdMsg;
 
-use super::msg::receivers;
-use crate::relay::Lasting;
+use crate::relay::{Lasting, Receivers};
 use crate::route::Peer;
 
 /// A signal goes where a message between the two would go.
@@ -15,7 +14,7 @@ pub(super) fn signal(peer: &Peer, pdu: &Pdu) -> Result<Option<Pdu>, HandlerError
         .map_err(|_| HandlerError::Refused("unreadable"))?;
     peer.route.pass_on::<Imp2pCmdMsg>(
         peer.id,
-        receivers([signal.from_user_id, signal.to_user_id]),
+        Receivers::users([signal.from_user_id, signal.to_user_id]),
         pdu,
         Lasting::No,
     );

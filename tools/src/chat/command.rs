@@ -22,6 +22,17 @@ pub(super) enum Line {
     Who,
     /// Conversations with unread messages.
     Unread,
+    /// Make a group of oneself and these users, and write to it.
+    Group {
+        name: String,
+        members: Vec<String>,
+    },
+    /// The groups one is in.
+    Groups,
+    /// Who is in the present group.
+    Members,
+    /// Bring these users into the present group.
+    Add(Vec<String>),
     /// The address book, or those in it whose names contain the text.
     Users(String),
     Help,
@@ -36,9 +47,14 @@ pub(super) enum Line {
 pub(super) const HELP: &str = "\
 NAME: text     write to NAME, and go on with NAME
 /to NAME       choose whom to write to
+/to #GROUP     write to a group, by its name or number
 /history [N]   the last N messages (20); again: further back
 /who           who is online
 /unread        unread messages by conversation
+/group G: A, B make a group G of yourself, A and B, and go on with it
+/groups        the groups you are in
+/members       who is in the present group
+/add A, B      bring A and B into the present group
 /users [TEXT]  the address book, or the names that contain TEXT
 /quit          leave (also Ctrl-D)
 //text         a message that begins with a slash";
@@ -79,6 +95,15 @@ fn slash(command: &str) -> Line {
         },
         "who" => Line::Who,
         "unread" => Line::Unread,
+        "group" => group(rest),
+        "groups" => Line::Groups,
+        "members" => Line::Members,
+        "add" => match names(rest) {
+            names if names.is_empty() => {
+                Line::Unclear("/add needs names, with commas between them".into())
+            }
+            names => Line::Add(names),
+        },
         "users" => Line::Users(rest.to_owned()),
         "help" | "?" => Line::Help,
         "quit" | "exit" => Line::Quit,
@@ -86,6 +111,24 @@ fn slash(command: &str) -> Line {
             "/{word} is not known; /help lists the commands, //{word} sends it as a message"
         )),
     }
+}
+
+/// `NAME: A, B` of `/group`.
+fn group(rest: &str) -> Line {
+    let (name, members) = rest.split_once(':').unwrap_or((rest, ""));
+    let (name, members) = (name.trim().to_owned(), names(members));
+    if name.is_empty() || members.is_empty() {
+        return Line::Unclear("/group needs a name and members: /group NAME: ANN, BOB".into());
+    }
+    Line::Group { name, members }
+}
+
+fn names(list: &str) -> Vec<String> {
+    let names = list.split(',').map(str::trim);
+    names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// `NAME: text`, if the line has this form. Names of two words are left to `/to`.
@@ -129,6 +172,15 @@ mod tests {
         assert_eq!(parse("/history 5"), Line::History(5));
         assert_eq!(parse("/users de"), Line::Users("de".into()));
         assert_eq!(parse("/who"), Line::Who);
+        let group = |name: &str, members: &[&str]| Line::Group {
+            name: name.into(),
+            members: members.iter().map(|&name| name.into()).collect(),
+        };
+        assert_eq!(
+            parse("/group our trip: Bob Miller, cat,"),
+            group("our trip", &["Bob Miller", "cat"])
+        );
+        assert_eq!(parse("/add dan"), Line::Add(vec!["dan".into()]));
         assert_eq!(parse("/quit"), Line::Quit);
     }
 
@@ -137,6 +189,8 @@ mod tests {
         for (line, mend) in [
             ("/to", "/users"),
             ("/history 0", "1 to 100"),
+            ("/group trip", "/group NAME: ANN, BOB"),
+            ("/add ,", "commas"),
             ("/nope", "/help"),
         ] {
             let Line::Unclear(words) = parse(line) else {

@@ -18,10 +18,19 @@ impl Talk {
     pub(super) async fn carry_out(&mut self, line: Line, last_chance: bool) -> bool {
         match line {
             Line::Say { whole, addressed } => return self.say(whole, addressed, last_chance),
-            Line::To(name) => return self.choose(&name, last_chance),
+            Line::To(name) => match name.strip_prefix('#') {
+                Some(group) => self.choose_group(group).await,
+                None => return self.choose(&name, last_chance),
+            },
             Line::History(count) => self.history(count).await,
             Line::Who => self.who().await,
             Line::Unread => self.list_unread().await,
+            Line::Group { name, members } => {
+                return self.make_group(name, &members, last_chance).await;
+            }
+            Line::Groups => self.groups().await,
+            Line::Members => self.members().await,
+            Line::Add(names) => return self.add(&names, last_chance).await,
             Line::Users(text) => self.users(&text),
             Line::Help => HELP.lines().for_each(|line| self.view.note("help", line)),
             Line::Quit => self.leaving = Some(Instant::now() + super::talk::LAST_ACKS),

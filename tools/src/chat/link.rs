@@ -20,6 +20,8 @@ const BACKOFF: Backoff = Backoff {
 #[derive(Clone)]
 pub(super) struct Link {
     pub(super) login: String,
+    /// Where to go without asking login_server.
+    pub(super) websocket: Option<Address>,
     pub(super) user: String,
     pub(super) password: String,
     pub(super) device: Device,
@@ -67,7 +69,10 @@ impl Link {
     }
 
     async fn attempt(&self) -> Result<(Session, Events), LinkError> {
-        let address = Address::from_login(&self.login).await?;
+        let address = match &self.websocket {
+            Some(address) => address.clone(),
+            None => Address::from_login(&self.login).await?,
+        };
         let client = Client::connect(&address).await?;
         let linked = client
             .login(&self.user, &self.password, self.device, Status::Online)

@@ -1,6 +1,6 @@
 //! Names for numbers and numbers for names.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use proto::im::base_define::UserInfo;
 
@@ -12,6 +12,8 @@ const LEFT: u32 = 3;
 pub(super) struct People {
     by_id: HashMap<u32, Person>,
     by_name: HashMap<String, u32>,
+    /// Names of groups by their numbers.
+    groups: BTreeMap<u32, String>,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,32 @@ impl People {
             Some(person) => person.name.clone(),
             None => format!("user {id}"),
         }
+    }
+
+    /// Adds or renames a group.
+    pub(super) fn learn_group(&mut self, id: u32, name: String) {
+        self.groups.insert(id, name);
+    }
+
+    /// What to call a group.
+    pub(super) fn group_name(&self, id: u32) -> String {
+        match self.groups.get(&id) {
+            Some(name) => format!("#{name}"),
+            None => format!("group {id}"),
+        }
+    }
+
+    /// Whether a group's name is known.
+    pub(super) fn knows_group(&self, id: u32) -> bool {
+        self.groups.contains_key(&id)
+    }
+
+    /// The group of this name, spelled as in [`find`](Self::find), the newest if there are several; or of this number.
+    pub(super) fn find_group(&self, name: &str) -> Option<u32> {
+        let mut groups = self.groups.iter().rev();
+        let named = groups.find(|(_, other)| key(other) == key(name));
+        let numbered = || name.parse().ok().filter(|id| self.groups.contains_key(id));
+        named.map(|(id, _)| *id).or_else(numbered)
     }
 
     /// Whether a profile is known.

@@ -164,7 +164,7 @@ impl Talk {
         }
     }
 
-    /// Somebody may have joined since the address book was fetched.
+    /// Somebody may have joined since the address book was fetched, and groups show up with their messages.
     async fn learn_writers(&mut self, messages: &[Message]) {
         let mut unknown: Vec<u32> = messages
             .iter()
@@ -178,5 +178,12 @@ impl Talk {
         {
             self.people.learn(profiles);
         }
+        let groups = messages
+            .iter()
+            .filter_map(|message| match message.conversation {
+                Conversation::Group(group) => Some(group),
+                Conversation::User(_) => None,
+            });
+        self.learn_groups(groups.collect()).await;
     }
 }

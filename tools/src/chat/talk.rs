@@ -166,6 +166,10 @@ impl Talk {
                     self.view.presence(&self.people, user_id, online);
                 }
             }
+            Event::GroupChanged(notice) => {
+                self.learn_groups(vec![notice.group_id]).await;
+                self.view.group_changed(&self.people, &notice);
+            }
             Event::MoreUsers(page) => {
                 self.people.learn(page.user_list);
                 self.names_due = Instant::now() + NAME_PATIENCE;

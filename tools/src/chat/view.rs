@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use proto::im::base_define::GroupModifyType;
+use proto::im::group::ImGroupChangeMemberNotify;
 use serde_json::{Value, json};
 
 use super::input::Printer;
@@ -48,7 +50,7 @@ impl View {
         let time = self.paint.dim(&self.time(message.sent_at));
         let name = self.paint.name(&from);
         let place = match message.conversation {
-            Conversation::Group(group) => format!(" in group {group}"),
+            Conversation::Group(group) => format!(" in {}", people.group_name(group)),
             Conversation::User(peer) if message.from == me => format!(" → {}", people.name(peer)),
             Conversation::User(_) => String::new(),
         };
@@ -94,6 +96,27 @@ impl View {
         self.line(&self.paint.dim(&line));
     }
 
+    /// Members of a group came or went.
+    pub(super) fn group_changed(&mut self, people: &People, notice: &ImGroupChangeMemberNotify) {
+        let added = notice.change_type == GroupModifyType::Add as i32;
+        if self.json {
+            self.object(json!({
+                "event": "members", "group": notice.group_id, "added": added, "by": notice.user_id,
+                "users": notice.chg_user_id_list,
+            }));
+            return;
+        }
+        let names = notice.chg_user_id_list.iter().map(|id| people.name(*id));
+        let names = names.collect::<Vec<_>>().join(", ");
+        let by = match notice.user_id {
+            0 => String::new(),
+            user => format!(", by {}", people.name(user)),
+        };
+        let word = if added { "is in" } else { "is out of" };
+        let group = people.group_name(notice.group_id);
+        self.line(&self.paint.dim(&format!("{names} {word} {group}{by}")));
+    }
+
     /// Something about the connection or a command's outcome; `event` names it in JSON.
     pub(super) fn note(&mut self, event: &str, text: &str) {
         if self.json {
@@ -137,7 +160,7 @@ impl View {
 pub(super) fn whom(people: &People, conversation: Conversation) -> String {
     match conversation {
         Conversation::User(id) => people.name(id),
-        Conversation::Group(id) => format!("group {id}"),
+        Conversation::Group(id) => people.group_name(id),
     }
 }
 

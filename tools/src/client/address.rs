@@ -1,12 +1,13 @@
-//! Where to log in: login_server's answer to `GET /msg_server` (PROTOCOL.md, "Finding a msg_server").
+//! Where to log in: login_server's answer to `GET /msg_server` (PROTOCOL.md, "Finding a msg_server"), or a WebSocket's URL.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::AddressError;
-use super::http::{Target, get};
+use super::http::{HttpError, Target, get};
 
 /// How long login_server may take, connecting included.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -20,6 +21,27 @@ pub struct Address {
     pub backup: String,
     /// Never 0.
     pub port: u16,
+    /// Set where the port speaks WebSocket: the path to ask for.
+    pub websocket: Option<String>,
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    /// Reads the URL of a WebSocket, `ws://host[:port][/path]`.
+    fn from_str(url: &str) -> Result<Self, AddressError> {
+        let Some(rest) = url.strip_prefix("ws://") else {
+            return Err(AddressError::Http(HttpError::Url {
+                url: url.to_owned(),
+                reason: "it does not begin with ws://".to_owned(),
+            }));
+        };
+        let target: Target = format!("http://{rest}").parse()?;
+        Ok(Self {
+            websocket: Some(target.path.clone()),
+            ..Self::direct(&target.host, target.port)
+        })
+    }
 }
 
 impl Address {
@@ -29,6 +51,7 @@ impl Address {
             prior: host.to_owned(),
             backup: String::new(),
             port,
+            websocket: None,
         }
     }
 
@@ -72,6 +95,7 @@ impl Address {
             prior: answer.prior,
             backup: answer.backup,
             port,
+            websocket: None,
         })
     }
 
@@ -164,6 +188,20 @@ mod tests {
             r#"{"code":0,"port":"8000"}"#,
         ] {
             assert!(matches!(parse(body), AddressError::Unreadable(_)), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_websocket_is_named_by_its_url() {
+        let address: Address = "ws://[::1]:9090/chat".parse().unwrap();
+        let websocket = Some("/chat".to_owned());
+        let wanted = Address {
+            websocket,
+            ..Address::direct("::1", 9090)
+        };
+        assert_eq!(address, wanted);
+        for url in ["wss://h:1/", "http://h:1/", "h:1", "ws://", "ws://h:0/"] {
+            assert!(url.parse::<Address>().is_err(), "{url}");
         }
     }
 

@@ -10,6 +10,8 @@ use tokio::net::{TcpStream, ToSocketAddrs};
 
 use super::address::Address;
 use super::error::{CloseReason, ConnectError, ReceiveError};
+use super::http::Target;
+use super::stream::{Stream, WebSocket};
 
 /// How long one address may take to accept.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
@@ -17,10 +19,10 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// Bytes that one read takes at most.
 pub(super) const READ_SIZE: usize = 16 * 1024;
 
-/// A TCP connection to a msg_server, cut into frames. Refuses frames above 400 KiB, as stock clients do.
+/// A connection to a msg_server, over TCP or WebSocket, cut into frames. Refuses frames above 400 KiB, as stock clients do.
 #[derive(Debug)]
 pub struct Connection {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     pub(super) decoder: Decoder,
 }
 
@@ -31,7 +33,7 @@ impl Connection {
         let mut refused = None;
         for host in address.hosts() {
             tried.push(format!("{host}:{}", address.port));
-            let opening = Self::open((host, address.port));
+            let opening = Self::open_at(host, address);
             match tokio::time::timeout(CONNECT_DEADLINE, opening).await {
                 Ok(Ok(connection)) => return Ok(connection),
                 Ok(Err(error)) => refused = Some(error),
@@ -48,15 +50,31 @@ impl Connection {
         })
     }
 
-    /// Connects to a socket address, without a deadline of its own.
+    async fn open_at(host: &str, address: &Address) -> io::Result<Self> {
+        let tcp = dial((host, address.port)).await?;
+        let Some(path) = &address.websocket else {
+            return Ok(Self::on(tcp));
+        };
+        let target = Target {
+            host: host.to_owned(),
+            port: address.port,
+            path: path.clone(),
+        };
+        let stream = WebSocket::open(tcp, &target).await?;
+        Ok(Self::over(Stream::WebSocket(Box::new(stream))))
+    }
+
+    /// Connects to a socket address over TCP, without a deadline of its own.
     pub async fn open(to: impl ToSocketAddrs) -> io::Result<Self> {
-        let stream = TcpStream::connect(to).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self::on(stream))
+        Ok(Self::on(dial(to).await?))
     }
 
     /// Takes a connected stream over: one from an address or with buffers of one's own choice.
     pub fn on(stream: TcpStream) -> Self {
+        Self::over(Stream::Tcp(stream))
+    }
+
+    fn over(stream: Stream) -> Self {
         Self {
             stream,
             decoder: Decoder::new(MAX_CLIENT_FRAME),
@@ -121,4 +139,10 @@ impl Connection {
             Err(_) => Err(ReceiveError::Deadline(deadline)),
         }
     }
+}
+
+async fn dial(to: impl ToSocketAddrs) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(to).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }

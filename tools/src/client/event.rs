@@ -4,6 +4,7 @@ use proto::im::base_define::UserStatType;
 use proto::im::buddy::{
     ImAllUserRsp, ImRemoveSessionNotify, ImSignInfoChangedNotify, ImUserStatNotify,
 };
+use proto::im::group::ImGroupChangeMemberNotify;
 use proto::im::login::ImKickUser;
 use proto::im::message::{ImMsgData, ImMsgDataReadNotify};
 use proto::{Body, Pdu};
@@ -33,6 +34,8 @@ pub enum Event {
     SessionRemoved(ImRemoveSessionNotify),
     /// Somebody's signature changed.
     Signature(ImSignInfoChangedNotify),
+    /// Members of one of the user's groups came or went, oneself perhaps.
+    GroupChanged(ImGroupChangeMemberNotify),
     /// A further page of an address book; the first one answered the request.
     MoreUsers(ImAllUserRsp),
     /// This session is displaced; [`Event::Closed`] follows.
@@ -70,6 +73,7 @@ impl Event {
             }
             ImRemoveSessionNotify::ID => Self::SessionRemoved(pdu.decode().ok()?),
             ImSignInfoChangedNotify::ID => Self::Signature(pdu.decode().ok()?),
+            ImGroupChangeMemberNotify::ID => Self::GroupChanged(pdu.decode().ok()?),
             ImAllUserRsp::ID => Self::MoreUsers(pdu.decode().ok()?),
             ImKickUser::ID => Self::Kicked {
                 reason: pdu.decode::<ImKickUser>().ok()?.kick_reason,

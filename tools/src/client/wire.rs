@@ -11,8 +11,7 @@ use proto::im::login::{ImKickUser, ImLogoutReq};
 use proto::im::message::{ImMsgData, ImMsgDataAck};
 use proto::im::other::ImHeartBeat;
 use proto::{Body, CommandId, Decoder, Pdu, Request};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -21,6 +20,7 @@ use super::error::{CloseReason, RequestError};
 use super::event::{EVENT_CAPACITY, Event, Events};
 use super::message::{Conversation, Message};
 use super::session::Session;
+use super::stream::Stream;
 
 /// Between heartbeats: shorter than any silence a server of the protocol takes for death.
 const HEARTBEAT: Duration = Duration::from_secs(25);
@@ -63,7 +63,7 @@ pub(super) fn start(
     let (event_sender, queue) = mpsc::channel(EVENT_CAPACITY);
     let (close_sender, closed) = watch::channel(None);
     let profile = Arc::new(profile);
-    let (reader, writer) = connection.stream.into_split();
+    let (reader, writer) = tokio::io::split(connection.stream);
     let wire = Wire {
         me: profile.user_id,
         reader,
@@ -89,8 +89,8 @@ pub(super) fn start(
 
 struct Wire {
     me: u32,
-    reader: OwnedReadHalf,
-    writer: OwnedWriteHalf,
+    reader: ReadHalf<Stream>,
+    writer: WriteHalf<Stream>,
     decoder: Decoder,
     unsent: BytesMut,
     jobs: mpsc::Receiver<Job>,
@@ -262,7 +262,10 @@ impl Wire {
 
     /// Every handle is gone: what they still wanted sent is sent, as far as the socket takes it at once.
     async fn leave(&mut self) -> CloseReason {
-        let flushing = self.writer.write_all_buf(&mut self.unsent);
+        let flushing = async {
+            self.writer.write_all_buf(&mut self.unsent).await?;
+            self.writer.shutdown().await
+        };
         drop(tokio::time::timeout(Duration::from_secs(1), flushing).await);
         CloseReason::Logout
     }

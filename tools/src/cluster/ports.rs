@@ -55,6 +55,8 @@ pub struct DbPorts {
 pub struct MsgPorts {
     /// Clients connect here.
     pub tcp: u16,
+    /// Clients that speak WebSocket connect here.
+    pub websocket: u16,
     /// Health and metrics.
     pub admin: u16,
 }
@@ -128,6 +130,7 @@ impl PortPlan {
         }
         for (i, p) in self.msg.iter().enumerate() {
             all.push((p.tcp, format!("clients of msg_server {i}")));
+            all.push((p.websocket, format!("WebSocket of msg_server {i}")));
             all.push((p.admin, format!("admin of msg_server {i}")));
         }
         all
@@ -196,6 +199,7 @@ mod tests {
             plan.msg[1],
             MsgPorts {
                 tcp: 20_011,
+                websocket: 20_051,
                 admin: 20_074
             }
         );
@@ -210,8 +214,8 @@ mod tests {
     }
 
     #[test]
-    fn no_port_is_used_twice_and_tls_and_websocket_stay_free() {
-        let kept: HashSet<u16> = (0..20).flat_map(|i| [20_030 + i, 20_050 + i]).collect();
+    fn no_port_is_used_twice_and_those_of_tls_stay_free() {
+        let kept: HashSet<u16> = (20_030..20_050).collect();
         for plan in [
             PortPlan::from_base(20_000, counts(9, 9, 9, 20)).unwrap(),
             PortPlan::default_ports(counts(9, 9, 9, 8)).unwrap(),

@@ -131,7 +131,11 @@ impl Topology {
             }
             Role::MsgServer => {
                 let p = self.ports.msg[index];
-                vec![("tcp", p.tcp), ("admin", p.admin)]
+                vec![
+                    ("tcp", p.tcp),
+                    ("websocket", p.websocket),
+                    ("admin", p.admin),
+                ]
             }
         }
     }
@@ -192,7 +196,9 @@ impl Topology {
     }
 
     fn msg_server(&self, index: usize) -> Table {
-        let (listen, limits) = (local(self.ports.msg[index].tcp), self.limits);
+        let ports = self.ports.msg[index];
+        let (listen, websocket) = (local(ports.tcp), local(ports.websocket));
+        let limits = self.limits;
         let login: Vec<String> = self
             .ports
             .login
@@ -203,6 +209,7 @@ impl Topology {
         let db: Vec<String> = self.ports.db.iter().map(|p| local(p.servers)).collect();
         toml! {
             clients = { listen = listen }
+            websocket = { listen = websocket }
             announce = { address1 = "127.0.0.1" }
             peers = { login = login, route = route, db = db }
             limits = { enabled = limits }
@@ -243,6 +250,8 @@ mod tests {
                 listen = "127.0.0.1:20074"
                 [clients]
                 listen = "127.0.0.1:20011"
+                [websocket]
+                listen = "127.0.0.1:20051"
                 [announce]
                 address1 = "127.0.0.1"
                 [peers]

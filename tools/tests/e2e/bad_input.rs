@@ -9,6 +9,9 @@ mod messages;
 #[path = "bad_input/commands.rs"]
 mod commands;
 
+#[path = "bad_input/groups.rs"]
+mod groups;
+
 use std::net::{Ipv4Addr, SocketAddr};
 
 use proto::im::base_define::ResultType;

@@ -5,7 +5,7 @@ use tools::client::{Device, Event, LoginError};
 use tools::cluster::{Counts, Role};
 
 use crate::person::Person;
-use crate::world::{PASSWORD, World, soon};
+use crate::world::{PASSWORD, USUAL, World, soon};
 
 const TWO_ROUTE_SERVERS: Counts = Counts {
     login: 1,
@@ -152,5 +152,52 @@ async fn a_restart_of_the_only_route_server_makes_nobody_flicker() {
         assert_eq!(person.notices().await, (l, false));
         assert_eq!(notices(&person.so_far().await), []);
     }
+    world.end().await;
+}
+
+/// D-56: in a large directory not everybody is told of everybody.
+#[tokio::test]
+async fn in_a_large_directory_those_see_each_other_who_have_something_to_do_with_each_other() {
+    let world = World::start(USUAL, 6, |topology| {
+        let small = ("FERROTALK_PRESENCE__DIRECTORY".into(), "5".into());
+        topology.environment.push((Role::DbProxy, small.0, small.1));
+    })
+    .await;
+    // Ann and Bob have written to each other, Ann and Cat are in a group; Dan and Eve know nobody.
+    let mut ann = Person::at(&world.msg(0), "demo1", Device::Windows).await;
+    let mut bob = Person::at(&world.msg(1), "demo2", Device::Windows).await;
+    let cat = Person::at(&world.msg(1), "demo3", Device::Windows).await;
+    let mut dan = Person::at(&world.msg(0), "demo4", Device::Windows).await;
+    let ids = [ann.id(), bob.id(), cat.id()];
+    assert_eq!(ann.says(ids[1], "hello").await, 1);
+    assert_eq!(bob.hears().await.id, 1);
+    let group = ann.create_group("two", vec![ids[0], ids[2]]).await;
+    assert!(group.unwrap().is_some());
+    // Oneself one sees in any case.
+    assert_eq!(ann.notices().await, (ids[0], true));
+    assert_eq!(dan.notices().await, (dan.id(), true));
+
+    // Those who got to know each other just now, and those who come with it from the database.
+    bob.logout().await.unwrap();
+    assert_eq!(ann.notices().await, (ids[1], false));
+    let eve = Person::at(&world.msg(1), "demo5", Device::Windows).await;
+    let bob = Person::at(&world.msg(1), "demo2", Device::Windows).await;
+    assert_eq!(ann.notices().await, (ids[1], true));
+    cat.logout().await.unwrap();
+    assert_eq!(ann.notices().await, (ids[2], false));
+    let cat = Person::at(&world.msg(1), "demo3", Device::Windows).await;
+    assert_eq!(ann.notices().await, (ids[2], true));
+
+    // Anybody can be asked about, and by the death of a msg_server everybody hears of his own only.
+    let all = [bob.id(), cat.id(), eve.id()];
+    let status = ann.users_status(all.to_vec()).await.unwrap();
+    assert_eq!(status, all.map(|id| (id, true)));
+    world.kill_minus_nine(Role::MsgServer, 1).await;
+    let mut gone = [ann.notices().await, ann.notices().await];
+    gone.sort_unstable();
+    assert_eq!(gone, [(ids[1], false), (ids[2], false)]);
+    world.ready().await;
+    assert_eq!(notices(&ann.so_far().await), []);
+    assert_eq!(notices(&dan.so_far().await), []);
     world.end().await;
 }

@@ -102,6 +102,15 @@ impl Up {
         serde_json::from_slice(&text).unwrap()
     }
 
+    /// A port of a process that runs.
+    fn port(&self, role: &str, index: u64, name: &str) -> u64 {
+        let children = self.run_json();
+        let child = children
+            .iter()
+            .find(|child| child["role"] == role && child["index"] == index);
+        child.unwrap()["ports"][name].as_u64().unwrap()
+    }
+
     fn pids(&self) -> Vec<u32> {
         let pid = |child: &Value| u32::try_from(child["pid"].as_u64().unwrap()).unwrap();
         self.run_json().iter().map(pid).collect()
@@ -162,12 +171,7 @@ async fn up_says_one_line_keeps_everything_running_and_takes_everything_along() 
         assert_eq!(roles.iter().filter(|name| **name == role).count(), count);
     }
     let base: u64 = up.login.rsplit_once(':').unwrap().1.parse().unwrap();
-    let port = |role: &str, index: u64, name: &str| {
-        let child = before
-            .iter()
-            .find(|child| child["role"] == role && child["index"] == index);
-        child.unwrap()["ports"][name].as_u64().unwrap() - base
-    };
+    let port = |role: &str, index: u64, name: &str| up.port(role, index, name) - base;
     assert_eq!(port("login_server", 0, "http"), 0);
     assert_eq!(port("login_server", 0, "tcp"), 1);
     assert_eq!(port("login_server", 0, "registration"), 2);
@@ -175,6 +179,7 @@ async fn up_says_one_line_keeps_everything_running_and_takes_everything_along() 
     assert_eq!(port("db_proxy", 0, "servers"), 4);
     assert_eq!(port("msg_server", 0, "tcp"), 10);
     assert_eq!(port("msg_server", 1, "tcp"), 11);
+    assert_eq!(port("msg_server", 1, "websocket"), 51);
     assert_eq!(port("msg_server", 1, "admin"), 74);
     let person = up.person("demo3", PASSWORD).await;
     person.unwrap();
@@ -237,8 +242,9 @@ struct Chat {
 }
 
 impl Chat {
-    fn start(up: &Up, user: &str) -> Self {
+    fn start(up: &Up, user: &str, more: &[&str]) -> Self {
         let mut process = ferrotalk(&["chat", "--login", &up.login, "--user", user, "--json"])
+            .args(more)
             .env("FERROTALK_PASSWORD", PASSWORD)
             .spawn()
             .unwrap();
@@ -281,8 +287,10 @@ impl Chat {
 #[tokio::test]
 async fn two_people_chat_through_pipes() {
     let up = Up::start().await;
-    let mut one = Chat::start(&up, "demo1");
-    let mut two = Chat::start(&up, "demo2");
+    let mut one = Chat::start(&up, "demo1", &[]);
+    let websocket = up.port("msg_server", 1, "websocket");
+    let websocket = format!("ws://127.0.0.1:{websocket}/");
+    let mut two = Chat::start(&up, "demo2", &["--websocket", &websocket]);
     one.types("demo2: hello").await;
     assert_eq!(one.shows("stored").await["id"], 1);
     let heard = two.shows("message").await;

@@ -111,6 +111,12 @@ impl World {
         Address::direct("127.0.0.1", self.topology.ports.msg[index].tcp)
     }
 
+    /// Where clients reach a msg_server over WebSocket.
+    pub(crate) fn websocket(&self, index: usize) -> Address {
+        let port = self.topology.ports.msg[index].websocket;
+        format!("ws://127.0.0.1:{port}/chat").parse().unwrap()
+    }
+
     /// The ports and files of the installation.
     pub(crate) fn topology(&self) -> &Topology {
         &self.topology

@@ -72,6 +72,7 @@ impl MessageStore for Fake {
                 message_id: MessageId::new(*last).unwrap(),
                 created_at: message.created_at,
                 duplicate: false,
+                group_version: None,
             })
         };
         Ok(batch.iter().map(&mut place).collect())
@@ -79,6 +80,7 @@ impl MessageStore for Fake {
 
     async fn history(
         &self,
+        _: UserId,
         _: Conversation,
         _: Option<MessageId>,
         _: PageLimit,
@@ -88,6 +90,7 @@ impl MessageStore for Fake {
 
     async fn messages(
         &self,
+        _: UserId,
         _: Conversation,
         _: &[MessageId],
         _: PageLimit,
@@ -95,7 +98,7 @@ impl MessageStore for Fake {
         Ok(Vec::new())
     }
 
-    async fn latest_id(&self, _: Conversation) -> Result<Option<MessageId>, StoreError> {
+    async fn latest_id(&self, _: UserId, _: Conversation) -> Result<Option<MessageId>, StoreError> {
         Ok(None)
     }
 }
@@ -121,6 +124,10 @@ impl ParticipantStore for Fake {
 
     async fn unread(&self, _: UserId, _: PageLimit) -> Result<UnreadList, StoreError> {
         Ok(UnreadList::default())
+    }
+
+    async fn peers(&self, _: UserId, _: usize) -> Result<Vec<UserId>, StoreError> {
+        Ok(Vec::new())
     }
 }
 

@@ -1,17 +1,18 @@
 //! The hot path: one transaction for a batch of messages, in as few statements as its shape allows. A batch in
-//! conversations that exist takes four, or five when some messages carry a key.
+//! conversations that exist takes four; one more when some messages carry a key, one when some are for groups, and one
+//! when it has messages of both kinds.
 
 use std::collections::{HashMap, HashSet};
 
-use proto::ids::UserId;
+use proto::ids::{GroupId, UserId};
 use sqlx::Arguments;
 use sqlx::sqlite::SqliteConnection;
 
 use super::row;
 use super::user::existing;
 use super::values::{CHUNK, Values};
-use crate::store::plan::{Head, Plan, StoredKey};
-use crate::store::{AppendOutcome, ClientKey, Conversation, NewMessage, StoreError};
+use crate::store::plan::{Head, Plan, Standing, Standings, StoredKey};
+use crate::store::{AppendOutcome, ClientKey, Conversation, NewMessage, StoreError, UnixMillis};
 
 type Heads = HashMap<Conversation, Head>;
 
@@ -26,8 +27,9 @@ pub(super) async fn append(
     if heads.len() < conversations.len() {
         begin_missing(connection, batch, &mut heads).await?;
     }
+    let standings = standings(connection, batch).await?;
     let stored = stored_keys(connection, batch, &heads).await?;
-    let plan = Plan::new(batch, &heads, &stored);
+    let plan = Plan::new(batch, &heads, &standings, &stored);
     write(connection, &plan).await?;
     Ok(plan.outcomes)
 }
@@ -86,15 +88,16 @@ async fn begin_missing(
 ) -> Result<(), StoreError> {
     let mut missing: HashMap<Conversation, i64> = HashMap::new();
     for message in batch {
-        if !heads.contains_key(&message.conversation) {
+        let begins = message.conversation.founders().is_some();
+        if begins && !heads.contains_key(&message.conversation) {
             missing
                 .entry(message.conversation)
                 .or_insert(message.created_at.0);
         }
     }
-    let users: HashSet<UserId> = missing.keys().flat_map(|c| c.founders()).collect();
+    let users: HashSet<UserId> = founders(missing.keys()).collect();
     let users = existing(connection, &Vec::from_iter(users)).await?;
-    missing.retain(|conversation, _| conversation.founders().iter().all(|u| users.contains(u)));
+    missing.retain(|conversation, _| founders([conversation]).all(|user| users.contains(&user)));
 
     let missing = Vec::from_iter(missing);
     for chunk in missing.chunks(CHUNK) {
@@ -124,6 +127,13 @@ async fn begin_missing(
     Ok(())
 }
 
+fn founders<'a>(
+    conversations: impl IntoIterator<Item = &'a Conversation>,
+) -> impl Iterator<Item = UserId> {
+    let founders = conversations.into_iter().filter_map(|c| c.founders());
+    founders.flatten()
+}
+
 async fn add_participants(
     connection: &mut SqliteConnection,
     heads: &Heads,
@@ -132,7 +142,7 @@ async fn add_participants(
     let mut participants: Vec<(UserId, i64, i64)> = Vec::with_capacity(begun.len() * 2);
     for (conversation, created_at) in begun {
         if let Some(head) = heads.get(conversation) {
-            let founders = conversation.founders();
+            let founders = founders([conversation]);
             participants.extend(founders.map(|user| (user, head.row, *created_at)));
         }
     }
@@ -153,6 +163,48 @@ async fn add_participants(
         .await?;
     }
     Ok(())
+}
+
+/// How senders stand to the groups they write to; no statement without a message to a group.
+async fn standings(
+    connection: &mut SqliteConnection,
+    batch: &[NewMessage],
+) -> Result<Standings, StoreError> {
+    let wanted: HashSet<(GroupId, UserId)> = batch
+        .iter()
+        .filter_map(|message| match message.conversation {
+            Conversation::Group(group) => Some((group, message.sender)),
+            Conversation::Single(_) => None,
+        })
+        .collect();
+    let wanted = Vec::from_iter(wanted);
+    let mut standings = Standings::with_capacity(wanted.len());
+    for chunk in wanted.chunks(CHUNK) {
+        let wanted = Values::new(chunk, 2, |row, (group, sender)| {
+            row.add(i64::from(group.get()))?;
+            row.add(i64::from(sender.get()))
+        })?;
+        let rows = wanted
+            .query(|values| {
+                format!(
+                    "WITH wanted(group_id, sender) AS ({values})
+                     SELECT g.id, g.version, wanted.sender, m.user_id IS NOT NULL AS member
+                     FROM wanted CROSS JOIN chat_groups AS g ON g.id = wanted.group_id AND g.status = 0
+                     LEFT JOIN group_members AS m ON m.group_id = g.id AND m.user_id = wanted.sender"
+                )
+            })
+            .fetch_all(&mut *connection)
+            .await?;
+        for found in &rows {
+            let standing = Standing {
+                version: row::int(found, "version")?,
+                member: row::flag(found, "member")?,
+            };
+            let place = (row::group_id(found, "id")?, row::user_id(found, "sender")?);
+            standings.insert(place, standing);
+        }
+    }
+    Ok(standings)
 }
 
 /// The stored messages that carry a key of the batch.
@@ -231,11 +283,12 @@ async fn write(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(),
         .execute(&mut *connection)
         .await?;
     }
+    let now = UnixMillis::of_change();
     for chunk in plan.heads.chunks(CHUNK) {
-        let heads = Values::new(chunk, 3, |row, (conversation, last, at)| {
+        let heads = Values::new(chunk, 3, |row, (conversation, last)| {
             row.add(*conversation)?;
             row.add(i64::from(last.get()))?;
-            row.add(at.0)
+            row.add(now.0)
         })?;
         heads
             .query(|values| {
@@ -261,6 +314,23 @@ async fn write(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(),
                  UPDATE participants SET own_since = own_since + own.count FROM own
                  WHERE participants.user_id = own.sender
                  AND participants.conversation_id = own.conversation"
+            )
+        })
+        .execute(&mut *connection)
+        .await?;
+    }
+    for chunk in plan.read.chunks(CHUNK) {
+        let read = Values::new(chunk, 3, |row, (sender, conversation, newest)| {
+            row.add(i64::from(sender.get()))?;
+            row.add(*conversation)?;
+            row.add(i64::from(newest.get()))
+        })?;
+        read.query(|values| {
+            format!(
+                "WITH read(sender, conversation, newest) AS ({values})
+                 UPDATE participants SET last_read_id = read.newest, own_since = 0 FROM read
+                 WHERE participants.user_id = read.sender
+                 AND participants.conversation_id = read.conversation"
             )
         })
         .execute(&mut *connection)

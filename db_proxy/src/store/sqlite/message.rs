@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use futures_util::{Stream, TryStreamExt};
-use proto::ids::MessageId;
+use proto::ids::{MessageId, UserId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Arguments, AssertSqlSafe};
 
@@ -10,6 +10,12 @@ use super::{SqliteStore, row};
 use crate::store::{
     AppendOutcome, Conversation, MessageStore, NewMessage, PageLimit, StoreError, StoredMessage,
 };
+
+/// The messages of a conversation for one who takes part in it; what he may see lies behind `p.visible_after_id`.
+const SHARED: &str = "FROM conversations AS c
+    CROSS JOIN participants AS p ON p.conversation_id = c.id
+    CROSS JOIN messages AS m ON m.conversation_id = c.id
+    WHERE c.kind = ? AND c.party_low = ? AND c.party_high = ? AND p.user_id = ?";
 
 #[async_trait]
 impl MessageStore for SqliteStore {
@@ -25,14 +31,14 @@ impl MessageStore for SqliteStore {
 
     async fn history(
         &self,
+        user: UserId,
         conversation: Conversation,
         begin: Option<MessageId>,
         limit: PageLimit,
     ) -> Result<Vec<StoredMessage>, StoreError> {
         let (kind, low, high) = conversation.parties();
         let sql = format!(
-            "SELECT {} FROM conversations AS c CROSS JOIN messages AS m ON m.conversation_id = c.id
-             WHERE c.kind = ? AND c.party_low = ? AND c.party_high = ? AND m.message_id <= ?
+            "SELECT {} {SHARED} AND m.message_id > p.visible_after_id AND m.message_id <= ?
              ORDER BY m.message_id DESC LIMIT ?",
             row::MESSAGE
         );
@@ -40,6 +46,7 @@ impl MessageStore for SqliteStore {
             .bind(kind)
             .bind(low)
             .bind(high)
+            .bind(i64::from(user.get()))
             .bind(begin.map_or(i64::MAX, |id| id.get().into()))
             .bind(i64::try_from(limit.rows).unwrap_or(i64::MAX))
             .fetch(&self.readers);
@@ -53,6 +60,7 @@ impl MessageStore for SqliteStore {
 
     async fn messages(
         &self,
+        user: UserId,
         conversation: Conversation,
         ids: &[MessageId],
         limit: PageLimit,
@@ -64,13 +72,13 @@ impl MessageStore for SqliteStore {
         let mut page = Vec::new();
         for chunk in ids.chunks(CHUNK) {
             let wanted = Values::new(chunk, 1, |row, id| row.add(i64::from(id.get())))?;
+            // the plus keeps the planner from walking the conversation instead of looking up the ids
             let rows = wanted
                 .query(|values| {
                     format!(
-                        "SELECT {} FROM conversations AS c
-                         CROSS JOIN messages AS m ON m.conversation_id = c.id
-                         WHERE m.message_id IN ({values})
-                         AND c.kind = ? AND c.party_low = ? AND c.party_high = ?
+                        "WITH wanted(id) AS ({values})
+                         SELECT {} {SHARED} AND +m.message_id > p.visible_after_id
+                         AND m.message_id IN (SELECT id FROM wanted)
                          ORDER BY m.message_id DESC",
                         row::MESSAGE
                     )
@@ -78,6 +86,7 @@ impl MessageStore for SqliteStore {
                 .bind(kind)
                 .bind(low)
                 .bind(high)
+                .bind(i64::from(user.get()))
                 .fetch(&self.readers);
             let more = fill(&mut page, rows, limit, row::message, |message| {
                 message.body.len()
@@ -89,15 +98,22 @@ impl MessageStore for SqliteStore {
         Ok(page)
     }
 
-    async fn latest_id(&self, conversation: Conversation) -> Result<Option<MessageId>, StoreError> {
+    async fn latest_id(
+        &self,
+        user: UserId,
+        conversation: Conversation,
+    ) -> Result<Option<MessageId>, StoreError> {
         let (kind, low, high) = conversation.parties();
         let latest = sqlx::query(
-            "SELECT last_message_id FROM conversations
-             WHERE kind = ? AND party_low = ? AND party_high = ?",
+            "SELECT c.last_message_id FROM conversations AS c
+             CROSS JOIN participants AS p ON p.conversation_id = c.id
+             WHERE c.kind = ? AND c.party_low = ? AND c.party_high = ? AND p.user_id = ?
+             AND c.last_message_id > p.visible_after_id",
         )
         .bind(kind)
         .bind(low)
         .bind(high)
+        .bind(i64::from(user.get()))
         .fetch_optional(&self.readers)
         .await?;
         match latest {

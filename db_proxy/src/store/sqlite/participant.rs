@@ -9,8 +9,8 @@ use super::message::fill;
 use super::values::{CHUNK, Values};
 use super::{SqliteStore, row};
 use crate::store::{
-    Conversation, PageLimit, ParticipantStore, ReadMark, RecentConversation, StoreError,
-    UnixMillis, UnreadConversation, UnreadList,
+    Conversation, Counterpart, PageLimit, ParticipantStore, ReadMark, RecentConversation,
+    StoreError, UnixMillis, UnreadConversation, UnreadList,
 };
 
 /// A user's visible conversations; one without a message is not.
@@ -59,7 +59,6 @@ impl ParticipantStore for SqliteStore {
                 row.add(now.0)
             })?;
             // materialized: the planner would otherwise walk all conversations of the user for each mark;
-            // counting only what lies between the old and the new position: each message is counted once, ever
             marks
                 .query(|values| {
                     format!(
@@ -69,10 +68,10 @@ impl ParticipantStore for SqliteStore {
                              FROM mark CROSS JOIN conversations AS c
                              ON c.kind = mark.kind AND c.party_low = mark.low AND c.party_high = mark.high)
                          UPDATE participants AS p SET last_read_id = target.up_to,
-                         own_since = own_since - (
+                         own_since = CASE own_since WHEN 0 THEN 0 ELSE own_since - (
                              SELECT count(*) FROM messages AS m
                              WHERE m.conversation_id = p.conversation_id AND m.sender_id = p.user_id
-                             AND m.message_id > p.last_read_id AND m.message_id <= target.up_to),
+                             AND m.message_id > p.last_read_id AND m.message_id <= target.up_to) END,
                          updated_at_ms = target.at
                          FROM target WHERE p.user_id = target.user_id AND p.conversation_id = target.id
                          AND p.last_read_id < target.up_to"
@@ -112,18 +111,18 @@ impl ParticipantStore for SqliteStore {
         limit: PageLimit,
     ) -> Result<Vec<RecentConversation>, StoreError> {
         let list = format!(
-            "SELECT c.id AS conversation_id, c.party_low, c.party_high, c.last_message_id, c.last_message_at_ms
-             {VISIBLE} AND c.last_message_at_ms >= ? {NEWEST} LIMIT ?"
+            "SELECT c.id AS conversation_id, {}, c.last_message_id, c.last_message_at_ms
+             {VISIBLE} AND c.last_message_at_ms >= ? {NEWEST} LIMIT ?",
+            row::CONVERSATION
         );
-        let next_second = (i64::from(since_seconds) + 1) * 1000;
         let rows = sqlx::query(with_latest(&list))
             .bind(i64::from(user.get()))
-            .bind(next_second)
+            .bind(UnixMillis::from_seconds(since_seconds).0)
             .bind(i64::try_from(limit.rows).unwrap_or(i64::MAX))
             .fetch(&self.readers);
         let parse = |found: &SqliteRow| {
             Ok(RecentConversation {
-                peer: peer(found, user)?,
+                with: counterpart(found, user)?,
                 last_active_at: row::time(found, "last_message_at_ms")?,
                 latest: row::message(found)?,
             })
@@ -138,10 +137,11 @@ impl ParticipantStore for SqliteStore {
 
     async fn unread(&self, user: UserId, limit: PageLimit) -> Result<UnreadList, StoreError> {
         let list = format!(
-            "SELECT c.id AS conversation_id, c.party_low, c.party_high, c.last_message_id, c.last_message_at_ms,
+            "SELECT c.id AS conversation_id, {}, c.last_message_id, c.last_message_at_ms,
              c.last_message_id - p.last_read_id - p.own_since AS unread,
              sum(c.last_message_id - p.last_read_id - p.own_since) OVER () AS total
-             {VISIBLE} AND c.last_message_id - p.last_read_id - p.own_since > 0 {NEWEST} LIMIT ?"
+             {VISIBLE} AND c.last_message_id - p.last_read_id - p.own_since > 0 {NEWEST} LIMIT ?",
+            row::CONVERSATION
         );
         let rows = sqlx::query(with_latest(&list))
             .bind(i64::from(user.get()))
@@ -150,7 +150,7 @@ impl ParticipantStore for SqliteStore {
         let parse = |found: &SqliteRow| {
             let total: u64 = row::int(found, "total")?;
             let entry = UnreadConversation {
-                peer: peer(found, user)?,
+                with: counterpart(found, user)?,
                 unread: row::int(found, "unread")?,
                 latest: row::message(found)?,
             };
@@ -166,10 +166,27 @@ impl ParticipantStore for SqliteStore {
             conversations: page.into_iter().map(|(_, entry)| entry).collect(),
         })
     }
+
+    async fn peers(&self, user: UserId, limit: usize) -> Result<Vec<UserId>, StoreError> {
+        let found = sqlx::query(
+            "SELECT CASE c.party_low WHEN p.user_id THEN c.party_high ELSE c.party_low END AS peer
+             FROM participants AS p CROSS JOIN conversations AS c ON c.id = p.conversation_id
+             WHERE p.user_id = ? AND c.kind = 1
+             ORDER BY c.last_message_at_ms DESC, c.id DESC LIMIT ?",
+        )
+        .bind(i64::from(user.get()))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.readers)
+        .await?;
+        found
+            .iter()
+            .map(|found| row::user_id(found, "peer"))
+            .collect()
+    }
 }
 
-fn peer(found: &SqliteRow, user: UserId) -> Result<UserId, StoreError> {
-    let low = row::user_id(found, "party_low")?;
-    let high = row::user_id(found, "party_high")?;
-    Ok(if low == user { high } else { low })
+fn counterpart(found: &SqliteRow, user: UserId) -> Result<Counterpart, StoreError> {
+    row::conversation(found)?
+        .counterpart_of(user)
+        .ok_or_else(|| row::out_of_range("party_low", row::int(found, "party_low").unwrap_or(0)))
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use proto::ids::{MessageId, UserId};
+use proto::ids::{GroupId, MessageId, UserId};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use crate::store::{MessageKind, StoreError, StoredMessage, UnixMillis};
+use crate::store::{Conversation, MessageKind, StoreError, StoredMessage, UnixMillis};
 
 /// A number that fits `T`; anything else no release has written.
 pub(super) fn int<T: TryFrom<i64>>(row: &SqliteRow, column: &str) -> Result<T, StoreError> {
@@ -33,6 +33,28 @@ pub(super) fn user_id(row: &SqliteRow, column: &str) -> Result<UserId, StoreErro
     UserId::new(int(row, column)?).ok_or_else(|| out_of_range(column, 0))
 }
 
+pub(super) fn group_id(row: &SqliteRow, column: &str) -> Result<GroupId, StoreError> {
+    GroupId::new(int(row, column)?).ok_or_else(|| out_of_range(column, 0))
+}
+
+/// Nobody is 0.
+pub(super) fn somebody(row: &SqliteRow, column: &str) -> Result<Option<UserId>, StoreError> {
+    Ok(UserId::new(int(row, column)?))
+}
+
+pub(super) fn flag(row: &SqliteRow, column: &str) -> Result<bool, StoreError> {
+    Ok(int::<i64>(row, column)? != 0)
+}
+
+/// The columns a conversation is read from, of the table `c`.
+pub(super) const CONVERSATION: &str = "c.kind AS conversation_kind, c.party_low, c.party_high";
+
+pub(super) fn conversation(row: &SqliteRow) -> Result<Conversation, StoreError> {
+    let kind = int(row, "conversation_kind")?;
+    Conversation::from_parties(kind, int(row, "party_low")?, int(row, "party_high")?)
+        .ok_or_else(|| out_of_range("conversation_kind", kind))
+}
+
 pub(super) fn message_id(row: &SqliteRow, column: &str) -> Result<MessageId, StoreError> {
     MessageId::new(int(row, column)?).ok_or_else(|| out_of_range(column, 0))
 }
@@ -50,7 +72,7 @@ pub(super) fn message(row: &SqliteRow) -> Result<StoredMessage, StoreError> {
     })
 }
 
-fn out_of_range(column: &str, value: i64) -> StoreError {
+pub(super) fn out_of_range(column: &str, value: i64) -> StoreError {
     StoreError::Corrupt(Arc::new(OutOfRange {
         column: column.to_owned(),
         value,

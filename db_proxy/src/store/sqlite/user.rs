@@ -8,8 +8,8 @@ use sqlx::{Arguments, AssertSqlSafe};
 use super::values::{CHUNK, Values};
 use super::{SqliteStore, row};
 use crate::store::{
-    Account, Inserted, NewUser, Profile, StoreError, UnixMillis, User, UserCursor, UserStatus,
-    UserStore,
+    Account, Inserted, NewUser, Profile, ProfileChange, StoreError, UnixMillis, User, UserCursor,
+    UserStatus, UserStore,
 };
 
 /// The columns a user is read from.
@@ -80,8 +80,7 @@ impl UserStore for SqliteStore {
         let mut inserted = Vec::with_capacity(users.len());
         let mut transaction = self.begin().await?;
         for chunk in users.chunks(CHUNK) {
-            // stamped under the write lock, so that the order of stamps is the order of commits
-            let mut created = insert(&mut transaction, chunk, UnixMillis::now()).await?;
+            let mut created = insert(&mut transaction, chunk, UnixMillis::of_change()).await?;
             inserted.extend(chunk.iter().map(|user| {
                 // removed, so that a name twice in the list is created once and taken the second time
                 let id = created.remove(&user.profile.name);
@@ -107,6 +106,39 @@ impl UserStore for SqliteStore {
         .execute(&self.writer)
         .await?;
         Ok(set.rows_affected() > 0)
+    }
+
+    async fn change_profile(
+        &self,
+        id: UserId,
+        change: &ProfileChange,
+    ) -> Result<Option<User>, StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query(
+            "UPDATE users SET gender = coalesce(?, gender), nick_name = coalesce(?, nick_name),
+             avatar_url = coalesce(?, avatar_url), department_id = coalesce(?, department_id),
+             email = coalesce(?, email), tel = coalesce(?, tel), status = coalesce(?, status),
+             sign_info = coalesce(?, sign_info), updated_at_ms = max(updated_at_ms, ?) WHERE id = ?",
+        )
+        .bind(change.gender.map(i64::from))
+        .bind(change.nick_name.as_deref())
+        .bind(change.avatar_url.as_deref())
+        .bind(change.department_id.map(i64::from))
+        .bind(change.email.as_deref())
+        .bind(change.tel.as_deref())
+        .bind(change.status.map(|status| i64::from(status.0)))
+        .bind(change.sign_info.as_deref())
+        .bind(UnixMillis::of_change().0)
+        .bind(i64::from(id.get()))
+        .execute(&mut *transaction)
+        .await?;
+        let sql = format!("SELECT {USER} FROM users WHERE id = ?");
+        let changed = sqlx::query(AssertSqlSafe(sql))
+            .bind(i64::from(id.get()))
+            .fetch_optional(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        changed.as_ref().map(user).transpose()
     }
 
     async fn list_users(
@@ -190,7 +222,8 @@ async fn insert(
         .collect()
 }
 
-fn wanted(ids: &[UserId]) -> Result<Values, StoreError> {
+/// A clause that names users.
+pub(super) fn wanted(ids: &[UserId]) -> Result<Values, StoreError> {
     Values::new(ids, 1, |row, id| row.add(i64::from(id.get())))
 }
 

@@ -1,11 +1,12 @@
 //! Which numbers the ports have.
 //!
 //! From a base P (`--port-base P`): login HTTP P, login TCP P+1, registration P+2, route P+3, db P+4, msg_server i
-//! P+10+i (P+30+i and P+50+i are kept for its TLS and WebSocket), admin ports from P+70 in the order login, route,
-//! db, msg 0, msg 1 … A further login, route or db process i ≥ 1 has the block P+100+10·i: the same offsets 0 to 4,
-//! its admin ports at 5 (login), 6 (route) and 7 (db).
+//! P+10+i (P+30+i is kept for its TLS), its WebSocket P+50+i, admin ports from P+70 in the order login, route, db,
+//! msg 0, msg 1 … A further login, route or db process i ≥ 1 has the block P+100+10·i: the same offsets 0 to 4, its
+//! admin ports at 5 (login), 6 (route) and 7 (db).
 //!
-//! Without a base: 8080, 8008, 8100, 8200, 10600, 8000+i, admin from 8170, further blocks from 8300+10·i.
+//! Without a base: 8080, 8008, 8100, 8200, 10600, 8000+i, WebSocket 9090+i, admin from 8170, further blocks from
+//! 8300+10·i.
 
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -68,6 +69,7 @@ impl PortPlan {
             msg: (0..counts.msg)
                 .map(|i| MsgPorts {
                     tcp: 8000 + i,
+                    websocket: 9090 + i,
                     admin: 8173 + i,
                 })
                 .collect(),
@@ -105,6 +107,7 @@ impl PortPlan {
         };
         let msg = |i| MsgPorts {
             tcp: base + 10 + i,
+            websocket: base + 50 + i,
             admin: base + 73 + i,
         };
         Ok(Self {
@@ -156,6 +159,7 @@ impl PortPlan {
         for _ in 0..counts.msg {
             plan.msg.push(MsgPorts {
                 tcp: free()?,
+                websocket: free()?,
                 admin: free()?,
             });
         }

@@ -1,4 +1,4 @@
-//! Commands that are not served, that nobody knows, that are none of a client's, or whose bodies cannot be read.
+//! Commands that cannot be granted, that nobody knows, that are none of a client's, or whose bodies cannot be read.
 
 use bytes::Bytes;
 use proto::im::base_define::{KickReasonType, SessionType};
@@ -32,21 +32,34 @@ use crate::person::{Raw, login_request};
 use crate::world::{PASSWORD, World};
 
 #[tokio::test]
-async fn commands_that_are_not_served_are_answered_in_their_own_words() {
+async fn what_cannot_be_granted_is_answered_in_the_commands_own_words() {
     let world = World::usual(1).await;
     let unharmed = Unharmed::at_first(&world);
     let (mut raw, login) = Raw::at(&world.msg(0), "demo1", Device::Windows).await;
     let user_id = login.user_info.unwrap().user_id;
 
     // With a failure code where the answer has one …
-    let avatar: ImChangeAvatarRsp = raw.ask(&ImChangeAvatarReq::default(), 2).await;
+    let avatar = ImChangeAvatarReq {
+        avatar_url: "x".repeat(256),
+        ..Default::default()
+    };
+    let avatar: ImChangeAvatarRsp = raw.ask(&avatar, 2).await;
     assert_eq!((avatar.user_id, avatar.result_code), (user_id, 1));
-    let sign: ImChangeSignInfoRsp = raw.ask(&ImChangeSignInfoReq::default(), 3).await;
+    let sign = ImChangeSignInfoReq {
+        sign_info: "x".repeat(129),
+        ..Default::default()
+    };
+    let sign: ImChangeSignInfoRsp = raw.ask(&sign, 3).await;
     assert_eq!((sign.user_id, sign.result_code), (user_id, 1));
-    let shield: ImPushShieldRsp = raw.ask(&ImPushShieldReq::default(), 4).await;
+    let shield = ImPushShieldReq {
+        shield_status: 7,
+        ..Default::default()
+    };
+    let shield: ImPushShieldRsp = raw.ask(&shield, 4).await;
     assert_eq!((shield.user_id, shield.result_code), (user_id, 1));
     let shield: ImQueryPushShieldRsp = raw.ask(&ImQueryPushShieldReq::default(), 5).await;
-    assert_eq!((shield.user_id, shield.result_code), (user_id, 1));
+    assert_eq!((shield.user_id, shield.result_code), (user_id, 0));
+    assert_eq!(shield.shield_status, Some(0), "as it was");
     let create = ImGroupCreateReq {
         group_name: "a group".into(),
         ..Default::default()
@@ -144,6 +157,8 @@ async fn a_body_that_cannot_be_read_gets_the_commands_refusal() {
     // The commands whose answers can say no.
     let can_say_no = [
         ImLoginReq::ID,
+        // It has no field for it; the answer alone is what clients wait for.
+        ImDeviceTokenReq::ID,
         ImKickPcClientReq::ID,
         ImPushShieldReq::ID,
         ImQueryPushShieldReq::ID,

@@ -48,8 +48,20 @@ async fn a_message_that_cannot_be_stored_is_answered_with_number_zero() {
     let refusals = [
         ("to_oneself", vec![to(a)]),
         ("no_receiver", vec![to(0)]),
-        ("not_stored", vec![to(4711), to(u32::MAX), to(1 << 31)]),
-        ("empty", vec![long(0), sound(0)]),
+        (
+            "not_stored",
+            vec![
+                to(4711),
+                to(u32::MAX),
+                to(1 << 31),
+                of_type(MsgType::GroupText as i32),
+                ImMsgData {
+                    msg_type: MsgType::GroupAudio as i32,
+                    ..sound(5)
+                },
+            ],
+        ),
+        ("empty", vec![long(0), sound(0), sound(4)]),
         (
             "too_large",
             vec![long(64 * 1024 + 1), sound(256 * 1024 + 1)],
@@ -57,13 +69,6 @@ async fn a_message_that_cannot_be_stored_is_answered_with_number_zero() {
         (
             "bad_field",
             [0, 3, -1, 99, 0x13, i32::MIN].map(of_type).into(),
-        ),
-        (
-            "no_groups",
-            vec![
-                of_type(MsgType::GroupText as i32),
-                of_type(MsgType::GroupAudio as i32),
-            ],
         ),
         ("bad_client_key", vec![keyed(b""), keyed(&[1; 65])]),
     ];

@@ -1,0 +1,67 @@
+use async_trait::async_trait;
+use sqlx::sqlite::SqliteRow;
+
+use super::{SqliteStore, row};
+use crate::store::{
+    Department, DepartmentId, DepartmentStore, NewDepartment, StoreError, UnixMillis,
+};
+
+#[async_trait]
+impl DepartmentStore for SqliteStore {
+    async fn departments_changed_since(
+        &self,
+        since: UnixMillis,
+        limit: usize,
+    ) -> Result<Vec<Department>, StoreError> {
+        let found = sqlx::query(
+            "SELECT id, name, parent_id, priority, status, updated_at_ms FROM departments
+             WHERE updated_at_ms >= ? ORDER BY updated_at_ms, id LIMIT ?",
+        )
+        .bind(since.0)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.readers)
+        .await?;
+        found.iter().map(department).collect()
+    }
+
+    async fn insert_department(&self, new: &NewDepartment) -> Result<DepartmentId, StoreError> {
+        let mut transaction = self.begin().await?;
+        let inserted = sqlx::query(
+            "INSERT INTO departments (name, parent_id, priority, created_at_ms, updated_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?4) RETURNING id",
+        )
+        .bind(&new.name)
+        .bind(i64::from(new.parent.0))
+        .bind(i64::from(new.priority))
+        .bind(UnixMillis::of_change().0)
+        .fetch_one(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(DepartmentId(row::int(&inserted, "id")?))
+    }
+
+    async fn remove_department(&self, id: DepartmentId) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let removed = sqlx::query(
+            "UPDATE departments SET status = 1, updated_at_ms = max(updated_at_ms, ?)
+             WHERE id = ? AND status = 0",
+        )
+        .bind(UnixMillis::of_change().0)
+        .bind(i64::from(id.0))
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(removed.rows_affected() > 0)
+    }
+}
+
+fn department(found: &SqliteRow) -> Result<Department, StoreError> {
+    Ok(Department {
+        id: DepartmentId(row::int(found, "id")?),
+        name: row::text(found, "name")?,
+        parent: DepartmentId(row::int(found, "parent_id")?),
+        priority: row::int(found, "priority")?,
+        removed: row::flag(found, "status")?,
+        updated_at: row::time(found, "updated_at_ms")?,
+    })
+}

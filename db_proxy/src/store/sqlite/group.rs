@@ -1,0 +1,395 @@
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use proto::ids::{GroupId, UserId};
+use sqlx::Arguments;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::user::{existing, wanted};
+use super::values::{CHUNK, Values};
+use super::{SqliteStore, request, row};
+use crate::store::membership::Membership;
+use crate::store::{
+    Conversation, Direction, Group, GroupChange, GroupKind, GroupMembers, GroupOutcome,
+    GroupRefusal, GroupStore, GroupVersion, MemberChange, NewGroup, StoreError, UnixMillis,
+};
+
+/// Groups of a user that are looked at for his fellow members.
+const FELLOWSHIPS: i64 = 100;
+
+#[async_trait]
+impl GroupStore for SqliteStore {
+    async fn create_group(&self, new: &NewGroup) -> Result<GroupOutcome, StoreError> {
+        let mut transaction = self.begin().await?;
+        if let Some(done) = request::answered(&mut transaction, new.request.as_ref()).await? {
+            return Ok(Ok(done));
+        }
+        if existing(&mut transaction, &new.members).await?.len() < new.members.len() {
+            return Ok(Err(GroupRefusal::NoSuchUser));
+        }
+        let now = UnixMillis::of_change();
+        let group_id = insert_group(&mut transaction, new, now).await?;
+        let place = insert_conversation(&mut transaction, group_id, now).await?;
+        join(&mut transaction, &place, &new.members, now).await?;
+        let created = GroupChange {
+            group_id,
+            version: 1,
+            changed: new.members.clone(),
+            members: new.members.clone(),
+        };
+        request::remember(&mut transaction, new.request.as_ref(), &created, now).await?;
+        transaction.commit().await?;
+        Ok(Ok(created))
+    }
+
+    async fn change_members(&self, change: &MemberChange) -> Result<GroupOutcome, StoreError> {
+        let mut transaction = self.begin().await?;
+        if let Some(done) = request::answered(&mut transaction, change.request.as_ref()).await? {
+            return Ok(Ok(done));
+        }
+        let Some(membership) = membership(&mut transaction, change.group_id).await? else {
+            return Ok(Err(GroupRefusal::NoSuchGroup));
+        };
+        let changed = match membership.after(change) {
+            Ok(changed) => changed,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let now = UnixMillis::of_change();
+        let place = place(&mut transaction, change.group_id).await?;
+        match change.direction {
+            Direction::Join => {
+                let known = existing(&mut transaction, &changed.changed).await?;
+                if known.len() < changed.changed.len() {
+                    return Ok(Err(GroupRefusal::NoSuchUser));
+                }
+                join(&mut transaction, &place, &changed.changed, now).await?;
+            }
+            Direction::Leave => leave(&mut transaction, &place, &changed.changed).await?,
+        }
+        sqlx::query(
+            "UPDATE chat_groups SET version = ?, updated_at_ms = max(updated_at_ms, ?) WHERE id = ?",
+        )
+        .bind(i64::from(changed.version))
+        .bind(now.0)
+        .bind(i64::from(change.group_id.get()))
+        .execute(&mut *transaction)
+        .await?;
+        request::remember(&mut transaction, change.request.as_ref(), &changed, now).await?;
+        transaction.commit().await?;
+        Ok(Ok(changed))
+    }
+
+    async fn mute_group(
+        &self,
+        user: UserId,
+        group: GroupId,
+        muted: bool,
+    ) -> Result<bool, StoreError> {
+        let set = sqlx::query(
+            "UPDATE group_members SET muted = ?1 WHERE group_id = ?2 AND user_id = ?3
+             AND EXISTS (SELECT 1 FROM chat_groups WHERE id = ?2 AND status = 0)",
+        )
+        .bind(i64::from(muted))
+        .bind(i64::from(group.get()))
+        .bind(i64::from(user.get()))
+        .execute(&self.writer)
+        .await?;
+        Ok(set.rows_affected() > 0)
+    }
+
+    async fn groups_of(
+        &self,
+        user: UserId,
+        kind: Option<GroupKind>,
+        limit: usize,
+    ) -> Result<Vec<GroupVersion>, StoreError> {
+        let found = sqlx::query(
+            "SELECT g.id, g.version FROM group_members AS m CROSS JOIN chat_groups AS g ON g.id = m.group_id
+             WHERE m.user_id = ?1 AND g.status = 0 AND (?2 IS NULL OR g.kind = ?2)
+             ORDER BY g.updated_at_ms DESC, g.id DESC LIMIT ?3",
+        )
+        .bind(i64::from(user.get()))
+        .bind(kind.map(GroupKind::number))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.readers)
+        .await?;
+        let version = |found: &SqliteRow| {
+            Ok(GroupVersion {
+                group_id: row::group_id(found, "id")?,
+                version: row::int(found, "version")?,
+            })
+        };
+        found.iter().map(version).collect()
+    }
+
+    async fn groups(
+        &self,
+        reader: Option<UserId>,
+        ids: &[GroupId],
+    ) -> Result<Vec<Group>, StoreError> {
+        let mut groups = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(CHUNK) {
+            let wanted = Values::new(chunk, 1, |row, id| row.add(i64::from(id.get())))?;
+            let found = wanted
+                .query(|values| {
+                    format!(
+                        "WITH wanted(id) AS ({values}), reader(id) AS (SELECT ?)
+                         SELECT g.id, g.version, g.kind, g.name, g.avatar_url, g.creator_id, m.muted
+                         FROM reader CROSS JOIN chat_groups AS g
+                         LEFT JOIN group_members AS m ON m.group_id = g.id AND m.user_id = reader.id
+                         WHERE g.id IN (SELECT id FROM wanted) AND g.status = 0
+                         AND (reader.id = 0 OR m.user_id IS NOT NULL)"
+                    )
+                })
+                .bind(reader.map_or(0, |reader| i64::from(reader.get())))
+                .fetch_all(&self.readers)
+                .await?;
+            for found in &found {
+                groups.push(group(found)?);
+            }
+        }
+        Ok(groups)
+    }
+
+    async fn group_members(&self, group: GroupId) -> Result<Option<GroupMembers>, StoreError> {
+        // one statement, so that version and members are of one moment
+        let found = sqlx::query(
+            "SELECT g.version, m.user_id FROM chat_groups AS g
+             LEFT JOIN group_members AS m ON m.group_id = g.id
+             WHERE g.id = ? AND g.status = 0 ORDER BY m.user_id",
+        )
+        .bind(i64::from(group.get()))
+        .fetch_all(&self.readers)
+        .await?;
+        let Some(first) = found.first() else {
+            return Ok(None);
+        };
+        let mut members = Vec::with_capacity(found.len());
+        for found in &found {
+            members.extend(row::somebody(found, "user_id")?);
+        }
+        Ok(Some(GroupMembers {
+            version: row::int(first, "version")?,
+            members,
+        }))
+    }
+
+    async fn fellow_members(&self, user: UserId, limit: usize) -> Result<Vec<UserId>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        // counting no further than makes a difference
+        let groups = sqlx::query(
+            "SELECT m.group_id, (
+                 SELECT count(*) FROM (
+                     SELECT 1 FROM group_members AS f WHERE f.group_id = m.group_id LIMIT ?2)) AS size
+             FROM group_members AS m CROSS JOIN chat_groups AS g ON g.id = m.group_id
+             WHERE m.user_id = ?1 AND g.status = 0 ORDER BY size, m.group_id LIMIT ?3",
+        )
+        .bind(i64::from(user.get()))
+        .bind(limit.saturating_add(1))
+        .bind(FELLOWSHIPS)
+        .fetch_all(&self.readers)
+        .await?;
+        let mut fellows = Vec::new();
+        let mut met = HashSet::from([user]);
+        for group in &groups {
+            let members = sqlx::query(
+                "SELECT user_id FROM group_members WHERE group_id = ? ORDER BY user_id LIMIT ?",
+            )
+            .bind(row::int::<i64>(group, "group_id")?)
+            .bind(limit.saturating_add(1))
+            .fetch_all(&self.readers)
+            .await?;
+            for member in &members {
+                let member = row::user_id(member, "user_id")?;
+                if met.insert(member) {
+                    fellows.push(member);
+                }
+                if fellows.len() as i64 >= limit {
+                    return Ok(fellows);
+                }
+            }
+        }
+        Ok(fellows)
+    }
+}
+
+fn group(found: &SqliteRow) -> Result<Group, StoreError> {
+    Ok(Group {
+        id: row::group_id(found, "id")?,
+        version: row::int(found, "version")?,
+        kind: kind(found)?,
+        name: row::text(found, "name")?,
+        avatar_url: row::text(found, "avatar_url")?,
+        creator: row::somebody(found, "creator_id")?,
+        muted: row::flag(found, "muted")?,
+    })
+}
+
+fn kind(found: &SqliteRow) -> Result<GroupKind, StoreError> {
+    let number = row::int(found, "kind")?;
+    GroupKind::from_number(number).ok_or_else(|| row::out_of_range("kind", number))
+}
+
+/// A group's row and its conversation's, with the last message as the transaction found it.
+struct Place {
+    group: i64,
+    conversation: i64,
+    last: i64,
+}
+
+async fn insert_group(
+    connection: &mut SqliteConnection,
+    new: &NewGroup,
+    now: UnixMillis,
+) -> Result<GroupId, StoreError> {
+    let inserted = sqlx::query(
+        "INSERT INTO chat_groups (kind, name, avatar_url, creator_id, created_at_ms, updated_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5) RETURNING id",
+    )
+    .bind(new.kind.number())
+    .bind(&new.name)
+    .bind(&new.avatar_url)
+    .bind(new.creator.map_or(0, |creator| i64::from(creator.get())))
+    .bind(now.0)
+    .fetch_one(connection)
+    .await?;
+    row::group_id(&inserted, "id")
+}
+
+async fn insert_conversation(
+    connection: &mut SqliteConnection,
+    group: GroupId,
+    now: UnixMillis,
+) -> Result<Place, StoreError> {
+    let (kind, low, high) = Conversation::Group(group).parties();
+    let inserted = sqlx::query(
+        "INSERT INTO conversations (kind, party_low, party_high, created_at_ms)
+         VALUES (?, ?, ?, ?) RETURNING id",
+    )
+    .bind(kind)
+    .bind(low)
+    .bind(high)
+    .bind(now.0)
+    .fetch_one(connection)
+    .await?;
+    Ok(Place {
+        group: group.get().into(),
+        conversation: row::int(&inserted, "id")?,
+        last: 0,
+    })
+}
+
+async fn place(connection: &mut SqliteConnection, group: GroupId) -> Result<Place, StoreError> {
+    let (kind, low, high) = Conversation::Group(group).parties();
+    let found = sqlx::query(
+        "SELECT id, last_message_id FROM conversations
+         WHERE kind = ? AND party_low = ? AND party_high = ?",
+    )
+    .bind(kind)
+    .bind(low)
+    .bind(high)
+    .fetch_one(connection)
+    .await?;
+    Ok(Place {
+        group: group.get().into(),
+        conversation: row::int(&found, "id")?,
+        last: row::int(&found, "last_message_id")?,
+    })
+}
+
+async fn membership(
+    connection: &mut SqliteConnection,
+    group: GroupId,
+) -> Result<Option<Membership>, StoreError> {
+    let found = sqlx::query(
+        "SELECT kind, creator_id, version FROM chat_groups WHERE id = ? AND status = 0",
+    )
+    .bind(i64::from(group.get()))
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(found) = found else { return Ok(None) };
+    let members =
+        sqlx::query("SELECT user_id FROM group_members WHERE group_id = ? ORDER BY user_id")
+            .bind(i64::from(group.get()))
+            .fetch_all(connection)
+            .await?;
+    let members = members.iter().map(|row| row::user_id(row, "user_id"));
+    Ok(Some(Membership {
+        kind: kind(&found)?,
+        creator: row::somebody(&found, "creator_id")?,
+        version: row::int(&found, "version")?,
+        members: members.collect::<Result<_, _>>()?,
+    }))
+}
+
+/// Makes members of users who are none: with nothing unread, off the list until the next message, and seeing only what
+/// is written from now on.
+async fn join(
+    connection: &mut SqliteConnection,
+    place: &Place,
+    users: &[UserId],
+    now: UnixMillis,
+) -> Result<(), StoreError> {
+    for chunk in users.chunks(CHUNK) {
+        let joining = Values::new(chunk, 3, |row, user| {
+            row.add(i64::from(user.get()))?;
+            row.add(place.group)?;
+            row.add(now.0)
+        })?;
+        joining
+            .query(|values| {
+                format!(
+                    "WITH joining(user_id, group_id, at) AS ({values})
+                     INSERT INTO group_members (user_id, group_id, joined_at_ms)
+                     SELECT user_id, group_id, at FROM joining WHERE user_id IS NOT NULL"
+                )
+            })
+            .execute(&mut *connection)
+            .await?;
+        let joining = Values::new(chunk, 4, |row, user| {
+            row.add(i64::from(user.get()))?;
+            row.add(place.conversation)?;
+            row.add(place.last)?;
+            row.add(now.0)
+        })?;
+        joining
+            .query(|values| {
+                format!(
+                    "WITH joining(user_id, conversation, last, at) AS ({values})
+                     INSERT INTO participants (user_id, conversation_id, last_read_id, hidden_through_id,
+                     visible_after_id, updated_at_ms)
+                     SELECT user_id, conversation, last, last, last, at FROM joining
+                     WHERE user_id IS NOT NULL"
+                )
+            })
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn leave(
+    connection: &mut SqliteConnection,
+    place: &Place,
+    users: &[UserId],
+) -> Result<(), StoreError> {
+    for chunk in users.chunks(CHUNK) {
+        wanted(chunk)?
+            .query(|values| {
+                format!("DELETE FROM group_members WHERE user_id IN ({values}) AND group_id = ?")
+            })
+            .bind(place.group)
+            .execute(&mut *connection)
+            .await?;
+        wanted(chunk)?
+            .query(|values| {
+                format!(
+                    "DELETE FROM participants WHERE user_id IN ({values}) AND conversation_id = ?"
+                )
+            })
+            .bind(place.conversation)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}

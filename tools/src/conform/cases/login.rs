@@ -1,0 +1,10 @@
+//! Service 1: address, login, logout, kick, settings of notifications.
+
+pub(super) mod address;
+pub(super) mod session;
+
+pub(super) mod refused;
+
+pub(super) mod kick;
+
+pub(super) mod settings;

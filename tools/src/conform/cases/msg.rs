@@ -1,0 +1,9 @@
+//! Service 3: messages between two users, read marks, history.
+
+pub(super) mod delivery;
+pub(super) mod refused;
+pub(super) mod store;
+pub(super) mod voice;
+
+pub(super) mod history;
+pub(super) mod reading;

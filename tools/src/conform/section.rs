@@ -1,0 +1,86 @@
+//! Where a rule is written down: the headings of docs/PROTOCOL.md that cases refer to.
+
+/// A heading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Section {
+    /// "Frame"
+    Frame,
+    /// "Sequence numbers"
+    SequenceNumbers,
+    /// "Sizes"
+    Sizes,
+    /// "Fields"
+    Fields,
+    /// "Ids and time"
+    IdsAndTime,
+    /// "Client types"
+    ClientTypes,
+    /// "Finding a msg_server"
+    Finding,
+    /// "Login"
+    Login,
+    /// "Kick"
+    Kick,
+    /// "Presence"
+    Presence,
+    /// "Messages"
+    Messages,
+    /// "Message text"
+    MessageText,
+    /// "Read positions and unread"
+    Reading,
+    /// "History"
+    History,
+    /// "Recent sessions"
+    RecentSessions,
+    /// "Users and the address book"
+    Users,
+    /// "Departments"
+    Departments,
+    /// "Avatar and signature"
+    Profile,
+    /// "Groups"
+    Groups,
+    /// "Push settings"
+    Push,
+    /// "Signals"
+    Signals,
+    /// "Files"
+    Files,
+    /// "Heartbeats"
+    Heartbeats,
+    /// "Refusals"
+    Refusals,
+}
+
+impl Section {
+    /// As in the document.
+    pub const fn heading(self) -> &'static str {
+        match self {
+            Self::Frame => "Frame",
+            Self::SequenceNumbers => "Sequence numbers",
+            Self::Sizes => "Sizes",
+            Self::Fields => "Fields",
+            Self::IdsAndTime => "Ids and time",
+            Self::ClientTypes => "Client types",
+            Self::Finding => "Finding a msg_server",
+            Self::Login => "Login",
+            Self::Kick => "Kick",
+            Self::Presence => "Presence",
+            Self::Messages => "Messages",
+            Self::MessageText => "Message text",
+            Self::Reading => "Read positions and unread",
+            Self::History => "History",
+            Self::RecentSessions => "Recent sessions",
+            Self::Users => "Users and the address book",
+            Self::Departments => "Departments",
+            Self::Profile => "Avatar and signature",
+            Self::Groups => "Groups",
+            Self::Push => "Push settings",
+            Self::Signals => "Signals",
+            Self::Files => "Files",
+            Self::Heartbeats => "Heartbeats",
+            Self::Refusals => "Refusals",
+        }
+    }
+}
