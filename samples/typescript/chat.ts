@@ -16,7 +16,8 @@ const FIND_SECONDS = 3;
 
 const USAGE = `node dist/chat.js --user NAME [OPTION...] [MESSAGE]
 
-  --login URL              where login_server is (http://127.0.0.1:8080)
+  --login URL              where login_server is (http://127.0.0.1:8080), or the WebSocket of a
+                           msg_server (ws://127.0.0.1:9090)
   --password-env VARIABLE  the environment variable with the password (FERROTALK_PASSWORD); if it is not set,
                            the password is the first line of the standard input
   --to NAME_OR_ID          whom the message is for

@@ -2,7 +2,8 @@
 
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { once } from "node:events";
-import { createConnection, type Socket } from "node:net";
+import { createConnection } from "node:net";
+import { PassThrough, type Readable } from "node:stream";
 
 const HEADER = 16;
 const HEARTBEAT = 0x0701;
@@ -28,8 +29,9 @@ export function decrypt(field: Uint8Array): string {
   return plain.subarray(0, -4).toString().replace(/\0+$/, "").replace(/\p{Cc}/gu, " ");
 }
 
-/** Asks login_server, and connects to the msg_server that it names. */
+/** Asks login_server, and connects to the msg_server that it names. A ws:// URL is that of a msg_server itself. */
 export async function connect(loginUrl: string): Promise<Connection> {
+  if (/^wss?:/.test(loginUrl)) return new Connection(...(await overWebSocket(loginUrl)));
   const url = `${loginUrl.replace(/\/+$/, "")}/msg_server`;
   const response = await fetch(url, { signal: AbortSignal.timeout(CONNECT_MS) }).catch((error: Error) => {
     throw new Error(`${url}: ${error.cause ?? error.message}`);
@@ -39,9 +41,24 @@ export async function connect(loginUrl: string): Promise<Connection> {
   const dial = async (host: string): Promise<Connection> => {
     const socket = createConnection({ host, port: Number(answer.port) });
     await once(socket, "connect", { signal: AbortSignal.timeout(CONNECT_MS) });
-    return new Connection(socket);
+    return new Connection(socket, (frame) => socket.write(frame));
   };
   return dial(answer.priorIP).catch(() => dial(answer.backupIP));
+}
+
+/** What arrives, and how to send: every frame is a binary message (docs/PROTOCOL.md, "WebSocket"). */
+async function overWebSocket(url: string): Promise<[Readable, (frame: Buffer) => void]> {
+  if (typeof WebSocket === "undefined") throw new Error("this Node.js has no WebSocket; version 22 has");
+  const socket = new WebSocket(url);
+  socket.binaryType = "arraybuffer";
+  const arrived = new PassThrough();
+  socket.onmessage = ({ data }) => arrived.write(Buffer.from(data as ArrayBuffer));
+  socket.onclose = () => arrived.end();
+  await new Promise((resolve, reject) => {
+    socket.onopen = resolve;
+    socket.onerror = () => reject(new Error(`${url}: no WebSocket there`));
+  });
+  return [arrived, (frame) => socket.send(frame)];
 }
 
 export interface Frame {
@@ -53,7 +70,10 @@ export interface Frame {
 export class Connection {
   private seq = 0;
 
-  constructor(private readonly socket: Socket) {
+  constructor(
+    private readonly arrived: Readable,
+    private readonly write: (frame: Buffer) => void,
+  ) {
     setInterval(() => this.send(HEARTBEAT), HEARTBEAT_MS).unref();
   }
 
@@ -66,14 +86,14 @@ export class Connection {
     header.writeUInt16BE(command >> 8, 8);
     header.writeUInt16BE(command, 10);
     header.writeUInt16BE(this.seq, 12);
-    this.socket.write(Buffer.concat([header, body]));
+    this.write(Buffer.concat([header, body]));
     return this.seq;
   }
 
   /** Every frame that arrives; ends with the connection. */
   async *frames(): AsyncGenerator<Frame> {
     let unread = Buffer.alloc(0);
-    for await (const chunk of this.socket) {
+    for await (const chunk of this.arrived) {
       unread = Buffer.concat([unread, chunk as Buffer]);
       while (unread.length >= HEADER && unread.length >= unread.readUInt32BE(0)) {
         const length = unread.readUInt32BE(0);
