@@ -6,7 +6,7 @@ use tools::client::Device;
 use tools::cluster::Role;
 
 use proto::im::base_define::GroupVersionInfo;
-use proto::im::group::{ImGroupChangeMemberNotify, ImGroupInfoListReq, ImNormalGroupListReq};
+use proto::im::group::{ImGroupInfoListReq, ImNormalGroupListReq};
 
 use crate::office::Office;
 use crate::person::Person;
@@ -105,7 +105,7 @@ async fn members_come_and_go_and_everybody_is_told() {
             "{\n  \"error_code\": 0,\n  \"error_msg\": \"success\"\n}\n"
         );
         for person in [&mut one, &mut two] {
-            let told: ImGroupChangeMemberNotify = person.is_sent().await;
+            let told = person.is_told().await;
             assert_eq!((told.user_id, told.group_id), (0, group_id));
             assert_eq!(told.chg_user_id_list, [second]);
         }

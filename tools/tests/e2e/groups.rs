@@ -5,7 +5,6 @@ use proto::Body;
 use proto::ids::{GroupId, UserId};
 use proto::im::base_define::GroupModifyType;
 use proto::im::buddy::ImpcLoginStatusNotify;
-use proto::im::group::ImGroupChangeMemberNotify;
 use tools::client::{Conversation, Device, Event, Outgoing};
 use tools::cluster::Role;
 
@@ -39,15 +38,6 @@ impl Person {
             _ => false,
         };
         assert!(heard.iter().all(is_presence), "{heard:?}");
-    }
-
-    /// The next change of a group's members.
-    async fn is_told(&mut self) -> ImGroupChangeMemberNotify {
-        self.sees("a change of members", |event| match event {
-            Event::GroupChanged(notice) => Some(notice),
-            _ => None,
-        })
-        .await
     }
 
     async fn unread_in(&self, group: u32) -> u32 {

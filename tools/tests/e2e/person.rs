@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::time::Duration;
 
+use proto::im::group::ImGroupChangeMemberNotify;
 use proto::im::login::{ImLoginReq, ImLoginRes};
 use proto::{Body, Pdu};
 use tools::client::{
@@ -94,6 +95,15 @@ impl Person {
     pub(crate) async fn notices(&mut self) -> (u32, bool) {
         self.sees("a presence notice", |event| match event {
             Event::Presence { user_id, online } => Some((user_id, online)),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The next change of a group's members.
+    pub(crate) async fn is_told(&mut self) -> ImGroupChangeMemberNotify {
+        self.sees("a change of members", |event| match event {
+            Event::GroupChanged(notice) => Some(notice),
             _ => None,
         })
         .await
