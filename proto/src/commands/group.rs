@@ -1,6 +1,8 @@
 //! Service 4: groups.
 
-use crate::im::ext::group::{ImGroupInterest, ImGroupMembers, ImGroupMembersReq};
+use crate::im::ext::group::{
+    ImGroupInterest, ImGroupMembers, ImGroupMembersReq, ImUserGroupsReq, ImUserGroupsRsp,
+};
 use crate::im::group::{
     ImGroupChangeMemberNotify, ImGroupChangeMemberReq, ImGroupChangeMemberRsp, ImGroupCreateReq,
     ImGroupCreateRsp, ImGroupInfoListReq, ImGroupInfoListRsp, ImGroupShieldReq, ImGroupShieldRsp,
@@ -100,5 +102,16 @@ commands! {
     /// Groups of which a msg_server has got a member online, or has none left.
     0x0482 CID_EXT_GROUP_INTEREST ImGroupInterest = "IM.Ext.Group.IMGroupInterest" {
         path: [MsgServer => RouteServer],
+    }
+    /// Asks which groups a user is in.
+    0x0483 CID_EXT_USER_GROUPS_REQUEST ImUserGroupsReq = "IM.Ext.Group.IMUserGroupsReq" {
+        path: [MsgServer => DbProxy],
+        attach: attach_data,
+        reply: ImUserGroupsRsp,
+    }
+    /// Those groups, with their versions.
+    0x0484 CID_EXT_USER_GROUPS_RESPONSE ImUserGroupsRsp = "IM.Ext.Group.IMUserGroupsRsp" {
+        path: [DbProxy => MsgServer],
+        attach: attach_data,
     }
 }
