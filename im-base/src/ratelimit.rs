@@ -57,6 +57,16 @@ impl TokenBucket {
     }
 }
 
+impl TokenBucket {
+    /// Takes tokens for something that turned out to cost more than the one it was let through for. The bucket may owe
+    /// some afterwards; until they have come back nothing is let through.
+    pub fn charge(&mut self, tokens: f64) {
+        if self.rate != Rate::UNLIMITED {
+            self.tokens -= tokens;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +79,10 @@ mod tests {
             burst: 3.0,
         });
         assert!((0..3).all(|_| bucket.take().is_ok()));
+        assert_eq!(bucket.take(), Err(Duration::from_millis(500)));
+        bucket.charge(1.0);
+        assert_eq!(bucket.take(), Err(Duration::from_secs(1)), "owed");
+        tokio::time::advance(Duration::from_millis(500)).await;
         assert_eq!(bucket.take(), Err(Duration::from_millis(500)));
         tokio::time::advance(Duration::from_millis(500)).await;
         assert_eq!(bucket.take(), Ok(()));

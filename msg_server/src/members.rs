@@ -18,18 +18,34 @@ pub(crate) struct Membership {
     pub(crate) version: u32,
     /// Everybody, here or not, in ascending order.
     members: Arc<[UserId]>,
+    /// Those who came with this version, in ascending order.
+    joined: Arc<[UserId]>,
 }
 
 impl Membership {
     /// `ids` in any order; zero is nobody.
     pub(crate) fn new(group: GroupId, version: u32, ids: &[u32]) -> Self {
-        let mut members: Vec<UserId> = ids.iter().copied().filter_map(UserId::new).collect();
-        members.sort_unstable();
-        members.dedup();
         Self {
             group,
             version,
-            members: members.into(),
+            members: ascending(ids).into(),
+            joined: Arc::default(),
+        }
+    }
+
+    /// Those who came with this version: what was written before is not for them.
+    pub(crate) fn with_joined(self, ids: &[u32]) -> Self {
+        Self {
+            joined: ascending(ids).into(),
+            ..self
+        }
+    }
+
+    /// The version as of which messages are for the user; 0 for one who may have been in the group from the beginning.
+    fn since(&self, user: UserId) -> u32 {
+        match self.joined.binary_search(&user) {
+            Ok(_) => self.version,
+            Err(_) => 0,
         }
     }
 
@@ -40,6 +56,22 @@ impl Membership {
     pub(crate) fn members(&self) -> &[UserId] {
         &self.members
     }
+
+    fn member(&self, user: UserId) -> Member {
+        Member {
+            user,
+            as_of: self.version,
+            since: self.since(user),
+        }
+    }
+}
+
+/// The users among these ids, in ascending order, each once; zero is nobody.
+pub(crate) fn ascending(ids: &[u32]) -> Vec<UserId> {
+    let mut users: Vec<UserId> = ids.iter().copied().filter_map(UserId::new).collect();
+    users.sort_unstable();
+    users.dedup();
+    users
 }
 
 /// Members of one group who have a session here, in ascending order.
@@ -50,6 +82,14 @@ pub(crate) type Local = Arc<Vec<Member>>;
 pub(crate) struct Member {
     pub(crate) user: UserId,
     as_of: u32,
+    since: u32,
+}
+
+impl Member {
+    /// Whether a message that was stored when the group had that version is for him; 0 if that is not known.
+    pub(crate) fn sees(self, version: u32) -> bool {
+        version == 0 || self.since <= version
+    }
 }
 
 /// The members of each group who have a session here: taken from their logins, kept by the changes that are told
@@ -101,20 +141,24 @@ impl Members {
     ) -> Vec<GroupId> {
         // Held to the end: a change that is told meanwhile finds the user here.
         let lately = self.lately.lock();
-        let mut now: HashMap<GroupId, Option<u32>> = groups
-            .iter()
-            .map(|(group, version)| (*group, Some(*version)))
-            .collect();
+        let known = |(group, as_of): &(GroupId, u32)| {
+            let (user, as_of) = (user, *as_of);
+            let since = 0;
+            (*group, Some(Member { user, as_of, since }))
+        };
+        let mut now: HashMap<GroupId, Option<Member>> = groups.iter().map(known).collect();
         for change in lately.since(asked_at) {
             let known = now.get(&change.group).copied().flatten();
-            if known.is_none_or(|version| version < change.version) {
-                let version = change.contains(user).then_some(change.version);
-                now.insert(change.group, version);
+            if known.is_none_or(|member| member.as_of < change.version) {
+                now.insert(
+                    change.group,
+                    change.contains(user).then(|| change.member(user)),
+                );
             }
         }
         now.into_iter()
-            .filter_map(|(group, version)| version.map(|version| (group, version)))
-            .filter(|(group, version)| self.add(*group, user, *version))
+            .filter_map(|(group, member)| member.map(|member| (group, member)))
+            .filter(|(group, member)| self.add(*group, *member))
             .map(|(group, _)| group)
             .collect()
     }
@@ -130,24 +174,23 @@ impl Members {
     }
 
     /// Who is in a group has been told. `if_here` does something with a user's place locked if he has a session here.
-    /// `ended` hears of it if nobody here is in the group any more. Returns whether there is somebody here now and nobody
-    /// was before.
+    /// `ended` hears of it if nobody here is in the group any more.
     pub(crate) fn told(
         &self,
         told: &Membership,
         if_here: impl Fn(UserId, &mut dyn FnMut()),
         mut ended: impl FnMut(GroupId),
-    ) -> bool {
+    ) -> Told {
         // One at a time, so that what is known of a group only gets newer.
         let _telling = self.telling.lock();
         let (group, version) = (told.group, told.version);
         let known = self.lately.lock().keep(told);
         if known > version || self.complete_as_of(group) >= version {
-            return false;
+            return Told::Old;
         }
         let mut begun = false;
         for user in told.members() {
-            if_here(*user, &mut || begun |= self.add(group, *user, version));
+            if_here(*user, &mut || begun |= self.add(group, told.member(*user)));
         }
         for member in self.local(group).iter() {
             if !told.contains(member.user) {
@@ -157,7 +200,26 @@ impl Members {
         if let Some(mut place) = self.groups.get_mut(&group) {
             place.complete_as_of = version;
         }
-        begun
+        if begun { Told::Begun } else { Told::News }
+    }
+
+    /// The newest that was told of a group in the last moments, if it is newer than this.
+    pub(crate) fn newer(&self, than: &Membership) -> Option<Membership> {
+        let lately = self.lately.lock();
+        let newer =
+            |change: &&Membership| change.group == than.group && change.version > than.version;
+        let changes = lately.changes.iter().map(|(_, change)| change);
+        changes
+            .filter(newer)
+            .max_by_key(|change| change.version)
+            .cloned()
+    }
+
+    /// Does something while it is sure that the group has no member here, if it has none: nobody can come meanwhile.
+    pub(crate) fn if_nobody(&self, group: GroupId, act: impl FnOnce()) {
+        if let Entry::Vacant(_place) = self.groups.entry(group) {
+            act();
+        }
     }
 
     /// The members here.
@@ -178,16 +240,16 @@ impl Members {
     }
 
     /// Returns whether he is the group's first member here.
-    fn add(&self, group: GroupId, user: UserId, version: u32) -> bool {
+    fn add(&self, group: GroupId, member: Member) -> bool {
         let mut place = self.groups.entry(group).or_default();
         let members = Arc::make_mut(&mut place.members);
         let begun = members.is_empty();
-        match members.binary_search_by_key(&user, |member| member.user) {
-            Ok(at) => members[at].as_of = members[at].as_of.max(version),
+        match members.binary_search_by_key(&member.user, |member| member.user) {
+            Ok(at) => members[at].as_of = members[at].as_of.max(member.as_of),
             Err(at) => {
-                let as_of = version;
-                members.insert(at, Member { user, as_of });
-                self.by_user.entry(user).or_default().push(group);
+                members.insert(at, member);
+                let mut groups = self.by_user.entry(member.user).or_default();
+                groups.push(group);
             }
         }
         begun
@@ -216,6 +278,16 @@ impl Members {
             place.remove();
         }
     }
+}
+
+/// What became of a word about a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It was known already, or something newer.
+    Old,
+    News,
+    /// News, by which the group has a member here and had none.
+    Begun,
 }
 
 impl Lately {

@@ -22,6 +22,9 @@ const WINDOW: Duration = Duration::from_millis(100);
 /// Most contacts of a session; those who come to know each other later than its login are added up to this number.
 const MAX_CONTACTS: usize = 2_000;
 
+/// Contacts up to which fellow members of groups are added.
+const MAX_FELLOWS: usize = 1_500;
+
 /// Whom a user sees, and who sees him (PROTOCOL.md, "Presence").
 pub(crate) struct Contacts {
     /// In ascending order; `None`: everybody sees everybody.
@@ -42,14 +45,23 @@ impl Contacts {
         }
     }
 
-    /// The user got to know others.
-    pub(crate) fn add(&self, users: impl IntoIterator<Item = UserId>) {
+    /// The user and another one have got to do with each other.
+    pub(crate) fn add(&self, user: UserId) {
+        self.add_up_to(MAX_CONTACTS, [user]);
+    }
+
+    /// The user and others are in a group. They leave room for those who write to him.
+    pub(crate) fn add_fellows(&self, users: impl IntoIterator<Item = UserId>) {
+        self.add_up_to(MAX_FELLOWS, users);
+    }
+
+    fn add_up_to(&self, most: usize, users: impl IntoIterator<Item = UserId>) {
         let Some(known) = &self.known else {
             return;
         };
         let mut known = known.lock();
         for user in users {
-            if known.len() >= MAX_CONTACTS {
+            if known.len() >= most {
                 return;
             }
             if let Err(at) = known.binary_search(&user) {
@@ -117,7 +129,7 @@ impl Presence {
         changes.retain(|change| seen.insert(change.user));
         let mut to_all = Frames::default();
         let mut everything = Vec::new();
-        let mut by_receiver = Frames::default();
+        let mut by_receiver: HashMap<UserId, Told, ahash::RandomState> = HashMap::default();
         for change in changes.into_iter().rev() {
             let user = change.user;
             let frame = frame(user, change.is_online);
@@ -127,16 +139,31 @@ impl Presence {
                 continue;
             };
             for receiver in audience.into_iter().chain([user]) {
-                by_receiver.entry(receiver).or_default().extend(&frame);
+                let told = by_receiver.entry(receiver).or_default();
+                told.frames.extend(&frame);
+                told.come.extend(change.is_online.then_some(user));
             }
         }
-        for (receiver, frames) in by_receiver {
-            users.send_to_desktops_of(receiver, &frames);
+        for (receiver, told) in by_receiver {
+            users.each_desktop_of(receiver, |session| {
+                let _closing = session.outbox.send_frame(&told.frames);
+                // Who was told that somebody came has to hear of it when he goes, whoever tells that.
+                told.come
+                    .iter()
+                    .for_each(|user| session.contacts.add(*user));
+            });
         }
         if !to_all.is_empty() {
             users.each_desktop(|session| tell_one(session, &to_all, &everything));
         }
     }
+}
+
+/// What one user is told.
+#[derive(Default)]
+struct Told {
+    frames: Vec<u8>,
+    come: Vec<UserId>,
 }
 
 /// Encoded notices by user.

@@ -141,15 +141,13 @@ impl Users {
         }
     }
 
-    /// Queues frames for each desktop of the user here.
-    pub(crate) fn send_to_desktops_of(&self, user: UserId, frames: &[u8]) {
+    /// Visits the user's desktops here.
+    pub(crate) fn each_desktop_of(&self, user: UserId, visit: impl FnMut(&Session)) {
         if let Some(sessions) = self.sessions.get(&user) {
-            for session in sessions
+            sessions
                 .iter()
                 .filter(|session| !session.device.is_mobile())
-            {
-                let _closing = session.outbox.send_frame(frames);
-            }
+                .for_each(visit);
         }
     }
 

@@ -79,6 +79,7 @@ fn presence_notice() {
     );
 }
 
+/// D-12: no required field is left out.
 #[test]
 fn profile_reply_carries_its_empty_required_fields() {
     check(

@@ -75,6 +75,7 @@ fn assert_code(code: ExitCode, wanted: u8) {
     assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(wanted)));
 }
 
+/// D-84: a configuration that cannot be used ends the process.
 #[test]
 fn a_good_configuration_is_0_and_a_bad_one_64() {
     assert_code(run(&["--check-config"]), 0);

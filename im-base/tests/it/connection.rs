@@ -140,6 +140,7 @@ async fn a_client_gets_no_heartbeat() {
     assert_eq!(peer.receive().await, None);
 }
 
+/// D-35: the time for a login is the same for all.
 #[tokio::test(start_paused = true)]
 async fn a_deadline_closes_although_bytes_come_and_can_be_lifted() {
     let (mut connection, mut peer) = pair(CLIENT);

@@ -330,6 +330,7 @@ async fn what_is_in_flight_at_a_hang_up_is_finished() {
     assert_eq!(session.finished.load(Ordering::Relaxed), 2);
 }
 
+/// D-39: nothing is done behind the end of a session.
 #[tokio::test(start_paused = true)]
 async fn an_end_from_outside_waits_for_what_is_in_flight_and_takes_up_nothing_more() {
     let (mut connection, mut peer) = pair(CLIENT);

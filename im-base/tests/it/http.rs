@@ -67,6 +67,7 @@ async fn the_admin_port_tells_alive_ready_and_counted() {
     assert!(ask(address, "/").await.starts_with("HTTP/1.1 404"));
 }
 
+/// D-38: an answer is written to its end.
 #[tokio::test]
 async fn a_request_in_progress_is_answered_and_an_unasked_connection_does_not_hold_up_the_end() {
     let shutdown = Shutdown::new();

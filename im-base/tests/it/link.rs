@@ -42,6 +42,7 @@ async fn it_says_hello_on_each_connection_and_dials_again_after_a_loss() {
     }
 }
 
+/// D-21: a peer that cannot be reached is tried again.
 #[tokio::test]
 async fn it_goes_on_dialling_a_peer_that_is_not_there_yet() {
     let shutdown = Shutdown::new();
@@ -62,6 +63,7 @@ async fn it_goes_on_dialling_a_peer_that_is_not_there_yet() {
     dialled.accept().await;
 }
 
+/// D-29: an answer finds the one who asked.
 #[tokio::test]
 async fn calls_find_their_answers_in_any_order() {
     let shutdown = Shutdown::new();
@@ -113,6 +115,7 @@ async fn calls_fail_at_once_when_the_link_is_lost() {
     );
 }
 
+/// D-59: nobody waits for ever.
 #[tokio::test]
 async fn a_call_that_is_not_answered_in_time_fails_and_its_late_answer_is_dropped() {
     let shutdown = Shutdown::new();
@@ -131,6 +134,7 @@ async fn a_call_that_is_not_answered_in_time_fails_and_its_late_answer_is_droppe
     assert_eq!(answered, Ok(answer("in time")));
 }
 
+/// D-33: an answer that cannot be read costs that one call.
 #[tokio::test]
 async fn a_call_that_is_answered_by_garbage_is_unreadable() {
     let shutdown = Shutdown::new();

@@ -40,6 +40,7 @@ async fn connect(address: SocketAddr) -> Option<TcpStream> {
     matches!(read, Ok(1)).then_some(stream)
 }
 
+/// D-22: connections have a limit.
 #[tokio::test]
 async fn above_a_limit_a_connection_is_closed_at_once_and_counted() {
     for (name, total, per_address, reason) in [

@@ -32,6 +32,7 @@ async fn clients_go_where_the_load_is_least_for_the_capacity() {
     assert_eq!(server.ask().await, Ok(8000));
 }
 
+/// D-20: who was sent somewhere counts there.
 #[tokio::test]
 async fn a_burst_of_clients_is_spread_before_the_first_has_logged_in() {
     let server = Server::start().await;
@@ -47,6 +48,7 @@ async fn a_burst_of_clients_is_spread_before_the_first_has_logged_in() {
     assert_eq!(named, [8000, 8001, 8002, 8000, 8001, 8002]);
 }
 
+/// D-20: a count has an end.
 #[tokio::test]
 async fn the_load_never_falls_below_zero() {
     let server = Server::start().await;

@@ -38,6 +38,7 @@ pub(super) async fn remove_session(
     request: ImRemoveSessionReq,
 ) -> Result<ImRemoveSessionRsp, HandlerError> {
     let session_type: SessionType = read_enum(request.session_type, "session_type")?;
+    session.take_allowance()?;
     let answer = ask(&session, request).await?;
     if answer.result_code == 0 && session_type == SessionType::Single {
         let notice = ImRemoveSessionNotify {
@@ -65,7 +66,9 @@ pub(super) async fn all_users(
         (request.after_user_id, request.after_time_ms) =
             (page.next_user_id.take(), page.next_time_ms.take());
         if book.encoded_len() + page.encoded_len() > ANSWER_BYTES && !book.user_list.is_empty() {
-            session.answer_part(&std::mem::take(&mut book), seq_num)?;
+            session
+                .answer_part(&std::mem::take(&mut book), seq_num)
+                .await?;
         }
         book.user_list.append(&mut page.user_list);
         page.user_list = book.user_list;

@@ -45,7 +45,9 @@ pub(super) async fn info(
         if answer.encoded_len() + page.encoded_len() > ANSWER_BYTES
             && !answer.group_info_list.is_empty()
         {
-            session.answer_part(&std::mem::take(&mut answer), seq_num)?;
+            session
+                .answer_part(&std::mem::take(&mut answer), seq_num)
+                .await?;
         }
         let next = page.next_index.take();
         answer.user_id = page.user_id;
@@ -67,6 +69,7 @@ pub(super) async fn create(
         return Err(HandlerError::Refused("permanent_group"));
     }
     session.take_allowance()?;
+    session.charge(cost(request.member_id_list.len()));
     create_group(&session.server, request).await
 }
 
@@ -117,7 +120,15 @@ pub(super) async fn change_members(
 ) -> Result<ImGroupChangeMemberRsp, HandlerError> {
     let _known: GroupModifyType = read_enum(request.change_type, "change_type")?;
     session.take_allowance()?;
-    change(&session.server, request, Some(session.id)).await
+    let answer = change(&session.server, request, Some(session.id)).await?;
+    session.charge(cost(answer.cur_user_id_list.len()));
+    Ok(answer)
+}
+
+/// What a change of a group costs besides itself, in messages for the limit on messages: each member is told of it, and
+/// told of all members.
+fn cost(members: usize) -> f64 {
+    members as f64 / 100.0
 }
 
 /// As [`change_members`], for the back office, which may change any group.
@@ -163,6 +174,7 @@ pub(super) async fn shield(
     session: Session,
     request: ImGroupShieldReq,
 ) -> Result<ImGroupShieldRsp, HandlerError> {
+    session.take_allowance()?;
     ask(&session, request).await
 }
 

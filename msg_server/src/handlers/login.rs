@@ -24,6 +24,7 @@ use tracing::debug;
 
 use super::other::{ask, user_ids};
 use crate::clock;
+use crate::groups::group_versions;
 use crate::links::Pushed;
 use crate::presence::Contacts;
 use crate::server::MsgServer;
@@ -148,8 +149,6 @@ pub(crate) async fn check(
         online_status: Some(status as i32),
         user_info: Some(user_info),
     };
-    let groups = verdict.group_version_list.iter();
-    let groups = groups.filter_map(|group| Some((GroupId::new(group.group_id)?, group.version)));
     let contacts = match verdict.by_contact.unwrap_or_default() {
         true => Contacts::only(user_ids(&verdict.contact_id)),
         false => Contacts::EVERYBODY,
@@ -157,7 +156,7 @@ pub(crate) async fn check(
     Ok(Login {
         user_id,
         device,
-        groups: groups.collect(),
+        groups: group_versions(&verdict.group_version_list),
         contacts,
         asked_at,
         answer,
@@ -199,6 +198,7 @@ pub(super) async fn device_token(
     if !session.device.is_mobile() {
         return Err(HandlerError::Refused("not_a_phone"));
     }
+    session.take_allowance()?;
     let request = ImDeviceTokenReq {
         client_type: Some(session.device.raw()),
         ..request
@@ -233,6 +233,7 @@ pub(super) async fn push_shield(
     session: Session,
     request: ImPushShieldReq,
 ) -> Result<ImPushShieldRsp, HandlerError> {
+    session.take_allowance()?;
     ask(&session, request).await
 }
 

@@ -52,7 +52,7 @@ pub(super) async fn send(
         Addressee::User(receiver) => {
             let users = [session.user_id(), receiver];
             if msg_id == MessageId::FIRST {
-                server.acquaint(&users, &users);
+                server.acquaint(session.user_id(), receiver);
             }
             server
                 .fanout
@@ -179,7 +179,7 @@ pub(super) fn deliver(pushed: &Pushed, pdu: &Pdu) -> Result<Option<Pdu>, Handler
     if message.msg_id == MessageId::FIRST.get()
         && let [Some(one), Some(other)] = users
     {
-        server.acquaint(&[one, other], &[one, other]);
+        server.acquaint(one, other);
     }
     let users = users.into_iter().flatten();
     server.fanout.message(&message, users, &frame, None);

@@ -27,6 +27,9 @@ use crate::roster::Roster;
 use crate::server::MsgServer;
 use crate::session::Authed;
 
+/// A link that was away longer than this may have missed what route_server does not keep that long.
+const LONG_AWAY: Duration = Duration::from_secs(20);
+
 /// Groups in one frame when a link comes up.
 const GROUPS_PER_FRAME: usize = 50_000;
 
@@ -59,6 +62,7 @@ struct RoutePeer {
     server: Arc<MsgServer>,
     /// The link's place among the others.
     at: usize,
+    down_since: Mutex<Option<Instant>>,
 }
 
 impl Routes {
@@ -79,6 +83,7 @@ impl Routes {
             let peer = Arc::new(RoutePeer {
                 server: server.clone(),
                 at,
+                down_since: Mutex::default(),
             });
             Link::start(
                 Role::RouteServer,
@@ -282,10 +287,17 @@ impl Peer for RoutePeer {
         routes.send_again(self.at, |frame| {
             outbox.send_frame(frame).ok().map(|()| self.at)
         });
+        let down_since = self.down_since.lock().take();
+        if down_since.is_some_and(|since| since.elapsed() > LONG_AWAY) {
+            let server = self.server.clone();
+            let ask = async move { server.ask_for_groups().await };
+            self.server.shutdown.sessions().spawn("groups anew", ask);
+        }
     }
 
     fn disconnected(&self, _link: &Link) {
         let routes = &self.server.routes;
+        self.down_since.lock().get_or_insert_with(Instant::now);
         let mut roster = routes.roster.lock();
         for user in roster.link_down(self.at, Instant::now()) {
             self.server.presence.changed(user, false, None);

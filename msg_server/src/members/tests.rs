@@ -58,10 +58,10 @@ impl World {
                 act();
             }
         };
-        let begun = self.members.told(&told, if_here, |group| {
+        let news = self.members.told(&told, if_here, |group| {
             self.interest.borrow_mut().remove(&group.get());
         });
-        if begun {
+        if news == Told::Begun {
             self.interest.borrow_mut().insert(told.group.get());
         }
     }

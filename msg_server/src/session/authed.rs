@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use im_base::dispatch::router::Actor;
@@ -17,7 +17,7 @@ use proto::ids::{GroupId, UserId};
 use proto::im::base_define::KickReasonType;
 use proto::im::login::ImKickUser;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::unauthed::ClientConnection;
 use crate::clock;
@@ -28,6 +28,12 @@ use crate::users::Sessions;
 
 /// A logged-in session, shared by its own task, its requests in flight, and [`Users`](crate::users::Users).
 pub(crate) type Session = Arc<Authed>;
+
+/// With more than this many bytes queued, the next part of an answer waits.
+const PART_HIGH_WATER: usize = 512 * 1024;
+
+/// Between two looks whether it may go.
+const PART_LOOK: Duration = Duration::from_millis(20);
 
 const KICKED: CloseReason = CloseReason("kicked");
 
@@ -48,6 +54,8 @@ pub(crate) struct Authed {
     allowance: Mutex<TokenBucket>,
     ended: Notify,
     end_reason: Mutex<Option<CloseReason>>,
+    /// Nobody reads answers any more.
+    is_over: AtomicBool,
 }
 
 impl Actor for Authed {
@@ -67,8 +75,20 @@ impl Authed {
         taken.map_err(|_wait| HandlerError::Refused("too_fast"))
     }
 
-    /// Queues one frame of an answer that has several.
-    pub(crate) fn answer_part<M: Body>(&self, part: &M, seq_num: u16) -> Result<(), HandlerError> {
+    /// Takes more from the allowance than one message, for what has turned out to cost more.
+    pub(crate) fn charge(&self, messages: f64) {
+        self.allowance.lock().charge(messages);
+    }
+
+    /// Queues one frame of an answer that has several, once most of what was queued before is on its way.
+    pub(crate) async fn answer_part<M: Body>(
+        &self,
+        part: &M,
+        seq_num: u16,
+    ) -> Result<(), HandlerError> {
+        while self.outbox.queued() > PART_HIGH_WATER && !self.is_over.load(Ordering::Relaxed) {
+            sleep(PART_LOOK).await;
+        }
         let sent = self.outbox.send(part, seq_num);
         sent.map_err(|_closed| HandlerError::Refused("closed"))
     }
@@ -108,6 +128,7 @@ pub(super) async fn run(
         server,
         ended: Notify::new(),
         end_reason: Mutex::new(None),
+        is_over: AtomicBool::new(false),
     });
     open(&session, login);
 
@@ -120,6 +141,7 @@ pub(super) async fn run(
     });
     let in_flight = session.server.limits.in_flight;
     let (reason, leftover) = dispatch::serve(connection, router, &session, in_flight, end).await;
+    session.is_over.store(true, Ordering::Relaxed);
     close(&session);
     leftover.finish().await;
     if reason == KICKED {

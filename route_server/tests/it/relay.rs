@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::support::{ANDROID, MsgServer, OFFLINE, ONLINE, Route, WINDOWS, message};
 
+/// D-51: others do not get it.
 #[tokio::test]
 async fn a_message_goes_where_its_people_are_and_nowhere_else() {
     let route = Route::start().await;

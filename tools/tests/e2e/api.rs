@@ -33,6 +33,7 @@ fn with(mut request: Value, field: &str, value: Value) -> Value {
     request
 }
 
+/// D-53: the API is for those who have its key.
 #[tokio::test]
 async fn only_who_has_the_key_is_heard() {
     let world = World::usual(1).await;
@@ -83,6 +84,7 @@ async fn only_who_has_the_key_is_heard() {
     world.end().await;
 }
 
+/// D-74: a bad request gets a whole answer.
 #[tokio::test]
 async fn what_is_not_good_is_answered_and_says_why() {
     let world = World::usual(1).await;

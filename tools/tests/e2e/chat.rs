@@ -10,6 +10,7 @@ use tools::client::{Device, Event};
 use crate::person::{Person, Raw};
 use crate::world::World;
 
+/// D-17: a first message is there for both.
 #[tokio::test]
 async fn two_people_on_two_msg_servers_talk_on_all_their_devices() {
     let world = World::usual(2).await;
@@ -141,6 +142,7 @@ async fn numbers_are_echoed_and_claims_are_not_believed() {
     world.end().await;
 }
 
+/// D-4, D-78: whatever a connection did not bring is found afterwards, and sending again does no harm.
 #[tokio::test]
 async fn who_was_away_finds_everything_and_a_resend_is_the_same_message() {
     let world = World::usual(2).await;

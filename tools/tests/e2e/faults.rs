@@ -171,6 +171,7 @@ async fn processes_die_while_people_chat() {
     chat_through(World::start(USUAL, 2, no_limits).await, &kills).await;
 }
 
+/// D-55: no process is the only one of its kind.
 #[tokio::test]
 async fn of_several_processes_some_die_while_people_chat() {
     let counts = Counts {

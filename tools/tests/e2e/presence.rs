@@ -23,6 +23,7 @@ fn notices(events: &[Event]) -> Vec<(u32, bool)> {
     events.iter().filter_map(notice).collect()
 }
 
+/// D-25: nobody is online before he comes.
 #[tokio::test]
 async fn desktops_are_seen_and_phones_are_not() {
     let world = World::usual(3).await;
@@ -54,6 +55,7 @@ async fn desktops_are_seen_and_phones_are_not() {
     world.end().await;
 }
 
+/// D-50: nobody stays online on a server that is gone.
 #[tokio::test]
 async fn a_msg_server_that_dies_takes_its_users_offline_for_everybody() {
     let world = World::usual(3).await;

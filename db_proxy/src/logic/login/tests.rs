@@ -97,6 +97,7 @@ async fn an_unknown_name_costs_a_hash_like_a_wrong_password() {
     assert_eq!(bed.passwords.hashes() - before, 4);
 }
 
+/// D-43: what is stored is a slow hash.
 #[tokio::test]
 async fn a_teamtalk_password_is_upgraded_by_its_first_login() {
     let bed = Bed::new(None).await;

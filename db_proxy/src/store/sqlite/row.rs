@@ -85,3 +85,22 @@ struct OutOfRange {
     column: String,
     value: i64,
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection, SqliteConnection};
+
+    use super::*;
+
+    /// D-34: an empty column is nothing to die of.
+    #[tokio::test]
+    async fn null_is_empty_or_zero() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let nothing = sqlx::query("SELECT NULL AS missing");
+        let row = nothing.fetch_one(&mut connection).await.unwrap();
+        assert_eq!(int::<u32>(&row, "missing").unwrap(), 0);
+        assert_eq!(text(&row, "missing").unwrap(), "");
+        assert!(blob(&row, "missing").unwrap().is_empty());
+        assert!(user_id(&row, "missing").is_err(), "but an id has to be one");
+    }
+}

@@ -31,6 +31,7 @@ use super::{NOT_LET_IN, Unharmed, closed, refused};
 use crate::person::{Raw, login_request};
 use crate::world::{PASSWORD, World};
 
+/// D-18: silence is no answer. D-49: nobody deletes the records of others' files.
 #[tokio::test]
 async fn what_cannot_be_granted_is_answered_in_the_commands_own_words() {
     let world = World::usual(1).await;

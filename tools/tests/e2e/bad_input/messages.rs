@@ -163,6 +163,7 @@ async fn every_message_of_a_flood_is_answered() {
     unharmed.in_the_end(world).await;
 }
 
+/// D-31: what is not read does not pile up.
 #[tokio::test]
 async fn who_never_reads_is_hung_up_on_and_nobody_waits_for_him() {
     const QUEUE: &str = "FERROTALK_LIMITS__QUEUE_BYTES";

@@ -193,6 +193,7 @@ async fn a_login_that_cannot_be_is_refused_with_its_code_and_closed() {
     unharmed.in_the_end(world).await;
 }
 
+/// D-28: nobody locks somebody else out.
 #[tokio::test]
 async fn guessing_is_stopped_where_it_comes_from_and_nowhere_else() {
     let world = World::usual(2).await;

@@ -1,0 +1,8 @@
+//! What clients and other servers get from a msg_server, whatever those servers say and when.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bed;
+
+mod groups;
+mod presence;
