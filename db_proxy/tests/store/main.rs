@@ -40,7 +40,8 @@ macro_rules! suite {
             groups: a_group_is_what_its_founder_named, a_group_with_a_stranger_is_not_made, members_come_and_go,
                 an_empty_group_can_be_filled_again, strangers_change_nothing, large_groups_are_whole_or_refused,
                 details_are_for_members, lists_of_groups_begin_with_the_latest_change,
-                changes_at_two_stores_at_once_all_happen, fellow_members_come_from_small_groups_first;
+                changes_at_two_stores_at_once_all_happen, fellow_members_come_from_small_groups_first,
+                fellow_members_come_from_the_groups_joined_last;
             group_messages: members_write_and_others_do_not, unread_follows_positions, newcomers_start_at_the_end,
                 strangers_learn_nothing, a_hidden_group_comes_back, a_resend_to_a_group_is_stored_once,
                 two_stores_write_to_one_group_without_a_gap, leaving_while_writing_is_before_or_after;

@@ -14,7 +14,7 @@ use crate::store::{
     GroupRefusal, GroupStore, GroupVersion, MemberChange, NewGroup, StoreError, UnixMillis,
 };
 
-/// Groups of a user that are looked at for his fellow members.
+/// Groups of a user that are looked at for his fellow members: those he joined last.
 const FELLOWSHIPS: i64 = 100;
 
 #[async_trait]
@@ -26,6 +26,12 @@ impl GroupStore for SqliteStore {
         }
         if existing(&mut transaction, &new.members).await?.len() < new.members.len() {
             return Ok(Err(GroupRefusal::NoSuchUser));
+        }
+        if new.kind == GroupKind::Temporary && new.creator.is_some() {
+            let (users, most) = (&new.members, new.groups_per_user);
+            if somebody_is_full(&mut transaction, users, most).await? {
+                return Ok(Err(GroupRefusal::TooManyGroups));
+            }
         }
         let now = UnixMillis::of_change();
         let group_id = insert_group(&mut transaction, new, now).await?;
@@ -61,6 +67,12 @@ impl GroupStore for SqliteStore {
                 let known = existing(&mut transaction, &changed.changed).await?;
                 if known.len() < changed.changed.len() {
                     return Ok(Err(GroupRefusal::NoSuchUser));
+                }
+                if membership.kind == GroupKind::Temporary && change.actor.is_some() {
+                    let (users, most) = (&changed.changed, change.groups_per_user);
+                    if somebody_is_full(&mut transaction, users, most).await? {
+                        return Ok(Err(GroupRefusal::TooManyGroups));
+                    }
                 }
                 join(&mut transaction, &place, &changed.changed, now).await?;
             }
@@ -178,11 +190,14 @@ impl GroupStore for SqliteStore {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         // counting no further than makes a difference
         let groups = sqlx::query(
-            "SELECT m.group_id, (
+            "WITH latest AS MATERIALIZED (
+                 SELECT m.group_id FROM group_members AS m CROSS JOIN chat_groups AS g ON g.id = m.group_id
+                 WHERE m.user_id = ?1 AND g.status = 0
+                 ORDER BY m.joined_at_ms DESC, m.group_id DESC LIMIT ?3)
+             SELECT group_id, (
                  SELECT count(*) FROM (
-                     SELECT 1 FROM group_members AS f WHERE f.group_id = m.group_id LIMIT ?2)) AS size
-             FROM group_members AS m CROSS JOIN chat_groups AS g ON g.id = m.group_id
-             WHERE m.user_id = ?1 AND g.status = 0 ORDER BY size, m.group_id LIMIT ?3",
+                     SELECT 1 FROM group_members AS f WHERE f.group_id = latest.group_id LIMIT ?2)) AS size
+             FROM latest ORDER BY size, group_id",
         )
         .bind(i64::from(user.get()))
         .bind(limit.saturating_add(1))
@@ -320,6 +335,29 @@ async fn membership(
         version: row::int(&found, "version")?,
         members: members.collect::<Result<_, _>>()?,
     }))
+}
+
+/// Whether one of these users is in that many groups already. One statement, which counts in an index and no further than
+/// makes a difference.
+async fn somebody_is_full(
+    connection: &mut SqliteConnection,
+    users: &[UserId],
+    most: usize,
+) -> Result<bool, StoreError> {
+    let Some(others) = most.checked_sub(1) else {
+        return Ok(true);
+    };
+    let ids: Vec<String> = users.iter().map(|user| user.get().to_string()).collect();
+    let full = sqlx::query(
+        "SELECT 1 FROM json_each(?) AS joining WHERE (
+             SELECT 1 FROM group_members WHERE user_id = joining.value LIMIT 1 OFFSET ?) IS NOT NULL
+         LIMIT 1",
+    )
+    .bind(format!("[{}]", ids.join(",")))
+    .bind(i64::try_from(others).unwrap_or(i64::MAX))
+    .fetch_optional(connection)
+    .await?;
+    Ok(full.is_some())
 }
 
 /// Makes members of users who are none: with nothing unread, off the list until the next message, and seeing only what
