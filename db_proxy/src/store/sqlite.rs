@@ -6,6 +6,7 @@ mod append;
 mod department;
 mod device;
 mod group;
+mod membership;
 mod message;
 mod meta;
 mod participant;

@@ -44,10 +44,11 @@ macro_rules! suite {
                 fellow_members_come_from_the_groups_joined_last;
             group_messages: members_write_and_others_do_not, unread_follows_positions, newcomers_start_at_the_end,
                 strangers_learn_nothing, a_hidden_group_comes_back, a_resend_to_a_group_is_stored_once,
+                a_resend_after_leaving_is_answered,
                 two_stores_write_to_one_group_without_a_gap, leaving_while_writing_is_before_or_after;
             requests: a_group_asked_for_again_is_the_same_group, a_change_asked_for_again_is_made_once,
                 what_was_refused_is_judged_anew, one_request_at_two_stores_is_carried_out_once,
-                keys_are_forgotten_after_an_hour;
+                keys_are_forgotten_after_a_minute;
             organisation: departments_are_kept_when_removed, departments_repeat_the_moment_asked_with,
                 every_change_of_a_profile_is_seen, a_token_has_one_owner, the_oldest_of_too_many_tokens_goes,
                 the_night_shield_is_kept, peers_come_latest_first;

@@ -382,6 +382,7 @@ async fn an_old_key_of_a_newcomer_brings_nothing_new() {
         let changed = proxy.ask(change(1, way, group, &[2])).await;
         assert_eq!(changed.result_code, 0);
     }
+    assert_eq!(proxy.store(keyed.clone()).await.msg_id, 1, "it is stored");
     keyed.msg_data = Bytes::from_static(b"something else");
     assert_eq!(proxy.store(keyed).await.msg_id, 0);
     proxy.end().await;

@@ -12,7 +12,9 @@ use super::row;
 use super::user::existing;
 use super::values::{CHUNK, Values};
 use crate::store::plan::{Head, Plan, Standing, Standings, StoredKey};
-use crate::store::{AppendOutcome, ClientKey, Conversation, NewMessage, StoreError, UnixMillis};
+use crate::store::{
+    AppendOutcome, ClientKey, Conversation, MessageKind, NewMessage, StoreError, UnixMillis,
+};
 
 type Heads = HashMap<Conversation, Head>;
 
@@ -231,7 +233,8 @@ async fn stored_keys(
             .query(|values| {
                 format!(
                     "WITH wanted(conversation, sender, key) AS ({values})
-                     SELECT m.conversation_id, m.sender_id, m.client_key, m.message_id, m.created_at_ms
+                     SELECT m.conversation_id, m.sender_id, m.client_key, m.message_id, m.created_at_ms,
+                     m.kind, m.body
                      FROM wanted CROSS JOIN messages AS m INDEXED BY messages_by_client_key
                      ON m.conversation_id = wanted.conversation AND m.sender_id = wanted.sender
                      AND m.client_key = wanted.key"
@@ -246,6 +249,8 @@ async fn stored_keys(
                 key: row::blob(found, "client_key")?,
                 message_id: row::message_id(found, "message_id")?,
                 created_at: row::time(found, "created_at_ms")?,
+                kind: MessageKind(row::int(found, "kind")?),
+                body: row::blob(found, "body")?,
             });
         }
     }
