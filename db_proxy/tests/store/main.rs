@@ -50,6 +50,7 @@ macro_rules! suite {
                 what_was_refused_is_judged_anew, one_request_at_two_stores_is_carried_out_once,
                 keys_are_forgotten_after_a_minute;
             organisation: departments_are_kept_when_removed, departments_repeat_the_moment_asked_with,
+                a_change_is_behind_every_page, a_clock_set_back_over_a_restart_hides_nothing,
                 every_change_of_a_profile_is_seen, a_token_has_one_owner, the_oldest_of_too_many_tokens_goes,
                 the_night_shield_is_kept, peers_come_latest_first;
             extremes: ids_and_numbers_up_to_the_last, a_full_conversation_refuses_and_others_go_on,

@@ -18,10 +18,11 @@ use crate::store::{
 
 type Heads = HashMap<Conversation, Head>;
 
-/// Runs inside a write transaction; the caller commits.
+/// Runs inside a write transaction; the caller commits. The conversations changed at `now`.
 pub(super) async fn append(
     connection: &mut SqliteConnection,
     batch: &[NewMessage],
+    now: UnixMillis,
 ) -> Result<Vec<AppendOutcome>, StoreError> {
     let conversations: HashSet<Conversation> = batch.iter().map(|m| m.conversation).collect();
     let conversations = Vec::from_iter(conversations);
@@ -32,7 +33,7 @@ pub(super) async fn append(
     let standings = standings(connection, batch).await?;
     let stored = stored_keys(connection, batch, &heads).await?;
     let plan = Plan::new(batch, &heads, &standings, &stored);
-    write(connection, &plan).await?;
+    write(connection, &plan, now).await?;
     Ok(plan.outcomes)
 }
 
@@ -257,7 +258,11 @@ async fn stored_keys(
     Ok(stored)
 }
 
-async fn write(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(), StoreError> {
+async fn write(
+    connection: &mut SqliteConnection,
+    plan: &Plan<'_>,
+    now: UnixMillis,
+) -> Result<(), StoreError> {
     for (conversation, message_id) in &plan.expired {
         sqlx::query(
             "UPDATE messages SET client_key = NULL WHERE conversation_id = ? AND message_id = ?",
@@ -288,7 +293,6 @@ async fn write(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(),
         .execute(&mut *connection)
         .await?;
     }
-    let now = UnixMillis::of_change();
     for chunk in plan.heads.chunks(CHUNK) {
         let heads = Values::new(chunk, 3, |row, (conversation, last)| {
             row.add(*conversation)?;

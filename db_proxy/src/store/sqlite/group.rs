@@ -34,7 +34,7 @@ impl GroupStore for SqliteStore {
                 return Ok(Err(GroupRefusal::TooManyGroups));
             }
         }
-        let now = UnixMillis::of_change();
+        let now = self.clock.stamp();
         let group_id = insert_group(&mut transaction, new, now).await?;
         let place = insert_conversation(&mut transaction, group_id, now).await?;
         join(&mut transaction, &place, &new.members, now).await?;
@@ -62,7 +62,7 @@ impl GroupStore for SqliteStore {
             Ok(changed) => changed,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let now = UnixMillis::of_change();
+        let now = self.clock.stamp();
         let place = place(&mut transaction, change.group_id).await?;
         match change.direction {
             Direction::Join => {
