@@ -72,6 +72,8 @@ pub struct CacheConfig {
 pub struct GroupsConfig {
     /// Most members of a group, 1 to 30,000.
     pub members: usize,
+    /// Most groups a user may be in, 1 to 10,000. Into a temporary group beyond that only the system brings him.
+    pub per_user: usize,
 }
 
 /// Who follows whose presence.
@@ -131,8 +133,10 @@ impl Default for CacheConfig {
 
 impl Default for GroupsConfig {
     fn default() -> Self {
+        let limits = GroupLimits::default();
         Self {
-            members: GroupLimits::default().members,
+            members: limits.members,
+            per_user: limits.per_user,
         }
     }
 }
@@ -170,9 +174,13 @@ impl GroupsConfig {
     /// Members of the largest group that fits into a frame, twice: who changed, and who is in it.
     const MOST_MEMBERS: usize = 30_000;
 
+    /// Groups of one list.
+    const MOST_PER_USER: usize = 10_000;
+
     pub(crate) fn limits(&self) -> GroupLimits {
         GroupLimits {
             members: self.members,
+            per_user: self.per_user,
             ..GroupLimits::default()
         }
     }
@@ -241,6 +249,11 @@ impl ServerConfig for Config {
             let mend = "1 to 30000";
             return Err(ConfigError::value("groups.members", members, mend));
         }
+        let per_user = self.groups.per_user;
+        if !(1..=GroupsConfig::MOST_PER_USER).contains(&per_user) {
+            let mend = "1 to 10000";
+            return Err(ConfigError::value("groups.per_user", per_user, mend));
+        }
         let contacts = self.presence.contacts;
         if contacts > PresenceConfig::MOST_CONTACTS {
             let mend = "at most 10000";
@@ -268,5 +281,14 @@ mod tests {
         assert!(!valid(0, 500));
         assert!(!valid(30_001, 500));
         assert!(!valid(10_000, 10_001));
+    }
+
+    #[test]
+    fn the_groups_of_a_user_fit_into_a_list() {
+        for (per_user, expected) in [(0, false), (1, true), (10_000, true), (10_001, false)] {
+            let mut config = Config::default();
+            config.groups.per_user = per_user;
+            assert_eq!(config.validate().is_ok(), expected, "{per_user}");
+        }
     }
 }

@@ -47,6 +47,7 @@ pub(crate) fn router() -> Router<Arc<DbProxy>> {
         .on_with(group::change_member, refused)
         .on_with(group::shield, refused)
         .on_with(group::members, nobodys)
+        .on_with(group::user_groups, nobodys)
         .on_pdu::<ImHeartBeat>(other::heartbeat)
         .on_with(other::validate, refused)
 }

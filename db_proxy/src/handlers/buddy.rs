@@ -174,11 +174,10 @@ pub(super) async fn departments(
     let since = request.latest_update_time;
     let changed = proxy.departments.changed_since(since).await;
     let changed = changed.map_err(|error| store_failed(&error))?;
-    let seen = changed.last().map(|last| last.updated_at.seconds());
     Ok(ImDepartmentRsp {
         user_id: request.user_id,
-        latest_update_time: seen.map_or(since, |seen| seen.max(since)),
-        dept_list: changed.into_iter().map(depart_info).collect(),
+        latest_update_time: changed.next_seconds,
+        dept_list: changed.departments.into_iter().map(depart_info).collect(),
         attach_data: request.attach_data,
     })
 }

@@ -6,7 +6,7 @@ use im_base::dispatch::HandlerError;
 use proto::error::read_enum;
 use proto::ids::{GroupId, UserId};
 use proto::im::base_define::{GroupInfo, GroupModifyType, GroupType, GroupVersionInfo};
-use proto::im::ext::group::{ImGroupMembers, ImGroupMembersReq};
+use proto::im::ext::group::{ImGroupMembers, ImGroupMembersReq, ImUserGroupsReq, ImUserGroupsRsp};
 use proto::im::group::{
     ImGroupChangeMemberReq, ImGroupChangeMemberRsp, ImGroupCreateReq, ImGroupCreateRsp,
     ImGroupInfoListReq, ImGroupInfoListRsp, ImGroupShieldReq, ImGroupShieldRsp,
@@ -178,6 +178,20 @@ pub(super) async fn members(
     })
 }
 
+/// Which groups a user is in, for a msg_server that may have missed changes.
+pub(super) async fn user_groups(
+    proxy: Arc<DbProxy>,
+    request: ImUserGroupsReq,
+) -> Result<ImUserGroupsRsp, HandlerError> {
+    let groups = proxy.groups.of_user(user_id(request.user_id)?, None).await;
+    let groups = groups.map_err(|error| store_failed(&error))?;
+    Ok(ImUserGroupsRsp {
+        user_id: request.user_id,
+        group_version_list: groups.into_iter().map(version_info).collect(),
+        attach_data: request.attach_data,
+    })
+}
+
 fn ids(users: Vec<UserId>) -> Vec<u32> {
     users.into_iter().map(UserId::get).collect()
 }
@@ -209,6 +223,7 @@ fn refused(error: &GroupError) -> HandlerError {
             GroupRefusal::NotPermitted => "not_permitted",
             GroupRefusal::NothingToChange => "nothing_to_change",
             GroupRefusal::TooManyMembers => "too_many_members",
+            GroupRefusal::TooManyGroups => "too_many_groups",
             GroupRefusal::VersionsUsedUp => "versions_used_up",
         }),
         GroupError::Store(error) => store_failed(error),

@@ -41,7 +41,7 @@ pub(super) async fn store(
         group_version: appended.group_version,
         ..message
     };
-    if appended.duplicate {
+    if appended.altered {
         // Whatever came under the key this time: the message is what was stored first.
         let first = proxy
             .messages

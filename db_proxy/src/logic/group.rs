@@ -17,6 +17,8 @@ pub const MAX_AVATAR: usize = 255;
 pub struct GroupLimits {
     /// Most members of a group, and most users of one request.
     pub members: usize,
+    /// Groups a user may be in; beyond them nobody but the system brings him into one.
+    pub per_user: usize,
     /// Most groups of one list.
     pub list_rows: usize,
     /// Most groups one request may ask details of; for those beyond the asker is told where to go on.
@@ -29,6 +31,7 @@ impl Default for GroupLimits {
     fn default() -> Self {
         Self {
             members: 10_000,
+            per_user: 1_000,
             list_rows: 10_000,
             details_wanted: 1_000,
             details_bytes: 256 * 1024,
@@ -112,6 +115,7 @@ impl Groups {
             avatar_url: founding.avatar_url,
             creator: founding.creator,
             members: self.distinct(&founding.members)?,
+            groups_per_user: self.limits.per_user,
             request: founding.request,
         };
         Ok(self.store.create_group(&new).await??)
@@ -125,6 +129,7 @@ impl Groups {
             direction: wish.direction,
             users: self.distinct(&wish.users)?,
             limit: self.limits.members,
+            groups_per_user: self.limits.per_user,
             request: wish.request,
         };
         Ok(self.store.change_members(&change).await??)

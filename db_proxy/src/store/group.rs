@@ -7,12 +7,14 @@ use super::{RequestKey, StoreError};
 #[async_trait]
 pub trait GroupStore: Send + Sync {
     /// Makes a group of version 1, with its conversation. A key that was used for it before is answered with the group
-    /// made then.
+    /// made then, and who is in it now.
+    ///
+    /// Nobody but the system brings a user into a temporary group beyond the groups he may be in.
     async fn create_group(&self, new: &NewGroup) -> Result<GroupOutcome, StoreError>;
 
     /// Adds or removes members in one transaction. Whoever joins starts with nothing unread and sees what is written
     /// from then on; whoever leaves loses the conversation. A key that was used for it before is answered with what
-    /// was changed then.
+    /// was changed then, and with version and members of now.
     async fn change_members(&self, change: &MemberChange) -> Result<GroupOutcome, StoreError>;
 
     /// Sets whether the user hears of messages in the group; `false` if he is no member of it.
@@ -42,7 +44,7 @@ pub trait GroupStore: Send + Sync {
     async fn group_members(&self, group: GroupId) -> Result<Option<GroupMembers>, StoreError>;
 
     /// Who else is in the user's groups, each once, those of smaller groups first. Groups of more than `limit` members
-    /// count alike, and of very many groups the largest are left out.
+    /// count alike, and of very many groups those he joined first are left out.
     async fn fellow_members(&self, user: UserId, limit: usize) -> Result<Vec<UserId>, StoreError>;
 }
 
@@ -65,6 +67,8 @@ pub struct NewGroup {
     pub creator: Option<UserId>,
     /// Ascending, each once.
     pub members: Vec<UserId>,
+    /// Groups somebody may be in, this one included.
+    pub groups_per_user: usize,
     pub request: Option<RequestKey>,
 }
 
@@ -79,6 +83,8 @@ pub struct MemberChange {
     pub users: Vec<UserId>,
     /// Most members the group may have afterwards.
     pub limit: usize,
+    /// Groups somebody may be in, this one included.
+    pub groups_per_user: usize,
     pub request: Option<RequestKey>,
 }
 
@@ -116,6 +122,8 @@ pub enum GroupRefusal {
     NothingToChange,
     #[error("the group would have too many members")]
     TooManyMembers,
+    #[error("a user would be in too many groups")]
+    TooManyGroups,
     #[error("the group has used up its versions")]
     VersionsUsedUp,
 }

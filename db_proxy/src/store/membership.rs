@@ -104,6 +104,7 @@ mod tests {
             direction,
             users: users(ids),
             limit: 4,
+            groups_per_user: usize::MAX,
             request: None,
         }
     }

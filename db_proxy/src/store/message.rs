@@ -16,7 +16,8 @@ pub trait MessageStore: Send + Sync {
     /// nothing is. Within a conversation ids follow the order of the batch.
     ///
     /// A conversation of two begins with its first message, provided that both exist. In a group only members may
-    /// write, and a member who does has read everything up to his own message.
+    /// write, and a member who does has read everything up to his own message. A message that is stored is answered with
+    /// its place when it comes again, even if its sender has left the group since; not so if it is altered.
     async fn append(&self, batch: &[NewMessage]) -> Result<Vec<AppendOutcome>, StoreError>;
 
     /// A page of messages going back from `begin` (inclusive; `None`: from the latest), newest first. As all readers
@@ -68,6 +69,8 @@ pub struct Appended {
     pub created_at: UnixMillis,
     /// It had been stored before: id and time are those of the first.
     pub duplicate: bool,
+    /// A duplicate whose kind or body is not that of the first.
+    pub altered: bool,
     /// For a group's message, the version of the group at that moment: it tells who the members are.
     pub group_version: Option<u32>,
 }

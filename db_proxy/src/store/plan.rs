@@ -7,7 +7,8 @@ use std::collections::hash_map::Entry;
 use proto::ids::{GroupId, MessageId, UserId};
 
 use super::{
-    AppendOutcome, AppendRefusal, Appended, ClientKey, Conversation, NewMessage, UnixMillis,
+    AppendOutcome, AppendRefusal, Appended, ClientKey, Conversation, MessageKind, NewMessage,
+    UnixMillis,
 };
 
 /// How the batch's senders stand to the groups they write to; a group that does not exist is not in it.
@@ -37,6 +38,8 @@ pub(super) struct StoredKey {
     pub(super) key: Vec<u8>,
     pub(super) message_id: MessageId,
     pub(super) created_at: UnixMillis,
+    pub(super) kind: MessageKind,
+    pub(super) body: Vec<u8>,
 }
 
 /// The writes of one transaction, to be made in the order of the fields, and its answers.
@@ -64,11 +67,16 @@ pub(super) struct Insert<'a> {
 }
 
 /// The newest message known to carry a key.
-struct Holder {
+struct Holder<'a> {
     message_id: MessageId,
     created_at: UnixMillis,
+    kind: MessageKind,
+    body: &'a [u8],
     place: Place,
 }
+
+/// By conversation row, sender and key.
+type Holders<'a> = HashMap<(i64, UserId, &'a [u8]), Holder<'a>>;
 
 enum Place {
     Stored,
@@ -86,24 +94,30 @@ impl<'a> Plan<'a> {
     ) -> Self {
         let mut plan = Self::default();
         let mut heads = heads.clone();
-        let mut holders: HashMap<(i64, UserId, &[u8]), Holder> = stored
+        let mut holders: Holders<'a> = stored
             .iter()
             .map(|stored| {
                 let holder = Holder {
                     message_id: stored.message_id,
                     created_at: stored.created_at,
+                    kind: stored.kind,
+                    body: &stored.body,
                     place: Place::Stored,
                 };
                 ((stored.row, stored.sender, stored.key.as_slice()), holder)
             })
             .collect();
         for message in batch {
-            let head = heads.get_mut(&message.conversation);
-            let outcome = admit(message, standings).and_then(|group_version| match head {
-                Some(head) => plan.place(message, group_version, head, &mut holders),
-                None if group_version.is_some() => Err(AppendRefusal::NoSuchGroup),
-                None => Err(AppendRefusal::NoSuchUser),
-            });
+            let outcome = match heads.get_mut(&message.conversation) {
+                Some(head) => {
+                    let admission = Admission::of(message, standings);
+                    plan.place(message, admission, head, &mut holders)
+                }
+                None => Err(match message.conversation {
+                    Conversation::Single(_) => AppendRefusal::NoSuchUser,
+                    Conversation::Group(_) => AppendRefusal::NoSuchGroup,
+                }),
+            };
             plan.outcomes.push(outcome);
         }
         plan.sum_up();
@@ -113,10 +127,11 @@ impl<'a> Plan<'a> {
     fn place(
         &mut self,
         message: &'a NewMessage,
-        group_version: Option<u32>,
+        admission: Admission,
         head: &mut Head,
-        holders: &mut HashMap<(i64, UserId, &'a [u8]), Holder>,
+        holders: &mut Holders<'a>,
     ) -> AppendOutcome {
+        let group_version = admission.group_version;
         let slot = message.client_key.as_ref().map(|key| {
             let slot = holders.entry((head.row, message.sender, key.as_bytes()));
             (key, slot)
@@ -124,14 +139,20 @@ impl<'a> Plan<'a> {
         if let Some((key, Entry::Occupied(holder))) = &slot {
             let holder = holder.get();
             if key.counts(holder.created_at, message.created_at) {
+                let altered = holder.kind != message.kind || holder.body != &message.body[..];
+                if altered {
+                    admission.verdict?;
+                }
                 return Ok(Appended {
                     message_id: holder.message_id,
                     created_at: holder.created_at,
                     duplicate: true,
+                    altered,
                     group_version,
                 });
             }
         }
+        admission.verdict?;
         let id = head
             .last
             .checked_add(1)
@@ -139,7 +160,7 @@ impl<'a> Plan<'a> {
             .ok_or(AppendRefusal::ConversationFull)?;
         head.last = id.get();
         if let Some((_, slot)) = slot {
-            self.take_key(slot, head.row, id, message.created_at);
+            self.take_key(slot, head.row, id, message);
         }
         self.inserts.push(Insert {
             row: head.row,
@@ -151,6 +172,7 @@ impl<'a> Plan<'a> {
             message_id: id,
             created_at: message.created_at,
             duplicate: false,
+            altered: false,
             group_version,
         })
     }
@@ -158,14 +180,16 @@ impl<'a> Plan<'a> {
     /// Gives the key to the message about to be inserted, taking it from one whose claim has expired.
     fn take_key(
         &mut self,
-        slot: Entry<'_, (i64, UserId, &'a [u8]), Holder>,
+        slot: Entry<'_, (i64, UserId, &'a [u8]), Holder<'a>>,
         row: i64,
         message_id: MessageId,
-        created_at: UnixMillis,
+        message: &'a NewMessage,
     ) {
         let new = Holder {
             message_id,
-            created_at,
+            created_at: message.created_at,
+            kind: message.kind,
+            body: &message.body,
             place: Place::Inserted(self.inserts.len()),
         };
         match slot {
@@ -208,15 +232,30 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Whether the sender may write there; for a group, with its version.
-fn admit(message: &NewMessage, standings: &Standings) -> Result<Option<u32>, AppendRefusal> {
-    match message.conversation {
-        Conversation::Single(_) => Ok(None),
-        Conversation::Group(group) => match standings.get(&(group, message.sender)) {
-            Some(standing) if standing.member => Ok(Some(standing.version)),
-            Some(_) => Err(AppendRefusal::NotAMember),
-            None => Err(AppendRefusal::NoSuchGroup),
-        },
+/// Whether a sender may write something new.
+struct Admission {
+    verdict: Result<(), AppendRefusal>,
+    /// The group's, whether he may or not.
+    group_version: Option<u32>,
+}
+
+impl Admission {
+    fn of(message: &NewMessage, standings: &Standings) -> Self {
+        let Conversation::Group(group) = message.conversation else {
+            return Self {
+                verdict: Ok(()),
+                group_version: None,
+            };
+        };
+        let standing = standings.get(&(group, message.sender));
+        Self {
+            verdict: match standing {
+                Some(standing) if standing.member => Ok(()),
+                Some(_) => Err(AppendRefusal::NotAMember),
+                None => Err(AppendRefusal::NoSuchGroup),
+            },
+            group_version: standing.map(|standing| standing.version),
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use proto::ids::{GroupId, UserId};
 
-use super::GroupChange;
+use super::{GroupChange, GroupMembers};
 
 /// Tells a request that is made again from a new one. What was carried out under a key is answered again and not
 /// carried out again; a refused request changed nothing and is judged anew.
@@ -14,8 +14,8 @@ impl RequestKey {
     /// Longest key, in bytes.
     pub const MAX_LEN: usize = 64;
 
-    /// How long a key counts, at least.
-    pub const LIFETIME: Duration = Duration::from_secs(60 * 60);
+    /// How long a key counts, at least. Nobody asks again later than that.
+    pub const LIFETIME: Duration = Duration::from_secs(60);
 
     /// For making a group. `None` when the key is empty or longer than `MAX_LEN`. The same bytes of somebody else, or
     /// for something else, are another key.
@@ -48,38 +48,81 @@ impl fmt::Debug for RequestKey {
     }
 }
 
-/// An outcome as stored: numbers of four bytes, big-endian. Group, version, how many changed, those, the members.
-pub(super) fn to_bytes(change: &GroupChange) -> Vec<u8> {
-    let head = [
-        change.group_id.get(),
-        change.version,
-        u32::try_from(change.changed.len()).unwrap_or(u32::MAX),
-    ];
-    let users = change.changed.iter().chain(&change.members);
-    head.into_iter()
-        .chain(users.map(|user| user.get()))
-        .flat_map(u32::to_be_bytes)
-        .collect()
+/// What was carried out under a key. Who is in the group is not kept: it is read when the request is answered again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CarriedOut {
+    pub(super) group_id: GroupId,
+    version: u32,
+    /// Nobody, for a creation: those in it are named by its members.
+    changed: Vec<UserId>,
 }
 
-/// The inverse of `to_bytes`; `None` for what no release has written.
-pub(super) fn from_bytes(bytes: &[u8]) -> Option<GroupChange> {
-    let (numbers, rest) = bytes.as_chunks::<4>();
-    let mut numbers = numbers.iter().copied().map(u32::from_be_bytes);
-    let group_id = GroupId::new(numbers.next()?)?;
-    let version = numbers.next()?;
-    let changed = usize::try_from(numbers.next()?).ok()?;
-    let mut users: Vec<UserId> = numbers.map(UserId::new).collect::<Option<_>>()?;
-    if !rest.is_empty() || changed > users.len() {
-        return None;
+impl CarriedOut {
+    pub(super) fn creation(created: &GroupChange) -> Self {
+        Self {
+            group_id: created.group_id,
+            version: created.version,
+            changed: Vec::new(),
+        }
     }
-    let members = users.split_off(changed);
-    Some(GroupChange {
-        group_id,
-        version,
-        changed: users,
-        members,
-    })
+
+    pub(super) fn change(change: &GroupChange) -> Self {
+        Self {
+            group_id: change.group_id,
+            version: change.version,
+            changed: change.changed.clone(),
+        }
+    }
+
+    /// The answer to the same request made again, with the group as it is now; `None`: it is gone.
+    pub(super) fn again(self, now: Option<GroupMembers>) -> GroupChange {
+        let now = now.unwrap_or(GroupMembers {
+            version: self.version,
+            members: Vec::new(),
+        });
+        let changed = match self.changed {
+            nobody if nobody.is_empty() => now.members.clone(),
+            changed => changed,
+        };
+        GroupChange {
+            group_id: self.group_id,
+            version: now.version,
+            changed,
+            members: now.members,
+        }
+    }
+
+    /// As stored: numbers of four bytes, big-endian. Group, version, how many changed, those.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let head = [
+            self.group_id.get(),
+            self.version,
+            u32::try_from(self.changed.len()).unwrap_or(u32::MAX),
+        ];
+        let changed = self.changed.iter().map(|user| user.get());
+        head.into_iter()
+            .chain(changed)
+            .flat_map(u32::to_be_bytes)
+            .collect()
+    }
+
+    /// The inverse of `to_bytes`; `None` for what no release has written. An earlier one named the members behind it.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (numbers, _) = bytes.as_chunks::<4>();
+        let mut numbers = numbers.iter().copied().map(u32::from_be_bytes);
+        let group_id = GroupId::new(numbers.next()?)?;
+        let version = numbers.next()?;
+        let count = usize::try_from(numbers.next()?).ok()?;
+        let changed: Vec<UserId> = numbers
+            .take(count)
+            .map(UserId::new)
+            .collect::<Option<_>>()?;
+        (changed.len() == count).then_some(Self {
+            group_id,
+            version,
+            changed,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -90,21 +133,43 @@ mod tests {
         ids.iter().map(|id| UserId::new(*id).unwrap()).collect()
     }
 
-    #[test]
-    fn outcomes_come_back_as_stored() {
-        for (changed, members) in [(&[1, u32::MAX][..], &[][..]), (&[3], &[1, 2, 3])] {
-            let change = GroupChange {
-                group_id: GroupId::new(u32::MAX).unwrap(),
-                version: 7,
-                changed: users(changed),
-                members: users(members),
-            };
-            let bytes = to_bytes(&change);
-            assert_eq!(from_bytes(&bytes), Some(change));
-            for end in 0..12 {
-                assert_eq!(from_bytes(&bytes[..end]), None, "cut at {end}");
-            }
+    fn carried_out(changed: &[u32]) -> CarriedOut {
+        CarriedOut {
+            group_id: GroupId::new(u32::MAX).unwrap(),
+            version: 7,
+            changed: users(changed),
         }
+    }
+
+    #[test]
+    fn what_was_carried_out_comes_back_as_stored() {
+        for changed in [&[1, u32::MAX][..], &[]] {
+            let done = carried_out(changed);
+            let bytes = done.to_bytes();
+            assert_eq!(CarriedOut::from_bytes(&bytes), Some(done.clone()));
+            for end in 0..bytes.len() {
+                assert_eq!(CarriedOut::from_bytes(&bytes[..end]), None, "cut at {end}");
+            }
+            let with_members = [&bytes[..], &[0, 0, 0, 5]].concat();
+            assert_eq!(CarriedOut::from_bytes(&with_members), Some(done));
+        }
+    }
+
+    #[test]
+    fn an_answer_again_tells_who_changed_then_and_who_is_in_it_now() {
+        let now = || {
+            Some(GroupMembers {
+                version: 9,
+                members: users(&[2, 3]),
+            })
+        };
+        let change = carried_out(&[1]).again(now());
+        assert_eq!((change.version, change.changed), (9, users(&[1])));
+        assert_eq!(change.members, users(&[2, 3]));
+        let creation = carried_out(&[]).again(now());
+        assert_eq!(creation.changed, creation.members);
+        let gone = carried_out(&[1]).again(None);
+        assert_eq!((gone.version, gone.members), (7, vec![]));
     }
 
     #[test]

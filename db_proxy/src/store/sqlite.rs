@@ -6,6 +6,7 @@ mod append;
 mod department;
 mod device;
 mod group;
+mod membership;
 mod message;
 mod meta;
 mod participant;
@@ -16,19 +17,23 @@ mod error;
 mod row;
 mod values;
 
+use std::sync::Arc;
+
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use super::StoreError;
+use super::time::ChangeClock;
 
 /// A store in a SQLite file.
 ///
 /// What was answered survives a power cut: each commit of the writer is synced. Nothing that another process can
-/// change is remembered between transactions.
+/// change is remembered between transactions, but for how far the stamps of changes have got.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     /// A single connection, so that writers of this process queue here, fairly, and not on the file's lock.
     writer: SqlitePool,
     readers: SqlitePool,
+    clock: Arc<ChangeClock>,
 }
 
 impl SqliteStore {

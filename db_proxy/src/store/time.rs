@@ -14,17 +14,6 @@ impl UnixMillis {
         Self(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
     }
 
-    /// The stamp of a change that others ask for by time: this machine's clock, but never going back in this process.
-    /// To be taken while holding the write lock, so that the order of stamps is the order of commits.
-    pub(super) fn of_change() -> Self {
-        static LAST: AtomicI64 = AtomicI64::new(0);
-        Self::now().not_before(&LAST)
-    }
-
-    fn not_before(self, last: &AtomicI64) -> Self {
-        Self(self.0.max(last.fetch_max(self.0, Ordering::Relaxed)))
-    }
-
     pub fn from_seconds(seconds: u32) -> Self {
         Self(i64::from(seconds) * 1000)
     }
@@ -41,6 +30,41 @@ impl UnixMillis {
     }
 }
 
+/// Stamps changes that others ask for by time: by this machine's clock, but each stamp later than the one before, so that
+/// no two changes share one and a clock that is set back hides nothing. To be asked while holding the write lock, so that
+/// the order of stamps is the order of commits.
+#[derive(Debug)]
+pub(super) struct ChangeClock {
+    last: AtomicI64,
+}
+
+impl ChangeClock {
+    /// Its stamps are later than `last`.
+    pub(super) fn behind(last: UnixMillis) -> Self {
+        Self {
+            last: AtomicI64::new(last.0),
+        }
+    }
+
+    pub(super) fn stamp(&self) -> UnixMillis {
+        self.stamp_at(UnixMillis::now())
+    }
+
+    /// A stamp later than `last` too, which may be another process's.
+    pub(super) fn stamp_behind(&self, last: UnixMillis) -> UnixMillis {
+        self.stamp_at(UnixMillis::now().max(UnixMillis(last.0.saturating_add(1))))
+    }
+
+    fn stamp_at(&self, now: UnixMillis) -> UnixMillis {
+        let next = |last: i64| now.0.max(last.saturating_add(1));
+        let update = |last| Some(next(last));
+        let (Ok(last) | Err(last)) =
+            self.last
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, update);
+        UnixMillis(next(last))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,10 +78,13 @@ mod tests {
     }
 
     #[test]
-    fn stamps_never_go_back() {
-        let last = AtomicI64::new(0);
-        let stamps = [5, 3, 5, 9, 8].map(|now| UnixMillis(now).not_before(&last).0);
-        assert_eq!(stamps, [5, 5, 5, 9, 9]);
+    fn each_stamp_is_later_than_the_one_before() {
+        let clock = ChangeClock::behind(UnixMillis(4));
+        let stamps = [3, 5, 3, 5, 9, 8].map(|now| clock.stamp_at(UnixMillis(now)).0);
+        assert_eq!(stamps, [5, 6, 7, 8, 9, 10]);
+        let ahead = UnixMillis(i64::MAX - 7);
+        assert_eq!(clock.stamp_behind(ahead).0, ahead.0 + 1);
+        assert_eq!(clock.stamp().0, ahead.0 + 2);
     }
 
     #[test]

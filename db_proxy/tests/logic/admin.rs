@@ -96,7 +96,8 @@ async fn departments_are_found_by_number_or_name() {
     departments.remove("North").await.unwrap();
     departments.remove("Sales").await.unwrap();
     assert!(departments.all().await.unwrap().is_empty());
-    assert_eq!(departments.changed_since(0).await.unwrap().len(), 3);
+    let changed = departments.changed_since(0).await.unwrap();
+    assert_eq!(changed.departments.len(), 3);
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ pub(crate) async fn with_messages<F: Future<Output = ()>>(
         avatar_url: String::new(),
         creator: None,
         members: vec![user(1), user(2)],
+        groups_per_user: 100,
         request: None,
     };
     store.create_group(&group).await.unwrap().unwrap();
@@ -55,6 +56,7 @@ pub(crate) async fn with_group(count: usize, members: usize) -> (Arc<dyn Store>,
         avatar_url: String::new(),
         creator: Some(user(1)),
         members: (1..=members as u32).map(user).collect(),
+        groups_per_user: 100,
         request: None,
     };
     let created = store.create_group(&new).await.unwrap().unwrap();

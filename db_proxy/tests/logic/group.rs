@@ -8,6 +8,7 @@ use crate::bed::{user, with_group};
 
 const LIMITS: GroupLimits = GroupLimits {
     members: 5,
+    per_user: 9,
     list_rows: 9,
     details_wanted: 4,
     details_bytes: 200,

@@ -5,6 +5,7 @@
 mod admin;
 mod bed;
 mod contact;
+mod department;
 mod device;
 mod group;
 mod message;

@@ -18,6 +18,17 @@ impl Bed {
         created.unwrap().unwrap().group_id
     }
 
+    /// A normal group.
+    pub(crate) async fn system_group(&self, members: &[UserId]) -> GroupId {
+        let new = NewGroup {
+            kind: GroupKind::Normal,
+            creator: None,
+            ..new_group(members)
+        };
+        let created = self.store.create_group(&new).await;
+        created.unwrap().unwrap().group_id
+    }
+
     pub(crate) async fn change(
         &self,
         group: GroupId,
@@ -108,6 +119,7 @@ pub(crate) fn new_group(members: &[UserId]) -> NewGroup {
         avatar_url: "http://example.org/g".to_owned(),
         creator: members.first().copied(),
         members: sorted,
+        groups_per_user: 100,
         request: None,
     }
 }
@@ -126,6 +138,7 @@ pub(crate) fn change(
         direction,
         users,
         limit: LIMIT,
+        groups_per_user: 100,
         request: None,
     }
 }

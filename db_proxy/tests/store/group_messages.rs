@@ -1,4 +1,4 @@
-use db_proxy::store::{AppendRefusal, Conversation};
+use db_proxy::store::{AppendRefusal, Conversation, MessageKind, NewMessage};
 use futures_util::future::join_all;
 use proto::ids::{GroupId, UserId};
 
@@ -161,6 +161,36 @@ pub(crate) async fn a_resend_to_a_group_is_stored_once(bed: Bed) {
     assert_eq!((again.message_id, again.group_version), (id(1), Some(2)));
     assert_eq!(bed.seen(a, group).await, ["x", "y"]);
     assert_eq!(bed.group_unread(a, group).await, 1, "no mark of reading");
+}
+
+/// Whoever left the group is told none the less that his message is stored; anything else under its key is refused.
+pub(crate) async fn a_resend_after_leaving_is_answered(bed: Bed) {
+    let [a, b] = bed.users().await;
+    let group = bed.group(&[a, b]).await;
+    let message = keyed(to_group(b, group, "x"), b"key");
+    let first = bed.append(&[message.clone()]).await[0].unwrap();
+    bed.leave(group, &[b]).await;
+    let altered = [
+        keyed(to_group(b, group, "y"), b"key"),
+        keyed(to_group(b, group, "x"), b"another"),
+        NewMessage {
+            kind: MessageKind(0x12),
+            ..message.clone()
+        },
+    ];
+    for refused in bed.append(&altered).await {
+        assert_eq!(refused, Err(AppendRefusal::NotAMember));
+    }
+    let again = bed.append(&[message.clone()]).await[0].unwrap();
+    assert_eq!(again.message_id, first.message_id);
+    assert_eq!((again.duplicate, again.altered), (true, false));
+    assert_eq!(again.group_version, Some(2));
+    assert_eq!(bed.seen(a, group).await, ["x"]);
+    assert!(bed.seen(b, group).await.is_empty());
+
+    bed.join(group, &[b]).await;
+    let outcomes = bed.append(&altered[..1]).await;
+    assert!(outcomes[0].unwrap().altered, "not what is stored");
 }
 
 /// D-3, D-96: ids of a group have neither gap nor double, whoever writes where.

@@ -204,3 +204,16 @@ pub(crate) async fn fellow_members_come_from_small_groups_first(bed: Bed) {
     let nobody = bed.store.fellow_members(users[7], 9).await.unwrap();
     assert!(nobody.is_empty());
 }
+
+/// Of very many groups, sizes are counted in the latest only.
+pub(crate) async fn fellow_members_come_from_the_groups_joined_last(bed: Bed) {
+    let [a, b, c] = bed.users().await;
+    let old = bed.group(&[a, b]).await;
+    for _ in 0..100 {
+        bed.system_group(&[a, c]).await;
+    }
+    assert_eq!(bed.store.fellow_members(a, 9).await.unwrap(), [c]);
+    bed.leave(old, &[a]).await;
+    bed.join(old, &[a]).await;
+    assert_eq!(bed.store.fellow_members(a, 9).await.unwrap(), [b, c]);
+}

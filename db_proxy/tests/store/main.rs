@@ -40,14 +40,17 @@ macro_rules! suite {
             groups: a_group_is_what_its_founder_named, a_group_with_a_stranger_is_not_made, members_come_and_go,
                 an_empty_group_can_be_filled_again, strangers_change_nothing, large_groups_are_whole_or_refused,
                 details_are_for_members, lists_of_groups_begin_with_the_latest_change,
-                changes_at_two_stores_at_once_all_happen, fellow_members_come_from_small_groups_first;
+                changes_at_two_stores_at_once_all_happen, fellow_members_come_from_small_groups_first,
+                fellow_members_come_from_the_groups_joined_last;
             group_messages: members_write_and_others_do_not, unread_follows_positions, newcomers_start_at_the_end,
                 strangers_learn_nothing, a_hidden_group_comes_back, a_resend_to_a_group_is_stored_once,
+                a_resend_after_leaving_is_answered,
                 two_stores_write_to_one_group_without_a_gap, leaving_while_writing_is_before_or_after;
             requests: a_group_asked_for_again_is_the_same_group, a_change_asked_for_again_is_made_once,
                 what_was_refused_is_judged_anew, one_request_at_two_stores_is_carried_out_once,
-                keys_are_forgotten_after_an_hour;
+                keys_are_forgotten_after_a_minute;
             organisation: departments_are_kept_when_removed, departments_repeat_the_moment_asked_with,
+                a_change_is_behind_every_page, a_clock_set_back_over_a_restart_hides_nothing,
                 every_change_of_a_profile_is_seen, a_token_has_one_owner, the_oldest_of_too_many_tokens_goes,
                 the_night_shield_is_kept, peers_come_latest_first;
             extremes: ids_and_numbers_up_to_the_last, a_full_conversation_refuses_and_others_go_on,

@@ -116,10 +116,9 @@ impl Model {
     fn append(&mut self, message: &NewMessage) -> AppendOutcome {
         let place = (message.sender, message.conversation);
         let mut group_version = None;
+        let mut admitted = true;
         if let Conversation::Group(group) = message.conversation {
-            if !self.positions.contains_key(&place) {
-                return Err(AppendRefusal::NotAMember);
-            }
+            admitted = self.positions.contains_key(&place);
             group_version = Some(self.versions[&group]);
         }
         let conversation = self.conversations.entry(message.conversation).or_default();
@@ -135,11 +134,18 @@ impl Model {
                         message_id: id(holder as u32 + 1),
                         created_at: first,
                         duplicate: true,
+                        altered: false,
                         group_version,
                     });
                 }
+                if !admitted {
+                    return Err(AppendRefusal::NotAMember);
+                }
                 conversation[holder].1 = None;
             }
+        }
+        if !admitted {
+            return Err(AppendRefusal::NotAMember);
         }
         conversation.push((message.clone(), message.client_key.clone()));
         let last = conversation.len();
@@ -150,6 +156,7 @@ impl Model {
             message_id: id(last as u32),
             created_at: message.created_at,
             duplicate: false,
+            altered: false,
             group_version,
         })
     }

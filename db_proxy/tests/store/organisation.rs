@@ -1,6 +1,6 @@
 use db_proxy::store::{
     Counterpart, Department, DepartmentId, Device, MAX_DEVICES, NewDepartment, ProfileChange,
-    UnixMillis, UserStatus,
+    UnixMillis, User, UserStatus,
 };
 use proto::device::DeviceType;
 use proto::ids::UserId;
@@ -63,6 +63,57 @@ pub(crate) async fn departments_repeat_the_moment_asked_with(bed: Bed) {
         found.unwrap().len()
     };
     assert_eq!([count(6).await, count(7).await, count(8).await], [3, 2, 0]);
+}
+
+/// D-14: a change comes behind every page that was handed out, even if whoever made the last one had a clock that is
+/// ahead, or this one was set back.
+pub(crate) async fn a_change_is_behind_every_page(bed: Bed) {
+    let [a, b] = bed.users().await;
+    let other = bed.database.open().await;
+    bed.database
+        .execute("UPDATE users SET updated_at_ms = updated_at_ms + 3600000 WHERE id = 2")
+        .await;
+    let change = ProfileChange::default();
+    for store in [&bed.store, &other] {
+        for changing in [a, b, a] {
+            let all = store.users_changed_since(None, None, 9).await.unwrap();
+            let end = all.last().map(User::cursor);
+            store.change_profile(changing, &change).await.unwrap();
+            let more = bed.store.users_changed_since(None, end, 9).await.unwrap();
+            assert_eq!(
+                more.iter().map(|user| user.id).collect::<Vec<_>>(),
+                [changing]
+            );
+        }
+    }
+
+    let add = async |name| {
+        let new = department(name, DepartmentId(0));
+        bed.store.insert_department(&new).await.unwrap()
+    };
+    let first = add("first").await;
+    bed.database
+        .execute("UPDATE departments SET updated_at_ms = updated_at_ms + 7200000")
+        .await;
+    let second = add("second").await;
+    assert!(bed.store.remove_department(first).await.unwrap());
+    let all = bed.store.departments_changed_since(UnixMillis(0), 9).await;
+    let order: Vec<_> = all.unwrap().iter().map(|found| found.id).collect();
+    assert_eq!(order, [second, first]);
+}
+
+/// D-14: a clock that is set back while nobody runs hides nothing from those who ask for what is new.
+pub(crate) async fn a_clock_set_back_over_a_restart_hides_nothing(mut bed: Bed) {
+    let [a, b, c] = bed.users().await;
+    bed.say(a, b, &["1"]).await;
+    bed.database
+        .execute("UPDATE conversations SET last_message_at_ms = last_message_at_ms + 3600000")
+        .await;
+    bed.reopen().await;
+    let listed = bed.store.recent(a, 0, EVERYTHING).await.unwrap();
+    let since = listed[0].last_active_at.seconds();
+    bed.say(c, a, &["2"]).await;
+    assert_eq!(bed.recent(a, since).await, [c, b]);
 }
 
 /// D-14: whatever of a profile changes, whoever asks for changes sees it, in the same second too. D-95: a change to the

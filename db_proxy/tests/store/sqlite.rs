@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use db_proxy::store::{OpenError, SqliteStore, Store, open};
+use db_proxy::store::{
+    Direction, MemberChange, NewGroup, OpenError, RequestKey, SqliteStore, Store, open,
+};
 use futures_util::future::join_all;
 use proto::ids::UserId;
 use sqlx::migrate::Migrator;
@@ -13,6 +15,7 @@ use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 
 use crate::bed::{Bed, Database};
+use crate::circle::{change, new_group, request};
 
 struct File {
     folder: TempDir,
@@ -128,6 +131,34 @@ async fn a_group_message_costs_no_row_per_member() {
         .await;
     bed.say_to(group, users[0], &["1", "2"]).await;
     assert_eq!(bed.group_unread(users[49], group).await, 2);
+}
+
+/// What is kept of a change does not grow with the group.
+#[tokio::test]
+async fn a_change_of_a_large_group_leaves_little_behind() {
+    let bed = bed().await;
+    let users: [UserId; 400] = bed.users().await;
+    let group = bed.group(&users[..399]).await;
+    bed.database
+        .execute(
+            "CREATE TRIGGER kept BEFORE INSERT ON requests WHEN length(NEW.outcome) > 16
+             BEGIN SELECT RAISE(ABORT, 'more is kept than who changed'); END",
+        )
+        .await;
+    let new = NewGroup {
+        request: request(b"new"),
+        ..new_group(&users)
+    };
+    bed.store.create_group(&new).await.unwrap().unwrap();
+    let join = MemberChange {
+        request: RequestKey::of_change(None, b"join"),
+        ..change(group, None, Direction::Join, &users[399..])
+    };
+    for _ in 0..2 {
+        let joined = bed.store.change_members(&join).await.unwrap().unwrap();
+        assert_eq!((joined.version, joined.members.len()), (2, 400));
+        assert_eq!(joined.changed, users[399..]);
+    }
 }
 
 #[tokio::test]

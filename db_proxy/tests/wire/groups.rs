@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use proto::im::base_define::{GroupVersionInfo, MsgType, SessionType};
 use proto::im::buddy::{ImRecentContactSessionReq, ImRemoveSessionReq};
-use proto::im::ext::group::ImGroupMembersReq;
+use proto::im::ext::group::{ImGroupMembersReq, ImUserGroupsReq};
 use proto::im::group::{
     ImGroupChangeMemberReq, ImGroupChangeMemberRsp, ImGroupInfoListReq, ImGroupShieldReq,
     ImNormalGroupListReq,
@@ -196,6 +196,57 @@ async fn the_system_makes_normal_groups() {
     proxy.end().await;
 }
 
+#[tokio::test]
+async fn all_groups_of_a_user_are_told() {
+    let mut proxy = Proxy::start(3, |_| {}).await;
+    let mut normal = creation(0, &[1, 2]);
+    normal.group_type = 1;
+    let normal = proxy.ask(normal).await.group_id.unwrap();
+    let temporary = proxy.create(1, &[1]).await.group_id.unwrap();
+    proxy.ask(change(1, ADD, temporary, &[2])).await;
+    for (user_id, expected) in [
+        (1, vec![(temporary, 2), (normal, 1)]),
+        (3, vec![]),
+        (0, vec![]),
+    ] {
+        let request = ImUserGroupsReq {
+            user_id,
+            attach_data: None,
+        };
+        let answer = proxy.ask(request).await;
+        let groups = answer.group_version_list.iter();
+        let groups: Vec<_> = groups
+            .map(|group| (group.group_id, group.version))
+            .collect();
+        assert_eq!((answer.user_id, groups), (user_id, expected));
+    }
+    proxy.end().await;
+}
+
+#[tokio::test]
+async fn a_user_is_in_so_many_groups() {
+    let mut proxy = Proxy::start(3, |config| config.groups.per_user = 2).await;
+    let first = proxy.create(1, &[1]).await.group_id.unwrap();
+    let second = proxy.create(1, &[1, 2]).await.group_id.unwrap();
+    let refused = proxy.create(3, &[1, 2, 3]).await;
+    assert_eq!((refused.result_code, refused.group_id), (1, None));
+    let third = proxy.create(3, &[3]).await.group_id.unwrap();
+    let refused = proxy.ask(change(3, ADD, third, &[1, 2])).await;
+    assert_eq!(refused.result_code, 1);
+    let details = proxy.ask(info(3, &[(third, 0)])).await.group_info_list;
+    assert_eq!(details[0].group_member_list, [3], "nothing changed");
+    assert_eq!(proxy.ask(change(3, ADD, third, &[2])).await.result_code, 0);
+    assert_eq!(proxy.ask(change(1, DEL, first, &[1])).await.result_code, 0);
+    assert_eq!(proxy.ask(change(3, ADD, third, &[1])).await.result_code, 0);
+
+    let mut normal = creation(0, &[1, 2, 3]);
+    normal.group_type = 1;
+    assert_eq!(proxy.ask(normal).await.result_code, 0, "the system");
+    let added = proxy.ask(change(0, ADD, second, &[3])).await;
+    assert_eq!(added.result_code, 0);
+    proxy.end().await;
+}
+
 /// D-46: of a group, strangers get nothing: no message, no number, no member.
 #[tokio::test]
 async fn messages_of_a_group_are_its_members() {
@@ -331,6 +382,7 @@ async fn an_old_key_of_a_newcomer_brings_nothing_new() {
         let changed = proxy.ask(change(1, way, group, &[2])).await;
         assert_eq!(changed.result_code, 0);
     }
+    assert_eq!(proxy.store(keyed.clone()).await.msg_id, 1, "it is stored");
     keyed.msg_data = Bytes::from_static(b"something else");
     assert_eq!(proxy.store(keyed).await.msg_id, 0);
     proxy.end().await;

@@ -188,6 +188,7 @@ async fn a_change_of_which_nobody_was_told_is_noticed_with_the_next_message() {
         direction,
         users: vec![UserId::new(user).unwrap()],
         limit: 10,
+        groups_per_user: 100,
         request: None,
     };
     let stored = store

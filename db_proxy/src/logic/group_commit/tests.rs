@@ -72,6 +72,7 @@ impl MessageStore for Fake {
                 message_id: MessageId::new(*last).unwrap(),
                 created_at: message.created_at,
                 duplicate: false,
+                altered: false,
                 group_version: None,
             })
         };

@@ -12,14 +12,17 @@ use super::row;
 use super::user::existing;
 use super::values::{CHUNK, Values};
 use crate::store::plan::{Head, Plan, Standing, Standings, StoredKey};
-use crate::store::{AppendOutcome, ClientKey, Conversation, NewMessage, StoreError, UnixMillis};
+use crate::store::{
+    AppendOutcome, ClientKey, Conversation, MessageKind, NewMessage, StoreError, UnixMillis,
+};
 
 type Heads = HashMap<Conversation, Head>;
 
-/// Runs inside a write transaction; the caller commits.
+/// Runs inside a write transaction; the caller commits. The conversations changed at `now`.
 pub(super) async fn append(
     connection: &mut SqliteConnection,
     batch: &[NewMessage],
+    now: UnixMillis,
 ) -> Result<Vec<AppendOutcome>, StoreError> {
     let conversations: HashSet<Conversation> = batch.iter().map(|m| m.conversation).collect();
     let conversations = Vec::from_iter(conversations);
@@ -30,7 +33,7 @@ pub(super) async fn append(
     let standings = standings(connection, batch).await?;
     let stored = stored_keys(connection, batch, &heads).await?;
     let plan = Plan::new(batch, &heads, &standings, &stored);
-    write(connection, &plan).await?;
+    write(connection, &plan, now).await?;
     Ok(plan.outcomes)
 }
 
@@ -231,7 +234,8 @@ async fn stored_keys(
             .query(|values| {
                 format!(
                     "WITH wanted(conversation, sender, key) AS ({values})
-                     SELECT m.conversation_id, m.sender_id, m.client_key, m.message_id, m.created_at_ms
+                     SELECT m.conversation_id, m.sender_id, m.client_key, m.message_id, m.created_at_ms,
+                     m.kind, m.body
                      FROM wanted CROSS JOIN messages AS m INDEXED BY messages_by_client_key
                      ON m.conversation_id = wanted.conversation AND m.sender_id = wanted.sender
                      AND m.client_key = wanted.key"
@@ -246,13 +250,19 @@ async fn stored_keys(
                 key: row::blob(found, "client_key")?,
                 message_id: row::message_id(found, "message_id")?,
                 created_at: row::time(found, "created_at_ms")?,
+                kind: MessageKind(row::int(found, "kind")?),
+                body: row::blob(found, "body")?,
             });
         }
     }
     Ok(stored)
 }
 
-async fn write(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(), StoreError> {
+async fn write(
+    connection: &mut SqliteConnection,
+    plan: &Plan<'_>,
+    now: UnixMillis,
+) -> Result<(), StoreError> {
     for (conversation, message_id) in &plan.expired {
         sqlx::query(
             "UPDATE messages SET client_key = NULL WHERE conversation_id = ? AND message_id = ?",
@@ -283,7 +293,6 @@ async fn write(connection: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(),
         .execute(&mut *connection)
         .await?;
     }
-    let now = UnixMillis::of_change();
     for chunk in plan.heads.chunks(CHUNK) {
         let heads = Values::new(chunk, 3, |row, (conversation, last)| {
             row.add(*conversation)?;

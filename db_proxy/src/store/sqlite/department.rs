@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::{SqliteStore, row};
 use crate::store::{
@@ -26,6 +26,7 @@ impl DepartmentStore for SqliteStore {
 
     async fn insert_department(&self, new: &NewDepartment) -> Result<DepartmentId, StoreError> {
         let mut transaction = self.begin().await?;
+        let now = self.clock.stamp_behind(latest(&mut transaction).await?);
         let inserted = sqlx::query(
             "INSERT INTO departments (name, parent_id, priority, created_at_ms, updated_at_ms)
              VALUES (?1, ?2, ?3, ?4, ?4) RETURNING id",
@@ -33,7 +34,7 @@ impl DepartmentStore for SqliteStore {
         .bind(&new.name)
         .bind(i64::from(new.parent.0))
         .bind(i64::from(new.priority))
-        .bind(UnixMillis::of_change().0)
+        .bind(now.0)
         .fetch_one(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -42,17 +43,25 @@ impl DepartmentStore for SqliteStore {
 
     async fn remove_department(&self, id: DepartmentId) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
+        let now = self.clock.stamp_behind(latest(&mut transaction).await?);
         let removed = sqlx::query(
-            "UPDATE departments SET status = 1, updated_at_ms = max(updated_at_ms, ?)
-             WHERE id = ? AND status = 0",
+            "UPDATE departments SET status = 1, updated_at_ms = ? WHERE id = ? AND status = 0",
         )
-        .bind(UnixMillis::of_change().0)
+        .bind(now.0)
         .bind(i64::from(id.0))
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
         Ok(removed.rows_affected() > 0)
     }
+}
+
+/// The latest change of all: asked of the table, since another process may have made it.
+async fn latest(connection: &mut SqliteConnection) -> Result<UnixMillis, StoreError> {
+    let latest = sqlx::query("SELECT max(updated_at_ms) AS latest FROM departments")
+        .fetch_one(connection)
+        .await?;
+    row::time(&latest, "latest")
 }
 
 fn department(found: &SqliteRow) -> Result<Department, StoreError> {

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 use super::user::{existing, wanted};
 use super::values::CHUNK;
 use super::{SqliteStore, row};
-use crate::store::{Device, DeviceStore, MAX_DEVICES, StoreError, UnixMillis};
+use crate::store::{Device, DeviceStore, MAX_DEVICES, StoreError};
 
 #[async_trait]
 impl DeviceStore for SqliteStore {
@@ -26,7 +26,7 @@ impl DeviceStore for SqliteStore {
         .bind(i64::from(device.device_type.raw()))
         .bind(&device.token)
         .bind(user)
-        .bind(UnixMillis::of_change().0)
+        .bind(self.clock.stamp().0)
         .execute(&mut *transaction)
         .await?;
         sqlx::query(

@@ -5,29 +5,36 @@ use proto::ids::{GroupId, UserId};
 use sqlx::Arguments;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::user::{existing, wanted};
+use super::membership::{insert_conversation, join, leave, membership, place, somebody_is_full};
+use super::user::existing;
 use super::values::{CHUNK, Values};
 use super::{SqliteStore, request, row};
-use crate::store::membership::Membership;
+use crate::store::request::CarriedOut;
 use crate::store::{
-    Conversation, Direction, Group, GroupChange, GroupKind, GroupMembers, GroupOutcome,
-    GroupRefusal, GroupStore, GroupVersion, MemberChange, NewGroup, StoreError, UnixMillis,
+    Direction, Group, GroupChange, GroupKind, GroupMembers, GroupOutcome, GroupRefusal, GroupStore,
+    GroupVersion, MemberChange, NewGroup, RequestKey, StoreError, UnixMillis,
 };
 
-/// Groups of a user that are looked at for his fellow members.
+/// Groups of a user that are looked at for his fellow members: those he joined last.
 const FELLOWSHIPS: i64 = 100;
 
 #[async_trait]
 impl GroupStore for SqliteStore {
     async fn create_group(&self, new: &NewGroup) -> Result<GroupOutcome, StoreError> {
         let mut transaction = self.begin().await?;
-        if let Some(done) = request::answered(&mut transaction, new.request.as_ref()).await? {
+        if let Some(done) = answered(&mut transaction, new.request.as_ref()).await? {
             return Ok(Ok(done));
         }
         if existing(&mut transaction, &new.members).await?.len() < new.members.len() {
             return Ok(Err(GroupRefusal::NoSuchUser));
         }
-        let now = UnixMillis::of_change();
+        if new.kind == GroupKind::Temporary && new.creator.is_some() {
+            let (users, most) = (&new.members, new.groups_per_user);
+            if somebody_is_full(&mut transaction, users, most).await? {
+                return Ok(Err(GroupRefusal::TooManyGroups));
+            }
+        }
+        let now = self.clock.stamp();
         let group_id = insert_group(&mut transaction, new, now).await?;
         let place = insert_conversation(&mut transaction, group_id, now).await?;
         join(&mut transaction, &place, &new.members, now).await?;
@@ -37,14 +44,15 @@ impl GroupStore for SqliteStore {
             changed: new.members.clone(),
             members: new.members.clone(),
         };
-        request::remember(&mut transaction, new.request.as_ref(), &created, now).await?;
+        let done = CarriedOut::creation(&created);
+        request::remember(&mut transaction, new.request.as_ref(), &done, now).await?;
         transaction.commit().await?;
         Ok(Ok(created))
     }
 
     async fn change_members(&self, change: &MemberChange) -> Result<GroupOutcome, StoreError> {
         let mut transaction = self.begin().await?;
-        if let Some(done) = request::answered(&mut transaction, change.request.as_ref()).await? {
+        if let Some(done) = answered(&mut transaction, change.request.as_ref()).await? {
             return Ok(Ok(done));
         }
         let Some(membership) = membership(&mut transaction, change.group_id).await? else {
@@ -54,13 +62,19 @@ impl GroupStore for SqliteStore {
             Ok(changed) => changed,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let now = UnixMillis::of_change();
+        let now = self.clock.stamp();
         let place = place(&mut transaction, change.group_id).await?;
         match change.direction {
             Direction::Join => {
                 let known = existing(&mut transaction, &changed.changed).await?;
                 if known.len() < changed.changed.len() {
                     return Ok(Err(GroupRefusal::NoSuchUser));
+                }
+                if membership.kind == GroupKind::Temporary && change.actor.is_some() {
+                    let (users, most) = (&changed.changed, change.groups_per_user);
+                    if somebody_is_full(&mut transaction, users, most).await? {
+                        return Ok(Err(GroupRefusal::TooManyGroups));
+                    }
                 }
                 join(&mut transaction, &place, &changed.changed, now).await?;
             }
@@ -74,7 +88,8 @@ impl GroupStore for SqliteStore {
         .bind(i64::from(change.group_id.get()))
         .execute(&mut *transaction)
         .await?;
-        request::remember(&mut transaction, change.request.as_ref(), &changed, now).await?;
+        let done = CarriedOut::change(&changed);
+        request::remember(&mut transaction, change.request.as_ref(), &done, now).await?;
         transaction.commit().await?;
         Ok(Ok(changed))
     }
@@ -152,37 +167,22 @@ impl GroupStore for SqliteStore {
     }
 
     async fn group_members(&self, group: GroupId) -> Result<Option<GroupMembers>, StoreError> {
-        // one statement, so that version and members are of one moment
-        let found = sqlx::query(
-            "SELECT g.version, m.user_id FROM chat_groups AS g
-             LEFT JOIN group_members AS m ON m.group_id = g.id
-             WHERE g.id = ? AND g.status = 0 ORDER BY m.user_id",
-        )
-        .bind(i64::from(group.get()))
-        .fetch_all(&self.readers)
-        .await?;
-        let Some(first) = found.first() else {
-            return Ok(None);
-        };
-        let mut members = Vec::with_capacity(found.len());
-        for found in &found {
-            members.extend(row::somebody(found, "user_id")?);
-        }
-        Ok(Some(GroupMembers {
-            version: row::int(first, "version")?,
-            members,
-        }))
+        let mut connection = self.readers.acquire().await?;
+        members(&mut connection, group).await
     }
 
     async fn fellow_members(&self, user: UserId, limit: usize) -> Result<Vec<UserId>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         // counting no further than makes a difference
         let groups = sqlx::query(
-            "SELECT m.group_id, (
+            "WITH latest AS MATERIALIZED (
+                 SELECT m.group_id FROM group_members AS m CROSS JOIN chat_groups AS g ON g.id = m.group_id
+                 WHERE m.user_id = ?1 AND g.status = 0
+                 ORDER BY m.joined_at_ms DESC, m.group_id DESC LIMIT ?3)
+             SELECT group_id, (
                  SELECT count(*) FROM (
-                     SELECT 1 FROM group_members AS f WHERE f.group_id = m.group_id LIMIT ?2)) AS size
-             FROM group_members AS m CROSS JOIN chat_groups AS g ON g.id = m.group_id
-             WHERE m.user_id = ?1 AND g.status = 0 ORDER BY size, m.group_id LIMIT ?3",
+                     SELECT 1 FROM group_members AS f WHERE f.group_id = latest.group_id LIMIT ?2)) AS size
+             FROM latest ORDER BY size, group_id",
         )
         .bind(i64::from(user.get()))
         .bind(limit.saturating_add(1))
@@ -213,6 +213,45 @@ impl GroupStore for SqliteStore {
     }
 }
 
+/// On any connection, so that a write transaction can ask too.
+async fn members(
+    connection: &mut SqliteConnection,
+    group: GroupId,
+) -> Result<Option<GroupMembers>, StoreError> {
+    // one statement, so that version and members are of one moment
+    let found = sqlx::query(
+        "SELECT g.version, m.user_id FROM chat_groups AS g
+         LEFT JOIN group_members AS m ON m.group_id = g.id
+         WHERE g.id = ? AND g.status = 0 ORDER BY m.user_id",
+    )
+    .bind(i64::from(group.get()))
+    .fetch_all(connection)
+    .await?;
+    let Some(first) = found.first() else {
+        return Ok(None);
+    };
+    let mut members = Vec::with_capacity(found.len());
+    for found in &found {
+        members.extend(row::somebody(found, "user_id")?);
+    }
+    Ok(Some(GroupMembers {
+        version: row::int(first, "version")?,
+        members,
+    }))
+}
+
+/// What is answered to a request that was carried out before.
+async fn answered(
+    connection: &mut SqliteConnection,
+    key: Option<&RequestKey>,
+) -> Result<Option<GroupChange>, StoreError> {
+    let Some(done) = request::carried_out(connection, key).await? else {
+        return Ok(None);
+    };
+    let now = members(connection, done.group_id).await?;
+    Ok(Some(done.again(now)))
+}
+
 fn group(found: &SqliteRow) -> Result<Group, StoreError> {
     Ok(Group {
         id: row::group_id(found, "id")?,
@@ -225,16 +264,9 @@ fn group(found: &SqliteRow) -> Result<Group, StoreError> {
     })
 }
 
-fn kind(found: &SqliteRow) -> Result<GroupKind, StoreError> {
+pub(super) fn kind(found: &SqliteRow) -> Result<GroupKind, StoreError> {
     let number = row::int(found, "kind")?;
     GroupKind::from_number(number).ok_or_else(|| row::out_of_range("kind", number))
-}
-
-/// A group's row and its conversation's, with the last message as the transaction found it.
-struct Place {
-    group: i64,
-    conversation: i64,
-    last: i64,
 }
 
 async fn insert_group(
@@ -254,142 +286,4 @@ async fn insert_group(
     .fetch_one(connection)
     .await?;
     row::group_id(&inserted, "id")
-}
-
-async fn insert_conversation(
-    connection: &mut SqliteConnection,
-    group: GroupId,
-    now: UnixMillis,
-) -> Result<Place, StoreError> {
-    let (kind, low, high) = Conversation::Group(group).parties();
-    let inserted = sqlx::query(
-        "INSERT INTO conversations (kind, party_low, party_high, created_at_ms)
-         VALUES (?, ?, ?, ?) RETURNING id",
-    )
-    .bind(kind)
-    .bind(low)
-    .bind(high)
-    .bind(now.0)
-    .fetch_one(connection)
-    .await?;
-    Ok(Place {
-        group: group.get().into(),
-        conversation: row::int(&inserted, "id")?,
-        last: 0,
-    })
-}
-
-async fn place(connection: &mut SqliteConnection, group: GroupId) -> Result<Place, StoreError> {
-    let (kind, low, high) = Conversation::Group(group).parties();
-    let found = sqlx::query(
-        "SELECT id, last_message_id FROM conversations
-         WHERE kind = ? AND party_low = ? AND party_high = ?",
-    )
-    .bind(kind)
-    .bind(low)
-    .bind(high)
-    .fetch_one(connection)
-    .await?;
-    Ok(Place {
-        group: group.get().into(),
-        conversation: row::int(&found, "id")?,
-        last: row::int(&found, "last_message_id")?,
-    })
-}
-
-async fn membership(
-    connection: &mut SqliteConnection,
-    group: GroupId,
-) -> Result<Option<Membership>, StoreError> {
-    let found = sqlx::query(
-        "SELECT kind, creator_id, version FROM chat_groups WHERE id = ? AND status = 0",
-    )
-    .bind(i64::from(group.get()))
-    .fetch_optional(&mut *connection)
-    .await?;
-    let Some(found) = found else { return Ok(None) };
-    let members =
-        sqlx::query("SELECT user_id FROM group_members WHERE group_id = ? ORDER BY user_id")
-            .bind(i64::from(group.get()))
-            .fetch_all(connection)
-            .await?;
-    let members = members.iter().map(|row| row::user_id(row, "user_id"));
-    Ok(Some(Membership {
-        kind: kind(&found)?,
-        creator: row::somebody(&found, "creator_id")?,
-        version: row::int(&found, "version")?,
-        members: members.collect::<Result<_, _>>()?,
-    }))
-}
-
-/// Makes members of users who are none: with nothing unread, off the list until the next message, and seeing only what
-/// is written from now on.
-async fn join(
-    connection: &mut SqliteConnection,
-    place: &Place,
-    users: &[UserId],
-    now: UnixMillis,
-) -> Result<(), StoreError> {
-    for chunk in users.chunks(CHUNK) {
-        let joining = Values::new(chunk, 3, |row, user| {
-            row.add(i64::from(user.get()))?;
-            row.add(place.group)?;
-            row.add(now.0)
-        })?;
-        joining
-            .query(|values| {
-                format!(
-                    "WITH joining(user_id, group_id, at) AS ({values})
-                     INSERT INTO group_members (user_id, group_id, joined_at_ms)
-                     SELECT user_id, group_id, at FROM joining WHERE user_id IS NOT NULL"
-                )
-            })
-            .execute(&mut *connection)
-            .await?;
-        let joining = Values::new(chunk, 4, |row, user| {
-            row.add(i64::from(user.get()))?;
-            row.add(place.conversation)?;
-            row.add(place.last)?;
-            row.add(now.0)
-        })?;
-        joining
-            .query(|values| {
-                format!(
-                    "WITH joining(user_id, conversation, last, at) AS ({values})
-                     INSERT INTO participants (user_id, conversation_id, last_read_id, hidden_through_id,
-                     visible_after_id, updated_at_ms)
-                     SELECT user_id, conversation, last, last, last, at FROM joining
-                     WHERE user_id IS NOT NULL"
-                )
-            })
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
-}
-
-async fn leave(
-    connection: &mut SqliteConnection,
-    place: &Place,
-    users: &[UserId],
-) -> Result<(), StoreError> {
-    for chunk in users.chunks(CHUNK) {
-        wanted(chunk)?
-            .query(|values| {
-                format!("DELETE FROM group_members WHERE user_id IN ({values}) AND group_id = ?")
-            })
-            .bind(place.group)
-            .execute(&mut *connection)
-            .await?;
-        wanted(chunk)?
-            .query(|values| {
-                format!(
-                    "DELETE FROM participants WHERE user_id IN ({values}) AND conversation_id = ?"
-                )
-            })
-            .bind(place.conversation)
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
 }

@@ -24,7 +24,7 @@ impl MessageStore for SqliteStore {
             return Ok(Vec::new());
         }
         let mut transaction = self.begin().await?;
-        let outcomes = append(&mut transaction, batch).await?;
+        let outcomes = append(&mut transaction, batch, self.clock.stamp()).await?;
         transaction.commit().await?;
         Ok(outcomes)
     }

@@ -10,7 +10,8 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
 use super::SqliteStore;
 use super::error::{Trouble, trouble};
-use crate::store::OpenError;
+use crate::store::time::ChangeClock;
+use crate::store::{OpenError, UnixMillis};
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -55,11 +56,16 @@ impl SqliteStore {
         super::meta::ensure_epoch(&mut connection)
             .await
             .map_err(failed)?;
+        let clock = clock(&mut connection).await.map_err(failed)?;
         drop(connection);
 
         let reading = options.read_only(true).pragma("cache_size", "-16384");
         let readers = pool(reading, READERS).await.map_err(failed)?;
-        Ok(Self { writer, readers })
+        Ok(Self {
+            writer,
+            readers,
+            clock: Arc::new(clock),
+        })
     }
 
     /// Waits for what is running and closes the file.
@@ -67,6 +73,20 @@ impl SqliteStore {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Goes on behind the last change that is stored, whatever this machine's clock says now.
+async fn clock(connection: &mut SqliteConnection) -> Result<ChangeClock, sqlx::Error> {
+    let last: Option<i64> = sqlx::query_scalar(
+        "SELECT max(at) FROM (
+             SELECT max(updated_at_ms) AS at FROM users
+             UNION ALL SELECT max(updated_at_ms) FROM departments
+             UNION ALL SELECT max(updated_at_ms) FROM chat_groups
+             UNION ALL SELECT max(last_message_at_ms) FROM conversations)",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(ChangeClock::behind(UnixMillis(last.unwrap_or(0))))
 }
 
 async fn pool(options: SqliteConnectOptions, size: u32) -> Result<SqlitePool, sqlx::Error> {

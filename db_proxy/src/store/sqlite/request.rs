@@ -6,22 +6,22 @@ use std::sync::Arc;
 use sqlx::SqliteConnection;
 
 use super::row;
-use crate::store::request::{from_bytes, to_bytes};
-use crate::store::{GroupChange, RequestKey, StoreError, UnixMillis};
+use crate::store::request::CarriedOut;
+use crate::store::{RequestKey, StoreError, UnixMillis};
 
 /// What was carried out under this key before.
-pub(super) async fn answered(
+pub(super) async fn carried_out(
     connection: &mut SqliteConnection,
     key: Option<&RequestKey>,
-) -> Result<Option<GroupChange>, StoreError> {
+) -> Result<Option<CarriedOut>, StoreError> {
     let Some(key) = key else { return Ok(None) };
     let found = sqlx::query("SELECT outcome FROM requests WHERE request_key = ?")
         .bind(key.as_bytes())
         .fetch_optional(connection)
         .await?;
     let Some(found) = found else { return Ok(None) };
-    match from_bytes(&row::blob(&found, "outcome")?) {
-        Some(change) => Ok(Some(change)),
+    match CarriedOut::from_bytes(&row::blob(&found, "outcome")?) {
+        Some(done) => Ok(Some(done)),
         None => {
             let cause = io::Error::other("the outcome of a request can't be read");
             Err(StoreError::Corrupt(Arc::new(cause)))
@@ -33,7 +33,7 @@ pub(super) async fn answered(
 pub(super) async fn remember(
     connection: &mut SqliteConnection,
     key: Option<&RequestKey>,
-    change: &GroupChange,
+    done: &CarriedOut,
     now: UnixMillis,
 ) -> Result<(), StoreError> {
     let Some(key) = key else { return Ok(()) };
@@ -44,7 +44,7 @@ pub(super) async fn remember(
         .await?;
     sqlx::query("INSERT INTO requests (request_key, outcome, created_at_ms) VALUES (?, ?, ?)")
         .bind(key.as_bytes())
-        .bind(to_bytes(change))
+        .bind(done.to_bytes())
         .bind(now.0)
         .execute(connection)
         .await?;

@@ -79,8 +79,10 @@ impl UserStore for SqliteStore {
     async fn insert_users(&self, users: &[NewUser]) -> Result<Vec<Inserted>, StoreError> {
         let mut inserted = Vec::with_capacity(users.len());
         let mut transaction = self.begin().await?;
+        // one stamp for all: their ids ascend, so a page that ends among them is continued
+        let now = self.clock.stamp_behind(latest(&mut transaction).await?);
         for chunk in users.chunks(CHUNK) {
-            let mut created = insert(&mut transaction, chunk, UnixMillis::of_change()).await?;
+            let mut created = insert(&mut transaction, chunk, now).await?;
             inserted.extend(chunk.iter().map(|user| {
                 // removed, so that a name twice in the list is created once and taken the second time
                 let id = created.remove(&user.profile.name);
@@ -114,11 +116,12 @@ impl UserStore for SqliteStore {
         change: &ProfileChange,
     ) -> Result<Option<User>, StoreError> {
         let mut transaction = self.begin().await?;
+        let now = self.clock.stamp_behind(latest(&mut transaction).await?);
         sqlx::query(
             "UPDATE users SET gender = coalesce(?, gender), nick_name = coalesce(?, nick_name),
              avatar_url = coalesce(?, avatar_url), department_id = coalesce(?, department_id),
              email = coalesce(?, email), tel = coalesce(?, tel), status = coalesce(?, status),
-             sign_info = coalesce(?, sign_info), updated_at_ms = max(updated_at_ms, ?) WHERE id = ?",
+             sign_info = coalesce(?, sign_info), updated_at_ms = ? WHERE id = ?",
         )
         .bind(change.gender.map(i64::from))
         .bind(change.nick_name.as_deref())
@@ -128,7 +131,7 @@ impl UserStore for SqliteStore {
         .bind(change.tel.as_deref())
         .bind(change.status.map(|status| i64::from(status.0)))
         .bind(change.sign_info.as_deref())
-        .bind(UnixMillis::of_change().0)
+        .bind(now.0)
         .bind(i64::from(id.get()))
         .execute(&mut *transaction)
         .await?;
@@ -179,6 +182,14 @@ pub(super) async fn existing(
         }
     }
     Ok(users)
+}
+
+/// The latest change of all: asked of the table, since another process may have made it.
+async fn latest(connection: &mut SqliteConnection) -> Result<UnixMillis, StoreError> {
+    let latest = sqlx::query("SELECT max(updated_at_ms) AS latest FROM users")
+        .fetch_one(connection)
+        .await?;
+    row::time(&latest, "latest")
 }
 
 async fn insert(
