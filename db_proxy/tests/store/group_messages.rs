@@ -168,7 +168,7 @@ pub(crate) async fn a_resend_after_leaving_is_answered(bed: Bed) {
     let [a, b] = bed.users().await;
     let group = bed.group(&[a, b]).await;
     let message = keyed(to_group(b, group, "x"), b"key");
-    let first = bed.append(&[message.clone()]).await[0].unwrap();
+    let first = bed.append(std::slice::from_ref(&message)).await[0].unwrap();
     bed.leave(group, &[b]).await;
     let altered = [
         keyed(to_group(b, group, "y"), b"key"),
@@ -181,7 +181,7 @@ pub(crate) async fn a_resend_after_leaving_is_answered(bed: Bed) {
     for refused in bed.append(&altered).await {
         assert_eq!(refused, Err(AppendRefusal::NotAMember));
     }
-    let again = bed.append(&[message.clone()]).await[0].unwrap();
+    let again = bed.append(std::slice::from_ref(&message)).await[0].unwrap();
     assert_eq!(again.message_id, first.message_id);
     assert_eq!((again.duplicate, again.altered), (true, false));
     assert_eq!(again.group_version, Some(2));
