@@ -1,7 +1,11 @@
-"""Frames, the cipher of texts, and where to connect: docs/PROTOCOL.md, "Frame", "Message text", "Finding a msg_server"."""
+"""What chat.py stands on: finding a server, frames, requests and replies, heartbeats, the cipher of texts.
+
+See docs/PROTOCOL.md, "Finding a msg_server", "Frame", "Sequence numbers", "Heartbeats", "Message text".
+"""
 
 import base64
 import json
+import math
 import re
 import socket
 import struct
@@ -11,7 +15,10 @@ import urllib.request
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 HEADER = struct.Struct(">IHHHHHH")  # length, version, flag, service, command, seq_num, reserved
-HEARTBEAT, HEARTBEAT_SECONDS = 0x0701, 30
+HEARTBEAT, KICK = 0x0701, 0x0107
+HEARTBEAT_SECONDS = 30
+REPLY_SECONDS = 10  # until a request has its reply
+NEXT_REPLY_SECONDS = 3  # until it has the next one; only the address book and groups come in several
 AES = Cipher(algorithms.AES(b"12345678901234567890123456789012"), modes.ECB())  # every client has this key
 
 
@@ -51,27 +58,56 @@ class Connection:
     def __init__(self, address):
         self.socket = socket.create_connection(address, timeout=10)
         self.unread = b""
+        self.pushed = []  # frames that came while a reply was waited for
         self.seq = 0
         self.next_beat = time.monotonic() + HEARTBEAT_SECONDS
 
-    def send(self, command, body=b""):
+    def send(self, command, message=None):
         """Sends a frame and returns its number; the reply will have the same one."""
+        body = b"" if message is None else message.SerializeToString()
         self.seq = self.seq % 0xFFFF + 1
         self.socket.settimeout(10)
         self.socket.sendall(HEADER.pack(16 + len(body), 1, 0, command >> 8, command, self.seq, 0) + body)
         return self.seq
 
-    def receive(self, until):
-        """The next frame as command, number and body; TimeoutError if there is none at time.monotonic() == until."""
+    def ask(self, command, request, reply_type):
+        """The reply to a request."""
+        for reply in self.replies(command, request, reply_type):
+            return reply
+        raise TimeoutError("no answer in time")
+
+    def replies(self, command, request, reply_type):
+        """All replies to a request. None is marked as the last one, so they end when no more come."""
+        seq = self.send(command, request)
+        until = time.monotonic() + REPLY_SECONDS
+        while frame := self.next_frame(until):
+            _, number, body = frame
+            if number == seq:
+                yield reply_type.FromString(body)
+                until = time.monotonic() + NEXT_REPLY_SECONDS
+            else:
+                self.pushed.append(frame)
+
+    def receive(self, command, message_type):
+        """The next message that the server sends by itself under a command. Other commands are skipped."""
+        while True:
+            got, _, body = self.pushed.pop(0) if self.pushed else self.next_frame(math.inf)
+            if got == command:
+                return message_type.FromString(body)
+
+    def next_frame(self, until):
+        """The next frame as command, number and body; None if there is none at time.monotonic() == until."""
         while True:
             if len(self.unread) >= 16:
                 length, _, _, _, command, seq, _ = HEADER.unpack_from(self.unread)
                 if len(self.unread) >= length:
                     body, self.unread = self.unread[16:length], self.unread[length:]
+                    if command == KICK:  # one is to hang up now, and not to log in again by oneself
+                        raise ConnectionError("logged in elsewhere")
                     return command, seq, body
             now = time.monotonic()
             if now >= until:
-                raise TimeoutError
+                return None
             if now >= self.next_beat:
                 self.send(HEARTBEAT)
                 self.next_beat = now + HEARTBEAT_SECONDS
