@@ -299,5 +299,6 @@ impl ServerConfig for Config {
 /// Whether a browser could send this, or it means any.
 fn is_origin(origin: &str) -> bool {
     let host = origin.split_once("://").map(|(_, host)| host);
-    origin == "*" || host.is_some_and(|host| !host.is_empty() && !host.contains('/'))
+    ["*", "null"].contains(&origin)
+        || host.is_some_and(|host| !host.is_empty() && !host.contains('/'))
 }

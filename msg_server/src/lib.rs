@@ -72,7 +72,10 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started
     let websocket = bind(&config.websocket.listen)
         .await
         .context("websocket.listen")?;
-    let api_key = api::Key::load(&config.api)?;
+    let api_key = match config.api.listen.is_empty() {
+        true => None,
+        false => api::Key::load(&config.api)?,
+    };
     let api = match api_key {
         Some(key) => bind(&config.api.listen)
             .await

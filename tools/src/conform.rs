@@ -30,6 +30,9 @@ use report::Report;
 use run::Subject;
 use transport::Server;
 
+/// What `up` serves.
+const DEFAULT_LOGIN: &str = "http://127.0.0.1:8080";
+
 /// How many demo users take part.
 const DEMO_USERS: u32 = 6;
 
@@ -53,7 +56,7 @@ pub struct ConformArgs {
     #[arg(
         long,
         value_name = "URL",
-        default_value = "http://127.0.0.1:8080",
+        default_value = DEFAULT_LOGIN,
         env = "FERROTALK_LOGIN"
     )]
     login: String,
@@ -107,6 +110,7 @@ async fn tried(args: ConformArgs) -> anyhow::Result<bool> {
         return Ok(true);
     }
     let subject = Subject {
+        default_login: args.login == DEFAULT_LOGIN,
         login: Some(args.login.parse::<Target>()?),
         packet: args.packet,
         servers: args.server,

@@ -44,6 +44,7 @@ const SERVED: &[&str] = &[
 /// Meets a server with four users.
 async fn meet(server: Server) -> Ctx {
     let subject = Subject {
+        default_login: false,
         login: None,
         packet: None,
         servers: vec![server],
@@ -163,6 +164,7 @@ async fn what_a_server_does_not_have_is_skipped() {
 #[tokio::test]
 async fn too_few_users_or_no_server_is_said_at_once() {
     let subject = Subject {
+        default_login: false,
         login: None,
         packet: None,
         servers: vec![],

@@ -22,6 +22,9 @@ use crate::store::{
     Direction, Group, GroupKind, GroupMembers, GroupRefusal, GroupVersion, RequestKey,
 };
 
+/// It could not be tried, which is another thing than a refusal: msg_server tells a back office so. Clients get 1.
+const UNAVAILABLE: u32 = 3;
+
 pub(super) async fn normal_list(
     proxy: Arc<DbProxy>,
     request: ImNormalGroupListReq,
@@ -98,8 +101,20 @@ pub(super) async fn create(
             RequestKey::of_creation(creator, key)
         })?,
     };
-    let created = proxy.groups.create(founding).await;
-    let created = created.map_err(|error| refused(&error))?;
+    let created = match proxy.groups.create(founding).await {
+        Ok(created) => created,
+        Err(GroupError::Store(error)) => {
+            let _counted = store_failed(&error);
+            return Ok(ImGroupCreateRsp {
+                user_id: request.user_id,
+                result_code: UNAVAILABLE,
+                group_name: request.group_name,
+                attach_data: request.attach_data,
+                ..Default::default()
+            });
+        }
+        Err(error) => return Err(refused(&error)),
+    };
     Ok(ImGroupCreateRsp {
         user_id: request.user_id,
         result_code: 0,
@@ -128,8 +143,21 @@ pub(super) async fn change_member(
             RequestKey::of_change(actor, key)
         })?,
     };
-    let changed = proxy.groups.change(wish).await;
-    let changed = changed.map_err(|error| refused(&error))?;
+    let changed = match proxy.groups.change(wish).await {
+        Ok(changed) => changed,
+        Err(GroupError::Store(error)) => {
+            let _counted = store_failed(&error);
+            return Ok(ImGroupChangeMemberRsp {
+                user_id: request.user_id,
+                change_type: request.change_type,
+                result_code: UNAVAILABLE,
+                group_id: request.group_id,
+                attach_data: request.attach_data,
+                ..Default::default()
+            });
+        }
+        Err(error) => return Err(refused(&error)),
+    };
     Ok(ImGroupChangeMemberRsp {
         user_id: request.user_id,
         change_type: request.change_type,

@@ -90,16 +90,19 @@ impl Refusal {
     pub(super) fn from_handler(error: HandlerError, error_code: u32, words: &str) -> Self {
         match error {
             HandlerError::Unavailable(reason) => {
-                let words = "no database right now, try again";
+                let words = "no answer from the database: it is not known whether it was carried out; ask again with the \
+                             same Idempotency-Key";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, reason, 10, words)
             }
             error => Self::not_done(error_code, error.reason(), words),
         }
     }
 
-    /// The same, and says that there is no group.
+    /// The same, and says that there is no group, if that is known.
     pub(super) fn without_group(mut self) -> Self {
-        self.body.group_id = Some(0);
+        if self.status != StatusCode::SERVICE_UNAVAILABLE {
+            self.body.group_id = Some(0);
+        }
         self
     }
 }

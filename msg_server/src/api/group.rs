@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::answer::{Refusal, Refused, answer};
+use super::key;
 use crate::handlers::group::{change_as_system, create_as_system};
 
 const NOT_CREATED: u32 = 11;
@@ -34,7 +35,7 @@ pub(super) struct CreateGroup {
     #[serde(rename = "req_user_id")]
     _req_user_id: i64,
     /// The members, at least one.
-    #[schema(example = json!([1, 2]))]
+    #[schema(value_type = Vec<i64>, example = json!([1, 2]))]
     user_id_list: Vec<u32>,
 }
 
@@ -46,6 +47,7 @@ pub(super) struct GroupCreated {
     error_code: u32,
     error_msg: &'static str,
     /// The group.
+    #[schema(value_type = i64, minimum = 1, maximum = 4294967295i64)]
     group_id: u32,
 }
 
@@ -56,7 +58,7 @@ pub(super) struct ChangeMembers {
     #[serde(rename = "app_key")]
     _app_key: Option<String>,
     /// The group.
-    #[schema(example = 1)]
+    #[schema(value_type = i64, minimum = 1, maximum = 4294967295i64, example = 1)]
     group_id: u32,
     /// 1 adds, 2 removes.
     #[schema(minimum = 1, maximum = 2, example = 1)]
@@ -65,7 +67,7 @@ pub(super) struct ChangeMembers {
     #[serde(rename = "req_user_id")]
     _req_user_id: i64,
     /// Those to be added or removed, at least one.
-    #[schema(example = json!([3]))]
+    #[schema(value_type = Vec<i64>, example = json!([3]))]
     user_id_list: Vec<u32>,
 }
 
@@ -83,6 +85,8 @@ pub(super) struct MembersChanged {
     post,
     path = "/query/CreateGroup",
     tag = "groups",
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 60 visible ASCII characters of the caller's \
+        choice: the same again within a minute is carried out once and answered as the first time")),
     operation_id = "CreateGroup",
     request_body = CreateGroup,
     responses(
@@ -91,7 +95,8 @@ pub(super) struct MembersChanged {
         (status = 401, description = "No key, or a wrong one", body = Refused),
         (status = 413, description = "More than 1 MiB", body = Refused),
         (status = 422, description = "The group could not be made", body = Refused),
-        (status = 503, description = "No database right now", body = Refused),
+        (status = 408, description = "The body did not arrive in time", body = Refused),
+        (status = 503, description = "No answer from the database: not known whether it was carried out", body = Refused),
     ),
 )]
 pub(super) async fn create(State(api): State<Arc<Api>>, request: Request) -> Response {
@@ -100,6 +105,7 @@ pub(super) async fn create(State(api): State<Arc<Api>>, request: Request) -> Res
 
 async fn try_create(api: &Api, request: Request) -> Result<GroupCreated, Refusal> {
     const WORDS: &str = "the group could not be created";
+    let request_key = key::of_request(request.headers())?;
     let asked: CreateGroup = api.read(request).await?;
     let group_type = match asked.group_type {
         1 => GroupType::Normal,
@@ -119,6 +125,7 @@ async fn try_create(api: &Api, request: Request) -> Result<GroupCreated, Refusal
         group_name: asked.group_name,
         group_avatar: asked.group_avatar,
         member_id_list: asked.user_id_list,
+        request_key,
         ..Default::default()
     };
     let server = api.server.clone();
@@ -141,6 +148,8 @@ async fn try_create(api: &Api, request: Request) -> Result<GroupCreated, Refusal
     post,
     path = "/query/ChangeMembers",
     tag = "groups",
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 60 visible ASCII characters of the caller's \
+        choice: the same again within a minute is carried out once and answered as the first time")),
     operation_id = "ChangeMembers",
     request_body = ChangeMembers,
     responses(
@@ -149,7 +158,8 @@ async fn try_create(api: &Api, request: Request) -> Result<GroupCreated, Refusal
         (status = 401, description = "No key, or a wrong one", body = Refused),
         (status = 413, description = "More than 1 MiB", body = Refused),
         (status = 422, description = "The members could not be changed", body = Refused),
-        (status = 503, description = "No database right now", body = Refused),
+        (status = 408, description = "The body did not arrive in time", body = Refused),
+        (status = 503, description = "No answer from the database: not known whether it was carried out", body = Refused),
     ),
 )]
 pub(super) async fn change_members(State(api): State<Arc<Api>>, request: Request) -> Response {
@@ -158,6 +168,7 @@ pub(super) async fn change_members(State(api): State<Arc<Api>>, request: Request
 
 async fn try_change_members(api: &Api, request: Request) -> Result<MembersChanged, Refusal> {
     const WORDS: &str = "the members could not be changed";
+    let request_key = key::of_request(request.headers())?;
     let asked: ChangeMembers = api.read(request).await?;
     let change_type = match asked.modify_type {
         1 => GroupModifyType::Add,
@@ -169,6 +180,7 @@ async fn try_change_members(api: &Api, request: Request) -> Result<MembersChange
         change_type: change_type as i32,
         group_id: asked.group_id,
         member_id_list: asked.user_id_list,
+        request_key,
         ..Default::default()
     };
     let server = api.server.clone();

@@ -2,8 +2,10 @@
 
 use anyhow::{Context, bail};
 use axum::http::{HeaderMap, HeaderName, header};
+use bytes::Bytes;
 use ctutils::CtEq;
 
+use super::answer::Refusal;
 use crate::config::ApiConfig;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -46,6 +48,25 @@ pub(super) fn in_headers(headers: &HeaderMap) -> Option<&[u8]> {
     });
     let plain = headers.get(X_API_KEY).map(|value| value.as_bytes());
     bearer.into_iter().next().or(plain)
+}
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Longest key of a request.
+const MAX_REQUEST_KEY: usize = 60;
+
+/// The key by which a request that is made again is known again, if its caller gave one.
+pub(super) fn of_request(headers: &HeaderMap) -> Result<Option<Bytes>, Refusal> {
+    let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    let key = key.as_bytes();
+    if key.is_empty() || key.len() > MAX_REQUEST_KEY || !key.iter().all(u8::is_ascii_graphic) {
+        let words = format!("Idempotency-Key: 1 to {MAX_REQUEST_KEY} visible ASCII characters");
+        return Err(Refusal::bad(words));
+    }
+    // Kept apart from what msg_server makes up for others.
+    Ok(Some([b"api ", key].concat().into()))
 }
 
 #[cfg(test)]

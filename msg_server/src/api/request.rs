@@ -37,6 +37,9 @@ impl Api {
         }
         let asked: Value = serde_json::from_slice(&body?)
             .map_err(|error| Refusal::bad(format!("the body is not JSON: {error}")))?;
+        if !asked.is_object() {
+            return Err(Refusal::bad("the body is not a JSON object"));
+        }
         let in_body = asked.get("app_key").and_then(Value::as_str);
         if in_headers.is_none() && !in_body.is_some_and(|given| self.key.is(given.as_bytes())) {
             return Err(Refusal::no_key());

@@ -21,6 +21,9 @@ use crate::links::Pushed;
 use crate::server::MsgServer;
 use crate::session::Session;
 
+/// What db_proxy answers when it could not try.
+const UNAVAILABLE: u32 = 3;
+
 /// Groups of one question that are looked at; those beyond are left out.
 const MAX_GROUPS: usize = 10_000;
 
@@ -70,10 +73,14 @@ pub(super) async fn create(
     }
     session.take_allowance()?;
     session.charge(cost(request.member_id_list.len()));
+    let request = ImGroupCreateReq {
+        request_key: None,
+        ..request
+    };
     create_group(&session.server, request).await
 }
 
-/// As [`create`], for the back office: its groups have no creator and may be permanent.
+/// As [`create`], for the back office: its groups have no creator and may be permanent. It may give a key of its own.
 pub(crate) async fn create_as_system(
     server: &Arc<MsgServer>,
     request: ImGroupCreateReq,
@@ -94,8 +101,12 @@ async fn create_group(
     server: &Arc<MsgServer>,
     mut request: ImGroupCreateReq,
 ) -> Result<ImGroupCreateRsp, HandlerError> {
-    request.request_key = Some(server.db.fresh_key());
+    let fresh = || server.db.fresh_key();
+    request.request_key.get_or_insert_with(fresh);
     let mut answer: ImGroupCreateRsp = server.db.call(request.user_id, &request).await?;
+    if answer.result_code == UNAVAILABLE {
+        return Err(HandlerError::Unavailable("store_failed"));
+    }
     answer.attach_data = None;
     let version = answer.group_version.take().unwrap_or(1);
     let group = answer.group_id.and_then(GroupId::new);
@@ -120,6 +131,10 @@ pub(super) async fn change_members(
 ) -> Result<ImGroupChangeMemberRsp, HandlerError> {
     let _known: GroupModifyType = read_enum(request.change_type, "change_type")?;
     session.take_allowance()?;
+    let request = ImGroupChangeMemberReq {
+        request_key: None,
+        ..request
+    };
     let answer = change(&session.server, request, Some(session.id)).await?;
     session.charge(cost(answer.cur_user_id_list.len()));
     Ok(answer)
@@ -131,7 +146,7 @@ fn cost(members: usize) -> f64 {
     members as f64 / 100.0
 }
 
-/// As [`change_members`], for the back office, which may change any group.
+/// As [`change_members`], for the back office, which may change any group and may give a key of its own.
 pub(crate) async fn change_as_system(
     server: &Arc<MsgServer>,
     request: ImGroupChangeMemberReq,
@@ -151,8 +166,12 @@ async fn change(
 ) -> Result<ImGroupChangeMemberRsp, HandlerError> {
     let group = GroupId::new(request.group_id).ok_or(HandlerError::Refused("bad_group_id"))?;
     let key = ConversationKey::group(group);
-    request.request_key = Some(server.db.fresh_key());
+    let fresh = || server.db.fresh_key();
+    request.request_key.get_or_insert_with(fresh);
     let mut answer: ImGroupChangeMemberRsp = server.db.call(key, &request).await?;
+    if answer.result_code == UNAVAILABLE {
+        return Err(HandlerError::Unavailable("store_failed"));
+    }
     answer.attach_data = None;
     let group_version = answer.group_version.take();
     if answer.result_code == 0 {

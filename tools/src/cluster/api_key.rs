@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -12,8 +12,11 @@ use super::lock::failed;
 /// Random bytes of a key, which is twice as many characters.
 const KEY_BYTES: usize = 24;
 
-/// Makes the file, readable for its owner alone; one that is there already is kept.
+/// Makes the file, readable for its owner alone; one that is there already is kept, unless it is empty.
 pub(super) fn keep(path: &Path) -> Result<(), ClusterError> {
+    if std::fs::metadata(path).is_ok_and(|file| file.len() > 0) {
+        return Ok(());
+    }
     let mut random = [0; KEY_BYTES];
     File::open("/dev/urandom")
         .and_then(|mut source| source.read_exact(&mut random))
@@ -23,18 +26,19 @@ pub(super) fn keep(path: &Path) -> Result<(), ClusterError> {
         write!(key, "{byte:02x}").expect("a string takes everything");
     }
     key.push('\n');
-    let made = OpenOptions::new()
+    // Written aside and moved into place: whatever happens in between, the file is whole or not there.
+    let aside = path.with_extension("new");
+    let mut file = OpenOptions::new()
         .write(true)
-        .create_new(true)
+        .create(true)
+        .truncate(true)
         .mode(0o600)
-        .open(path);
-    match made {
-        Ok(mut file) => file
-            .write_all(key.as_bytes())
-            .map_err(failed("writing", path)),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(failed("making", path)(error)),
-    }
+        .open(&aside)
+        .map_err(failed("making", &aside))?;
+    file.write_all(key.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(failed("writing", &aside))?;
+    std::fs::rename(&aside, path).map_err(failed("making", path))
 }
 
 #[cfg(test)]
@@ -54,6 +58,7 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         keep(&path).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), key);
+        std::fs::write(&other, "").unwrap();
         keep(&other).unwrap();
         assert_ne!(std::fs::read_to_string(&other).unwrap(), key);
     }

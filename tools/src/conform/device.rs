@@ -24,6 +24,8 @@ const FIRST_SEQ_NUMS: Range<u16> = 0x1000..0xe000;
 pub(crate) struct Device {
     /// 0 while nobody is logged in.
     pub(crate) id: u32,
+    /// Whom requests name as the one who asks, if it is somebody else.
+    claims: Option<u32>,
     link: Option<Link>,
     /// Numbers of requests so far.
     issued: Range<u16>,
@@ -55,10 +57,21 @@ impl Drop for Device {
 }
 
 impl Device {
+    /// From now on its requests say that somebody else asks. The session is what it was.
+    pub(crate) fn poses_as(&mut self, user_id: u32) {
+        self.claims = Some(user_id);
+    }
+
+    /// Who asks, as its requests say.
+    fn claimed(&self) -> u32 {
+        self.claims.unwrap_or(self.id)
+    }
+
     pub(super) fn new(link: Link, leavers: Leavers) -> Self {
         let first = fastrand::u16(FIRST_SEQ_NUMS);
         Self {
             id: 0,
+            claims: None,
             link: Some(link),
             issued: first..first,
             leavers,

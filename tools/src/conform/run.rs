@@ -29,6 +29,8 @@ const LONGEST_CASE: Duration = Duration::from_secs(120);
 pub struct Subject {
     /// login_server's HTTP address.
     pub login: Option<Target>,
+    /// Nobody named that login_server: it may as well not be there.
+    pub default_login: bool,
     /// login_server's packet port.
     pub packet: Option<Server>,
     /// msg_servers, besides those that login_server names. If any of them is a WebSocket, these alone are tried:
@@ -71,8 +73,10 @@ impl Subject {
             if servers.is_empty() {
                 return Err(error);
             }
-            // The msg_servers are known without it; what is to be tried on it is skipped.
-            login = None;
+            // The msg_servers are known without it. Nobody asked for this one: what is to be tried on it is skipped.
+            if self.default_login {
+                login = None;
+            }
         }
         if servers.is_empty() {
             bail!("no msg_server is known; give --login or --server");
@@ -95,6 +99,7 @@ impl Subject {
             leavers: Default::default(),
         };
         ctx.introduce().await?;
+        ctx.acquaint().await;
         if !ctx.ferrotalk {
             ctx.ferrotalk = ctx.looks_like_ferrotalk().await;
             ctx.tidy().await;
@@ -148,7 +153,27 @@ impl Ctx {
         Ok(())
     }
 
-    /// Whether a refused message and a second login are answered, which the original servers do not do.
+    /// The first four write to each other: in a large directory those see each other come and go who have something to
+    /// do with each other. What fails here, cases fail by.
+    async fn acquaint(&self) {
+        let four: Vec<Who> = self.everybody().take(FEWEST_USERS).collect();
+        for (index, who) in four.iter().enumerate() {
+            let saying = async {
+                let mut device = self.desktop(*who).await?;
+                for other in &four[index + 1..] {
+                    device.says(self.user(*other).id, &self.text()).await?;
+                }
+                Ok::<_, Stop>(())
+            };
+            let outcome = saying.await;
+            self.tidy().await;
+            if outcome.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Whether a refused message or a second login is answered, neither of which the original servers do.
     async fn looks_like_ferrotalk(&self) -> bool {
         let probe = async {
             let who = ALICE;
@@ -157,7 +182,7 @@ impl Ctx {
             let ack = device.ask(&text(id, &self.text())).await?;
             let again = self.login_request(who, ClientType::Windows as i32);
             let second = device.ask(&again).await?;
-            Ok::<_, Stop>(ack.msg_id == 0 && second.result_code == 6)
+            Ok::<_, Stop>(ack.msg_id == 0 || second.result_code == 6)
         };
         probe.await.unwrap_or(false)
     }

@@ -149,8 +149,8 @@ async fn what_is_not_good_is_answered_and_says_why() {
             with(change.clone(), "group_id", "1".into()),
             "group_id",
         ),
-        (CREATE, json!([]), "invalid"),
-        (CREATE, json!("x"), "invalid"),
+        (CREATE, json!([]), "not a JSON object"),
+        (CREATE, json!("x"), "not a JSON object"),
     ] {
         let answer = office.post(path, &body).await;
         assert_eq!(answer.says(), (400, 1), "{body}");

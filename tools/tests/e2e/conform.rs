@@ -20,6 +20,7 @@ async fn all_pass(servers: impl Fn(&World) -> Vec<Address>) {
     let over_tcp = servers.is_empty();
     let ports = &world.topology().ports;
     let subject = Subject {
+        default_login: false,
         login: Some(world.cluster.login_url().parse().unwrap()),
         packet: Some(Server {
             host: "127.0.0.1".into(),

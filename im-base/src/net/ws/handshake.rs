@@ -8,7 +8,10 @@ use tokio::time::timeout;
 use tungstenite::error::{Error, ProtocolError};
 use tungstenite::handshake::machine::TryParse;
 use tungstenite::handshake::server::{Request, Response, create_response, write_response};
-use tungstenite::http::header::{HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL};
+use tungstenite::http::HeaderMap;
+use tungstenite::http::header::{
+    CONNECTION, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+};
 
 use super::WebSocket;
 use crate::net::connection::CloseReason;
@@ -160,7 +163,7 @@ fn find_end(bytes: &[u8]) -> Option<usize> {
 }
 
 fn answer(head: &[u8], origins: &Origins) -> Result<Response, Refusal> {
-    let (length, request) = Request::try_parse(head)
+    let (length, mut request) = Request::try_parse(head)
         .ok()
         .flatten()
         .ok_or(Refusal::bad("this is no HTTP request for a WebSocket"))?;
@@ -171,6 +174,8 @@ fn answer(head: &[u8], origins: &Origins) -> Result<Response, Refusal> {
     if !origins.allow(headers.get(ORIGIN)) {
         return Err(Refusal::ORIGIN);
     }
+    one_line(request.headers_mut());
+    let headers = request.headers();
     let mut response = create_response(&request).map_err(|error| match error {
         Error::Protocol(
             ProtocolError::MissingConnectionUpgradeHeader
@@ -188,6 +193,20 @@ fn answer(head: &[u8], origins: &Origins) -> Result<Response, Refusal> {
             .insert(SEC_WEBSOCKET_PROTOCOL, protocol);
     }
     Ok(response)
+}
+
+/// A list may come in several lines; what makes the answer looks at the first one.
+fn one_line(headers: &mut HeaderMap) {
+    let lines: Vec<&[u8]> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if lines.len() > 1
+        && let Ok(all) = HeaderValue::from_bytes(&lines.join(&b", "[..]))
+    {
+        headers.insert(CONNECTION, all);
+    }
 }
 
 fn first_protocol(requested: &HeaderValue) -> Option<HeaderValue> {

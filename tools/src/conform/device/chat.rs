@@ -105,7 +105,7 @@ impl Device {
     ) -> Outcome {
         let conversation = conversation.into();
         let mark = ImMsgDataReadAck {
-            user_id: self.id,
+            user_id: self.claimed(),
             session_id: conversation.id(),
             msg_id,
             session_type: conversation.session_type(),
@@ -116,7 +116,7 @@ impl Device {
 
     /// Everything unread.
     pub(crate) async fn unread(&mut self) -> Outcome<ImUnreadMsgCntRsp> {
-        let user_id = self.id;
+        let user_id = self.claimed();
         self.ask(&ImUnreadMsgCntReq {
             user_id,
             attach_data: None,
@@ -154,7 +154,7 @@ impl Device {
     ) -> Outcome<Vec<MsgInfo>> {
         let conversation = conversation.into();
         let request = ImGetMsgListReq {
-            user_id: self.id,
+            user_id: self.claimed(),
             session_type: conversation.session_type(),
             session_id: conversation.id(),
             msg_id_begin: begin,
@@ -177,7 +177,7 @@ impl Device {
     ) -> Outcome<Vec<MsgInfo>> {
         let conversation = conversation.into();
         let request = ImGetMsgByIdReq {
-            user_id: self.id,
+            user_id: self.claimed(),
             session_type: conversation.session_type(),
             session_id: conversation.id(),
             msg_id_list,
@@ -194,7 +194,7 @@ impl Device {
     pub(crate) async fn latest(&mut self, conversation: impl Into<Conversation>) -> Outcome<u32> {
         let conversation = conversation.into();
         let request = ImGetLatestMsgIdReq {
-            user_id: self.id,
+            user_id: self.claimed(),
             session_type: conversation.session_type(),
             session_id: conversation.id(),
             attach_data: None,
@@ -208,7 +208,7 @@ impl Device {
     /// Conversations whose newest message is later than that time.
     pub(crate) async fn recent(&mut self, since: u32) -> Outcome<Vec<ContactSessionInfo>> {
         let request = ImRecentContactSessionReq {
-            user_id: self.id,
+            user_id: self.claimed(),
             latest_update_time: since,
             attach_data: None,
         };
@@ -232,7 +232,7 @@ impl Device {
     pub(crate) async fn removes(&mut self, conversation: impl Into<Conversation>) -> Outcome<u32> {
         let conversation = conversation.into();
         let request = ImRemoveSessionReq {
-            user_id: self.id,
+            user_id: self.claimed(),
             session_type: conversation.session_type(),
             session_id: conversation.id(),
             attach_data: None,

@@ -56,7 +56,7 @@ impl Device {
         members: &[u32],
     ) -> Outcome<ImGroupChangeMemberRsp> {
         let request = ImGroupChangeMemberReq {
-            user_id: self.id,
+            user_id: self.claimed(),
             change_type: change as i32,
             group_id: group.id(),
             member_id_list: members.to_vec(),
@@ -102,7 +102,7 @@ impl Device {
             version,
         };
         let request = ImGroupInfoListReq {
-            user_id: self.id,
+            user_id: self.claimed(),
             group_version_list: vec![wanted],
             ..Default::default()
         };
@@ -132,7 +132,7 @@ impl Device {
         shield_status: u32,
     ) -> Outcome<u32> {
         let request = ImGroupShieldReq {
-            user_id: self.id,
+            user_id: self.claimed(),
             group_id: group.id(),
             shield_status,
             attach_data: None,

@@ -11,7 +11,7 @@ impl Device {
     /// The profile of somebody who exists.
     pub(crate) async fn profile_of(&mut self, user_id: u32) -> Outcome<UserInfo> {
         let request = ImUsersInfoReq {
-            user_id: self.id,
+            user_id: self.claimed(),
             user_id_list: vec![user_id],
             attach_data: None,
         };
@@ -28,7 +28,7 @@ impl Device {
     /// Changes the own signature; gives the result_code.
     pub(crate) async fn signs(&mut self, sign_info: &str) -> Outcome<u32> {
         let request = ImChangeSignInfoReq {
-            user_id: self.id,
+            user_id: self.claimed(),
             sign_info: sign_info.to_owned(),
             attach_data: None,
         };
@@ -43,7 +43,7 @@ impl Device {
     /// Changes the own avatar; gives the result_code.
     pub(crate) async fn shows(&mut self, avatar_url: &str) -> Outcome<u32> {
         let request = ImChangeAvatarReq {
-            user_id: self.id,
+            user_id: self.claimed(),
             avatar_url: avatar_url.to_owned(),
             attach_data: None,
         };

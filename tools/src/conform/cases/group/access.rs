@@ -1,6 +1,7 @@
 //! What can be read of a group, and by whom.
 
-use proto::im::group::ImGroupInfoListReq;
+use proto::im::base_define::GroupModifyType;
+use proto::im::group::{ImGroupChangeMemberReq, ImGroupInfoListReq, ImGroupShieldReq};
 use proto::im::message::{ImClientTimeReq, ImGetLatestMsgIdReq, ImGetMsgByIdReq, ImGetMsgListReq};
 
 use crate::conform::case::{Outcome, cases};
@@ -8,7 +9,7 @@ use crate::conform::ctx::{ALICE, BOB, CAROL, Ctx, DAVE};
 use crate::conform::expect::{eventually, holds, same};
 
 cases! {
-    /// Members read the history, page by page to the beginning; fewer than asked for mean that it is reached.
+    /// Members read the history, page by page to the beginning.
     "group/history" history in Groups {
         commands: [ImGetMsgListReq, ImGetMsgByIdReq, ImGetLatestMsgIdReq],
     }
@@ -25,6 +26,11 @@ cases! {
     "group/info-of-others" info_of_others in Groups {
         commands: [ImGroupInfoListReq],
         defects: [46],
+    }
+    /// Nor does it help to say that a member asks: the session does.
+    "group/asker-is-the-session" asker_is_the_session in Fields {
+        commands: [ImGetMsgListReq, ImGroupInfoListReq, ImGroupChangeMemberReq, ImGroupShieldReq],
+        defects: [46, 47],
     }
     /// Whoever was removed is one of the others.
     "group/history-of-removed" history_of_removed in Groups {
@@ -90,6 +96,25 @@ async fn info_of_others(ctx: &Ctx) -> Outcome {
     let group = alice.makes_group(&[alice.id, ctx.id(BOB)]).await?;
     let info = dave.group_info(group, 0).await?;
     holds("nothing about a group of others", info.is_none(), &info)
+}
+
+async fn asker_is_the_session(ctx: &Ctx) -> Outcome {
+    let mut alice = ctx.desktop(ALICE).await?;
+    let mut dave = ctx.desktop(DAVE).await?;
+    let group = alice.makes_group(&[alice.id, ctx.id(BOB)]).await?;
+    alice.says(group, &ctx.text()).await?;
+    dave.poses_as(alice.id);
+    same("messages", dave.history(group, 0, 10).await?.len(), 0)?;
+    let info = dave.group_info(group, 0).await?;
+    holds("nothing about a group of others", info.is_none(), &info)?;
+    let me = dave.id;
+    for change in [GroupModifyType::Add, GroupModifyType::Del] {
+        let answer = dave.changes(group, change, &[me]).await?;
+        same("result_code of a change", answer.result_code, 1)?;
+    }
+    same("result_code of muting", dave.shields(group, 1).await?, 1)?;
+    let version = alice.own_group(group).await?.version;
+    same("version of the group", version, 1)
 }
 
 async fn history_of_removed(ctx: &Ctx) -> Outcome {

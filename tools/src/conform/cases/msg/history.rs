@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use proto::im::base_define::MsgInfo;
-use proto::im::message::{ImGetLatestMsgIdReq, ImGetMsgByIdReq, ImGetMsgListReq};
+use proto::im::buddy::ImRecentContactSessionReq;
+use proto::im::message::{
+    ImGetLatestMsgIdReq, ImGetMsgByIdReq, ImGetMsgListReq, ImUnreadMsgCntReq,
+};
 
 use crate::client::Conversation;
 use crate::conform::case::{Outcome, cases};
@@ -38,6 +41,12 @@ cases! {
     /// Nobody reads what others wrote each other.
     "history/own-only" own_only in History {
         commands: [ImGetMsgListReq],
+    }
+    /// Nor does it help to say that somebody else asks: the session does.
+    "history/asker-is-the-session" asker_is_the_session in Fields {
+        commands: [
+            ImGetMsgListReq, ImGetMsgByIdReq, ImGetLatestMsgIdReq, ImUnreadMsgCntReq, ImRecentContactSessionReq,
+        ],
     }
     /// The newest id is that of the last message, and 0 where there is none.
     "history/latest-id" latest_id in History {
@@ -158,6 +167,35 @@ async fn own_only(ctx: &Ctx) -> Outcome {
         holds("nothing of others' messages", !seen, &page)?;
     }
     Ok(())
+}
+
+async fn asker_is_the_session(ctx: &Ctx) -> Outcome {
+    let mut alice = ctx.desktop(ALICE).await?;
+    let mut carol = ctx.desktop(CAROL).await?;
+    let (bob, data) = (ctx.id(BOB), ctx.text());
+    let own = carol.latest(bob).await?;
+    let id = alice.says(bob, &data).await?;
+
+    carol.poses_as(alice.id);
+    let read = [
+        carol.history(bob, 0, 10).await?,
+        carol.by_id(Conversation::User(bob), vec![id]).await?,
+    ]
+    .concat();
+    let seen = read.iter().any(|message| message.msg_data == data);
+    holds("nothing of her messages by her name", !seen, &read)?;
+    same("newest id with her friend", carol.latest(bob).await?, own)?;
+    carol.poses_as(bob);
+    let unread = carol.unread_in(alice.id).await?;
+    let seen = unread
+        .as_ref()
+        .is_some_and(|entry| entry.latest_msg_data == data);
+    holds("nothing of what he has unread", !seen, &unread)?;
+    let recent = carol.recent_of(alice.id).await?;
+    let seen = recent
+        .as_ref()
+        .is_some_and(|entry| entry.latest_msg_data == data);
+    holds("nothing of his recent sessions", !seen, &recent)
 }
 
 async fn latest_id(ctx: &Ctx) -> Outcome {
