@@ -80,12 +80,14 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is no TOML.
-    #[error("{path} is not valid TOML: {source}")]
+    #[error("{path} is not valid TOML: line {line}: {problem}")]
     Syntax {
         /// The path that was given.
         path: PathBuf,
-        /// Line, column and reason.
-        source: Box<toml::de::Error>,
+        /// Where it is, from 1. What is written there may be a secret, and is not shown.
+        line: usize,
+        /// What is wrong.
+        problem: String,
     },
     /// A key is unknown or its value has the wrong type.
     #[error("{key}: {problem}; --print-default-config shows every key")]
@@ -145,9 +147,13 @@ fn read_file(path: &Path) -> Result<Table, ConfigError> {
         path: path.to_owned(),
         source,
     })?;
-    text.parse().map_err(|source| ConfigError::Syntax {
-        path: path.to_owned(),
-        source: Box::new(source),
+    text.parse().map_err(|error: toml::de::Error| {
+        let before = error.span().map_or("", |span| &text[..span.start]);
+        ConfigError::Syntax {
+            path: path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            problem: error.message().to_owned(),
+        }
     })
 }
 
@@ -332,6 +338,26 @@ mod tests {
             crate::telemetry::logging::LogFormat::Json
         );
         assert_eq!(config.shutdown.deadline_seconds, 3);
+    }
+
+    #[test]
+    fn errors_show_no_secrets() {
+        for text in [
+            "[peers]\nkey = 12345678",
+            "[peers]\nkey = true",
+            "[peers]\nkey = \"12345678",
+            "[peers]\nkey = [\"12345678\"]",
+        ] {
+            let error = from_text(text, &[]).unwrap_err().to_string();
+            assert!(
+                !error.contains("1234") && !error.contains("true"),
+                "{error}"
+            );
+            assert!(
+                error.contains("peers.key") || error.contains("line 2"),
+                "{error}"
+            );
+        }
     }
 
     #[test]
