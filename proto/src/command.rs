@@ -49,7 +49,7 @@ pub enum Role {
     FileServer,
     /// Carries push notifications; not part of Ferrotalk.
     PushServer,
-    /// Serves back offices; not part of Ferrotalk.
+    /// Serves back offices; msg_server does it in Ferrotalk.
     HttpMsgServer,
 }
 

@@ -109,21 +109,12 @@ pub(super) async fn change_avatar(
     let avatar_url = request.avatar_url.clone();
     let answer = ask(&session, request).await?;
     if answer.result_code == 0 {
-        let audience = session.contacts.audience();
-        let notice = ImAvatarChangedNotify {
+        profile_changed(&session, |audience, by_contact| ImAvatarChangedNotify {
             changed_user_id: session.user_id().get(),
-            avatar_url,
-            ..Default::default()
-        };
-        profile_changed(&session, audience.as_deref(), &notice);
-        session.server.routes.relay_message(
-            session.user_id(),
-            &ImAvatarChangedNotify {
-                by_contact: audience.is_some().then_some(true),
-                audience: raw_ids(audience.as_deref()),
-                ..notice
-            },
-        );
+            avatar_url: avatar_url.clone(),
+            audience,
+            by_contact,
+        });
     }
     Ok(answer)
 }
@@ -137,28 +128,28 @@ pub(super) async fn change_signature(
     let sign_info = request.sign_info.clone();
     let answer = ask(&session, request).await?;
     if answer.result_code == 0 {
-        let audience = session.contacts.audience();
-        let notice = ImSignInfoChangedNotify {
+        profile_changed(&session, |audience, by_contact| ImSignInfoChangedNotify {
             changed_user_id: session.user_id().get(),
-            sign_info,
-            ..Default::default()
-        };
-        profile_changed(&session, audience.as_deref(), &notice);
-        session.server.routes.relay_message(
-            session.user_id(),
-            &ImSignInfoChangedNotify {
-                by_contact: audience.is_some().then_some(true),
-                audience: raw_ids(audience.as_deref()),
-                ..notice
-            },
-        );
+            sign_info: sign_info.clone(),
+            audience,
+            by_contact,
+        });
     }
     Ok(answer)
 }
 
-fn profile_changed<M: Body>(session: &Session, audience: Option<&[UserId]>, notice: &M) {
-    let fanout = &session.server.fanout;
-    fanout.profile(session.user_id(), audience, notice);
+/// Tells those who see the user, here and elsewhere. `notice` makes the notice with what only servers are told: for
+/// whom it is.
+fn profile_changed<M: Body>(session: &Session, notice: impl Fn(Vec<u32>, Option<bool>) -> M) {
+    let (server, user_id) = (&session.server, session.user_id());
+    let audience = session.contacts.audience();
+    let to_clients = notice(Vec::new(), None);
+    server
+        .fanout
+        .profile(user_id, audience.as_deref(), &to_clients);
+    let by_contact = audience.is_some().then_some(true);
+    let to_servers = notice(raw_ids(audience.as_deref()), by_contact);
+    server.routes.relay_message(user_id, &to_servers);
 }
 
 /// Changed at another msg_server.
