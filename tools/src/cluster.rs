@@ -12,6 +12,7 @@ mod topology;
 mod api_key;
 mod lock;
 mod logs;
+mod private_file;
 mod run_file;
 
 mod child;

@@ -25,7 +25,11 @@ a second Ctrl-C kills them.
 Examples:
   ferrotalk up --demo-users 10                       users demo1 … demo10, password demo
   ferrotalk up --dir /tmp/a --port-base 20000        a second installation beside the first
+  ferrotalk up --store mysql://im:secret@127.0.0.1:3306/im --cache redis://127.0.0.1:6379/0 --db-proxies 2
   FERROTALK_PASSWORD=demo ferrotalk chat --user demo1
+
+A URL with a password is better kept out of the list of processes: FERROTALK_STORE=mysql://… ferrotalk up. The processes
+are given it in files of DIR/run that nobody else can read.
 
 Ports: 8080 HTTP, 8008 and 8100 login_server; 8200 route_server; 10600 db_proxy; 8400 HTTP API, whose key is in
 DIR/api.key; 8000, 8001 … msg_servers, 9090, 9091 … their WebSockets; 8170 … admin (/healthz, /readyz, /metrics). With
@@ -44,7 +48,8 @@ pub struct UpArgs {
     /// How many route_servers
     #[arg(long, value_name = "N", default_value_t = 1)]
     route_servers: u16,
-    /// How many db_proxies
+    /// How many db_proxies. All of them use one store; SQLite has one writer at a time, so that with it more are of
+    /// use only while one is started again
     #[arg(long, value_name = "N", default_value_t = 1)]
     db_proxies: u16,
     /// Shift every port: login HTTP is P, the others follow
@@ -53,7 +58,8 @@ pub struct UpArgs {
     /// Make users demo1 … demoN, password demo
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     demo_users: u32,
-    /// The store, if it is not DIR/ferrotalk.db: sqlite:PATH
+    /// The store, if it is not DIR/ferrotalk.db: sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE, of MySQL or
+    /// MariaDB. The database has to be there; its tables are made
     #[arg(
         long,
         value_name = "URL",
@@ -61,7 +67,7 @@ pub struct UpArgs {
         hide_env_values = true
     )]
     store: Option<String>,
-    /// The cache: memory:
+    /// The cache: memory:, which each db_proxy has for itself, or redis://HOST:PORT/NUMBER, which all of them share
     #[arg(
         long,
         value_name = "URL",
@@ -82,10 +88,12 @@ pub async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
     let topology = topology(&args)?;
     std::fs::create_dir_all(&topology.dir)
         .with_context(|| format!("creating {}", topology.dir.display()))?;
+    // Also without demo users: a store that does not open is said here, once, and not by processes that are started
+    // again and again.
+    let accounts = Accounts::open(&topology.store)
+        .await
+        .context("opening the store")?;
     if args.demo_users > 0 {
-        let accounts = Accounts::open(&topology.store)
-            .await
-            .context("opening the store")?;
         let made = accounts
             .ensure_demo_users(args.demo_users)
             .await
@@ -95,6 +103,7 @@ pub async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
             args.demo_users
         );
     }
+    drop(accounts);
     let cluster = Cluster::start(topology, LogSink::stderr())?;
     let ran = tokio::select! {
         ran = serve(&cluster) => ran,

@@ -16,7 +16,7 @@ pub struct StoreArgs {
     /// The folder that `ferrotalk up` uses
     #[arg(long, value_name = "DIR", default_value = "./data", global = true)]
     pub dir: PathBuf,
-    /// The store, if it is not DIR/ferrotalk.db: sqlite:PATH
+    /// The store, if it is not DIR/ferrotalk.db: sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE
     #[arg(
         long,
         value_name = "URL",
@@ -25,14 +25,33 @@ pub struct StoreArgs {
         global = true
     )]
     pub store: Option<String>,
+    /// The configuration of db_proxy, which says where the store is
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "FERROTALK_CONFIG",
+        hide_env_values = true,
+        conflicts_with = "store",
+        global = true
+    )]
+    pub config: Option<PathBuf>,
 }
 
 impl StoreArgs {
-    /// The URL of the store.
-    pub fn url(&self) -> String {
-        self.store
-            .clone()
-            .unwrap_or_else(|| default_store(&self.dir))
+    /// The URL of the store. It may have a password in it.
+    pub fn url(&self) -> anyhow::Result<String> {
+        if let Some(url) = &self.store {
+            return Ok(url.clone());
+        }
+        let Some(path) = &self.config else {
+            return Ok(default_store(&self.dir));
+        };
+        // As db_proxy itself reads it, the environment included.
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        let config: db_proxy::Config = im_base::config::load(Some(path), environment)?;
+        Ok(config.store.url)
     }
 }
 
@@ -46,6 +65,7 @@ Examples:
   ferrotalk user set alice --department Sales --email alice@example.org
   ferrotalk user set alice --status left             may not log in any more
   ferrotalk user list --json | jq -r .name
+  ferrotalk user --config /etc/ferrotalk/db_proxy.toml add carol
 
 The servers may run meanwhile; a changed password holds from the next login on.")]
 pub struct UserArgs {
@@ -187,8 +207,8 @@ fn profile_change(set: SetArgs) -> ProfileChange {
 
 /// The store that is named, which has to be there unless it may be made.
 pub(crate) async fn open(args: &StoreArgs, create: bool) -> anyhow::Result<Accounts> {
-    let url = args.url();
-    if args.store.is_none() {
+    let url = args.url()?;
+    if args.store.is_none() && args.config.is_none() {
         if create {
             std::fs::create_dir_all(&args.dir)
                 .with_context(|| format!("creating {}", args.dir.display()))?;
@@ -203,7 +223,8 @@ pub(crate) async fn open(args: &StoreArgs, create: bool) -> anyhow::Result<Accou
 fn refuse_missing(dir: &Path) -> anyhow::Result<()> {
     if !dir.join("ferrotalk.db").exists() {
         bail!(
-            "{} has no ferrotalk.db; name the folder of `ferrotalk up` with --dir, or the store with --store",
+            "{} has no ferrotalk.db; name the folder of `ferrotalk up` with --dir, the store with --store, \
+             or db_proxy's configuration with --config",
             dir.display()
         );
     }

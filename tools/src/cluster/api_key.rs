@@ -1,13 +1,13 @@
 //! The key of the HTTP API, made once for a folder.
 
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use super::ClusterError;
 use super::lock::failed;
+use super::private_file;
 
 /// Random bytes of a key, which is twice as many characters.
 const KEY_BYTES: usize = 24;
@@ -26,19 +26,7 @@ pub(super) fn keep(path: &Path) -> Result<(), ClusterError> {
         write!(key, "{byte:02x}").expect("a string takes everything");
     }
     key.push('\n');
-    // Written aside and moved into place: whatever happens in between, the file is whole or not there.
-    let aside = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&aside)
-        .map_err(failed("making", &aside))?;
-    file.write_all(key.as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(failed("writing", &aside))?;
-    std::fs::rename(&aside, path).map_err(failed("making", path))
+    private_file::write(path, &key)
 }
 
 #[cfg(test)]

@@ -10,8 +10,9 @@ use tokio::time::{Instant, sleep};
 use super::ClusterError;
 use super::api_key;
 use super::child::{Keeper, State, Wish};
-use super::lock::{DirLock, failed};
+use super::lock::DirLock;
 use super::logs::LogSink;
+use super::private_file;
 use super::ready;
 use super::run_file::{RunEntry, RunFile};
 use super::topology::{Role, Topology};
@@ -71,7 +72,8 @@ impl Cluster {
     fn start_child(&mut self, role: Role, index: usize, logs: LogSink) -> Result<(), ClusterError> {
         let path = self.topology.config_path(role, index);
         let config = self.topology.config(role, index);
-        std::fs::write(&path, config.to_string()).map_err(failed("writing", &path))?;
+        // The URLs of store and cache may have passwords in them.
+        private_file::write(&path, &config.to_string())?;
         let (wish_sender, wish) = watch::channel(Wish::Run);
         let (state_sender, state) = watch::channel(State::Down);
         let keeper = Keeper {

@@ -54,7 +54,7 @@ impl fmt::Display for Role {
 }
 
 /// A whole installation, not yet started.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Topology {
     /// The `ferrotalk` program.
     pub program: PathBuf,
@@ -62,9 +62,9 @@ pub struct Topology {
     pub dir: PathBuf,
     /// How many processes there are, and where they listen.
     pub ports: PortPlan,
-    /// `sqlite:PATH`.
+    /// `sqlite:PATH` or `mysql://USER:PASSWORD@HOST:PORT/DATABASE`.
     pub store: String,
-    /// `memory:`.
+    /// `memory:` or `redis://HOST:PORT/NUMBER`.
     pub cache: String,
     /// Whether rate and per-address limits apply.
     pub limits: bool,
@@ -72,6 +72,16 @@ pub struct Topology {
     pub log_filter: String,
     /// Further configuration of all processes of a kind, by environment: `FERROTALK_<SECTION>__<KEY>` and a value.
     pub environment: Vec<(Role, String, String)>,
+}
+
+/// Without what may have passwords in it.
+impl fmt::Debug for Topology {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Topology")
+            .field("dir", &self.dir)
+            .field("ports", &self.ports)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Topology {
