@@ -2,6 +2,9 @@
 //!
 //! One file per story. Each test has an installation of its own on free ports and in a folder of its own; when it
 //! ends, a warning or an error in any process's log that the story did not announce fails it.
+//!
+//! Everything runs on SQLite and memory. With `FERROTALK_E2E_PAIR=mysql` it runs on a MariaDB and a Redis, which
+//! `FERROTALK_TEST_MYSQL` and `FERROTALK_TEST_REDIS` name and `scripts/databases` starts, and on two db_proxies.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -9,8 +12,14 @@
 #[path = "e2e/world.rs"]
 mod world;
 
+#[path = "e2e/pair.rs"]
+mod pair;
+
 #[path = "e2e/person.rs"]
 mod person;
+
+#[path = "e2e/command.rs"]
+mod command;
 
 #[path = "e2e/chat.rs"]
 mod chat;
@@ -33,8 +42,14 @@ mod presence;
 #[path = "e2e/profiles.rs"]
 mod profiles;
 
+#[path = "e2e/turmoil.rs"]
+mod turmoil;
+
 #[path = "e2e/faults.rs"]
 mod faults;
+
+#[path = "e2e/databases.rs"]
+mod databases;
 
 #[path = "e2e/bad_input.rs"]
 mod bad_input;

@@ -169,13 +169,17 @@ async fn without_a_database_it_says_so_within_the_time_of_a_request() {
     })
     .await;
     let office = Office::of(&world);
-    world.signal(Role::DbProxy, 0, Signal::STOP);
+    for index in world.db_proxies() {
+        world.signal(Role::DbProxy, index, Signal::STOP);
+    }
     let answer = office.post(CREATE, &group("staff", &[1])).await;
     assert_eq!(answer.says(), (503, 10), "{answer:?}");
     assert!(answer.json.get("group_id").is_none(), "it may be made yet");
     let answer = office.post(CHANGE, &change(1, 1, &[1])).await;
     assert_eq!(answer.says(), (503, 10), "{answer:?}");
-    world.signal(Role::DbProxy, 0, Signal::CONT);
+    for index in world.db_proxies() {
+        world.signal(Role::DbProxy, index, Signal::CONT);
+    }
     world.ready().await;
     world.end().await;
 }

@@ -15,6 +15,8 @@ use tools::accounts::Accounts;
 use tools::client::Address;
 use tools::cluster::{Cluster, Counts, LogLine, LogSink, PortPlan, Role, Topology};
 
+use crate::pair::{Fresh, Servers};
+
 /// Longer than anything here takes on a busy machine; only a failing test waits for it.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
@@ -24,7 +26,7 @@ pub(crate) const LOOK: Duration = Duration::from_millis(10);
 /// The password of every demo user.
 pub(crate) const PASSWORD: &str = "demo";
 
-/// One of each, and two msg_servers.
+/// One of each, and two msg_servers; on MariaDB also two db_proxies.
 pub(crate) const USUAL: Counts = Counts {
     login: 1,
     route: 1,
@@ -41,6 +43,8 @@ pub(crate) struct World {
     topology: Topology,
     said: Said,
     expected: Mutex<Vec<String>>,
+    /// On MariaDB and Redis.
+    fresh: Option<Fresh>,
     _last_words: LastWords,
     _dir: TempDir,
     _place: SemaphorePermit<'static>,
@@ -54,11 +58,32 @@ impl World {
 
     /// Starts processes and waits until a login would succeed.
     pub(crate) async fn start(counts: Counts, users: u32, set: impl FnOnce(&mut Topology)) -> Self {
+        Self::start_on(Servers::of_this_run(), counts, users, set).await
+    }
+
+    /// As [`start`](Self::start), on these databases; two db_proxies or more share them. Without any, on SQLite and memory.
+    pub(crate) async fn start_on(
+        servers: Option<Servers>,
+        mut counts: Counts,
+        users: u32,
+        set: impl FnOnce(&mut Topology),
+    ) -> Self {
         let place = place().await;
         let dir = tempfile::tempdir().unwrap();
+        let fresh = match servers {
+            Some(servers) => {
+                counts.db = counts.db.max(2);
+                Some(servers.fresh().await)
+            }
+            None => None,
+        };
         let ports = PortPlan::from_base(free_base(counts), counts).unwrap();
         let mut topology = Topology::new(dir.path(), ports).unwrap();
         topology.program = FERROTALK.into();
+        if let Some(fresh) = &fresh {
+            topology.store.clone_from(&fresh.store);
+            topology.cache.clone_from(&fresh.cache);
+        }
         set(&mut topology);
         let accounts = Accounts::open(&topology.store).await.unwrap();
         accounts.ensure_demo_users(users).await.unwrap();
@@ -70,6 +95,7 @@ impl World {
             _last_words: LastWords(said.clone()),
             said,
             expected: Mutex::default(),
+            fresh,
             _dir: dir,
             _place: place,
         }
@@ -95,6 +121,9 @@ impl World {
         for child in children {
             let wanted = format!("ended program=\"{}\" ending=Clean", child.role);
             self.line(child.role, child.index, &wanted).await;
+        }
+        if let Some(fresh) = &self.fresh {
+            fresh.remove().await;
         }
         let expected = self.expected.lock().unwrap();
         let unexpected: Vec<String> = self
@@ -133,6 +162,11 @@ impl World {
             }
         })
         .await
+    }
+
+    /// Every db_proxy, by index.
+    pub(crate) fn db_proxies(&self) -> std::ops::Range<usize> {
+        0..self.topology.ports.db.len()
     }
 
     /// Waits until every process is in use again.
