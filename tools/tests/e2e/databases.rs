@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use im_base::telemetry::metrics::LINK_UP;
+use tools::accounts::Accounts;
 use tools::client::Device;
 use tools::cluster::{Counts, Role};
 
@@ -30,6 +32,7 @@ async fn mariadb_dies_while_people_chat() {
     let private = Private::start();
     let servers = Some(private.servers.clone());
     let world = World::start_on(servers, USUAL, 2, no_limits).await;
+    world.expect("the store is not available");
     let away = |time| Victim::Server(&private, "mysql", time);
     let kills = [
         away(Duration::ZERO),
@@ -136,9 +139,7 @@ async fn up_says_at_once_that_a_database_is_not_there() {
 #[tokio::test]
 async fn a_new_password_holds_at_every_db_proxy() {
     let world = World::start(Counts { db: 2, ..USUAL }, 2, |_| {}).await;
-    let accounts = tools::accounts::Accounts::open(&world.topology().store)
-        .await
-        .unwrap();
+    let accounts = Accounts::open(&world.topology().store).await.unwrap();
     for index in world.db_proxies() {
         let person = Person::at(&world.msg(0), "demo1", Device::Windows).await;
         person.ping().await.unwrap();
@@ -149,10 +150,16 @@ async fn a_new_password_holds_at_every_db_proxy() {
         let old = Person::try_at(&world.msg(1), "demo1", PASSWORD, Device::Windows).await;
         assert!(old.is_err(), "without db_proxy.{index}");
         let new = Person::try_at(&world.msg(1), "demo1", "new", Device::Windows).await;
-        assert!(new.is_ok(), "without db_proxy.{index}");
+        let refused = new.map(drop).err();
+        assert!(refused.is_none(), "without db_proxy.{index}: {refused:?}");
         accounts.set_password("demo1", PASSWORD).await.unwrap();
         world.cluster.start_one(Role::DbProxy, index).await;
-        world.ready().await;
+        for msg_server in [0, 1] {
+            let links = [("peer", "db_proxy")];
+            world
+                .counts_to(Role::MsgServer, msg_server, LINK_UP, &links, 2)
+                .await;
+        }
     }
     world.end().await;
 }

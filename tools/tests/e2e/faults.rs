@@ -123,7 +123,9 @@ async fn without_a_database_everything_that_needs_it_is_refused_and_nothing_else
     let mut alice = Person::at(&world.msg(0), "demo1", Device::Windows).await;
     let bob = Person::at(&world.msg(1), "demo2", Device::Windows).await;
     let (a, b) = (alice.id(), bob.id());
-    world.cluster.kill_one(Role::DbProxy, 0).await;
+    for index in world.db_proxies() {
+        world.cluster.kill_one(Role::DbProxy, index).await;
+    }
 
     let message = Outgoing::text(b, "nobody can store this");
     let refused = alice.send(&message).await;
@@ -137,7 +139,9 @@ async fn without_a_database_everything_that_needs_it_is_refused_and_nothing_else
     let no_database = matches!(error, LoginError::Refused { code, .. } if code == 3);
     assert!(no_database, "{error:?}");
 
-    world.cluster.start_one(Role::DbProxy, 0).await;
+    for index in world.db_proxies() {
+        world.cluster.start_one(Role::DbProxy, index).await;
+    }
     world.ready().await;
     assert_eq!(alice.send(&message).await.unwrap().get(), 1);
     assert_eq!(bob.says(a, "stored").await, 2);
