@@ -2,7 +2,7 @@
 
 use db_proxy::logic::admin::{Admin, AdminError};
 use db_proxy::store::{
-    Department, DepartmentId, NewDepartment, OpenError, Profile, ProfileChange, User,
+    self, Department, DepartmentId, NewDepartment, OpenError, Profile, ProfileChange, User,
 };
 
 /// The password of every demo user.
@@ -19,8 +19,13 @@ pub struct Accounts {
 impl Accounts {
     /// Opens the store, creating what is missing and bringing its tables up to date.
     pub async fn open(store: &str) -> Result<Self, OpenError> {
+        Self::open_with(store, None).await
+    }
+
+    /// As [`open`](Self::open); `password` stands in for one in the URL.
+    pub async fn open_with(store: &str, password: Option<&str>) -> Result<Self, OpenError> {
         Ok(Self {
-            admin: Admin::open(store).await?,
+            admin: Admin::new(store::open_with(store, password).await?),
         })
     }
 

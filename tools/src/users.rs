@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use db_proxy::store::{ProfileChange, UserStatus};
+use im_base::config;
 
 use crate::accounts::Accounts;
 use crate::cluster::default_store;
@@ -38,21 +39,35 @@ pub struct StoreArgs {
 }
 
 impl StoreArgs {
-    /// The URL of the store. It may have a password in it.
-    pub fn url(&self) -> anyhow::Result<String> {
-        if let Some(url) = &self.store {
-            return Ok(url.clone());
-        }
-        let Some(path) = &self.config else {
-            return Ok(default_store(&self.dir));
+    /// Opens the store.
+    async fn open(&self) -> anyhow::Result<Accounts> {
+        let (url, password) = match (&self.store, &self.config) {
+            (Some(url), _) => (url.clone(), None),
+            (None, Some(path)) => from_config(path)?,
+            (None, None) => (default_store(&self.dir), None),
         };
-        // As db_proxy itself reads it, the environment included.
-        let environment = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        let config: db_proxy::Config = im_base::config::load(Some(path), environment)?;
-        Ok(config.store.url)
+        let opened = Accounts::open_with(&url, password.as_deref()).await;
+        opened.context("opening the store")
     }
+}
+
+/// The store's URL and password as db_proxy would take them, the environment included.
+fn from_config(path: &Path) -> anyhow::Result<(String, Option<String>)> {
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let config: db_proxy::Config = config::load(Some(path), environment)?;
+    let store = config.store;
+    let given = store.password.expose();
+    if !given.is_empty() {
+        return Ok((store.url, Some(given.to_owned())));
+    }
+    if store.password_file.is_empty() {
+        return Ok((store.url, None));
+    }
+    let text = std::fs::read_to_string(&store.password_file)
+        .with_context(|| format!("reading store.password_file {}", store.password_file))?;
+    let password = text.lines().next().unwrap_or_default().to_owned();
+    Ok((store.url, Some(password)))
 }
 
 /// Make and change accounts
@@ -207,7 +222,6 @@ fn profile_change(set: SetArgs) -> ProfileChange {
 
 /// The store that is named, which has to be there unless it may be made.
 pub(crate) async fn open(args: &StoreArgs, create: bool) -> anyhow::Result<Accounts> {
-    let url = args.url()?;
     if args.store.is_none() && args.config.is_none() {
         if create {
             std::fs::create_dir_all(&args.dir)
@@ -216,7 +230,7 @@ pub(crate) async fn open(args: &StoreArgs, create: bool) -> anyhow::Result<Accou
             refuse_missing(&args.dir)?;
         }
     }
-    Accounts::open(&url).await.context("opening the store")
+    args.open().await
 }
 
 /// A mistyped folder is not made into an empty store.
