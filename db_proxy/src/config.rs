@@ -1,5 +1,6 @@
 //! What can be configured.
 
+use std::io;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -55,8 +56,14 @@ pub struct ServersConfig {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreConfig {
-    /// `sqlite:PATH`; folder and file are made when they are missing.
+    /// `sqlite:PATH`: folder and file are made when they are missing.
+    /// `mysql://USER@HOST:PORT/DATABASE`, also for MariaDB: the database is made when this user may.
     pub url: String,
+    /// A file whose first line is the password of a MySQL user.
+    pub password_file: String,
+    /// The password itself, which goes before `password_file` and one in the URL. Give it by environment, as
+    /// FERROTALK_STORE__PASSWORD.
+    pub password: Secret,
 }
 
 /// The cache.
@@ -66,10 +73,11 @@ pub struct CacheConfig {
     /// `memory:` keeps copies in this process, `redis://HOST:PORT/DB` in a Redis that several db_proxies may share;
     /// `rediss:` is the same with TLS. A Redis that is away is gone on without.
     pub url: String,
-    /// Redis's password; better in `password_file` or the environment.
-    pub password: Secret,
-    /// File with Redis's password, without the line's end; empty for none.
+    /// A file whose first line is Redis's password.
     pub password_file: String,
+    /// The password itself, which goes before `password_file` and one in the URL. Give it by environment, as
+    /// FERROTALK_CACHE__PASSWORD.
+    pub password: Secret,
     /// Most users kept in this process. Redis has a limit of its own (`maxmemory`).
     pub users: u64,
     /// Seconds after which a copy of a profile is fetched anew, 1 to 86,400: how long a change that went past the cache may
@@ -78,9 +86,10 @@ pub struct CacheConfig {
     /// Milliseconds that Redis has for an answer, 1 to 1,000. What takes longer is asked of the database.
     pub timeout_ms: u64,
     /// A secret of at least 32 characters, the same for all db_proxies: with it they tell each other, through Redis, which
-    /// passwords were right. Without it each finds out for itself. Better in `login_secret_file` or the environment.
+    /// passwords were right. Without it each finds out for itself. Give it by environment, as
+    /// FERROTALK_CACHE__LOGIN_SECRET, or in `login_secret_file`.
     pub login_secret: Secret,
-    /// File with that secret; empty for none.
+    /// A file whose first line is that secret.
     pub login_secret_file: String,
 }
 
@@ -126,7 +135,10 @@ pub struct LimitsConfig {
     pub failures_per_account: usize,
     /// Failed logins from one address within half an hour, over all accounts.
     pub failures_per_address: usize,
-    /// Writes that may wait for the storing transaction; above it messages are refused.
+    /// Transactions that store messages at the same time, at most 6; 0: as many as the database is good for, which is 1 for
+    /// SQLite and 4 for a server.
+    pub writers: usize,
+    /// Writes that may wait for a storing transaction; above it messages are refused.
     pub write_queue: usize,
     /// Most messages of one transaction.
     pub batch_messages: usize,
@@ -145,6 +157,8 @@ impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             url: "sqlite:data/ferrotalk.db".to_owned(),
+            password_file: String::new(),
+            password: Secret::default(),
         }
     }
 }
@@ -201,6 +215,7 @@ impl Default for LimitsConfig {
             enabled: true,
             failures_per_account: failures.per_account,
             failures_per_address: failures.per_address,
+            writers: 0,
             write_queue: writer.queue,
             batch_messages: writer.batch_messages,
         }
@@ -282,7 +297,7 @@ fn secret(key: &str, given: &Secret, file: &str) -> anyhow::Result<Option<String
     }
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {key} {file}"))?;
-    match text.trim_end_matches(['\r', '\n']) {
+    match text.lines().next().unwrap_or_default() {
         "" => bail!("{key} {file} is empty"),
         secret => Ok(Some(secret.to_owned())),
     }
@@ -352,10 +367,39 @@ impl LimitsConfig {
         })
     }
 
-    pub(crate) fn writer(&self) -> WriterLimits {
+    /// Connections that are left to others who write.
+    const MOST_WRITERS: usize = 6;
+}
+
+impl StoreConfig {
+    /// The password of a MySQL user, where one is given apart from the URL.
+    pub(crate) fn password(&self) -> io::Result<Option<String>> {
+        let given = self.password.expose();
+        if !given.is_empty() {
+            return Ok(Some(given.to_owned()));
+        }
+        if self.password_file.is_empty() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&self.password_file)?;
+        Ok(Some(text.lines().next().unwrap_or_default().to_owned()))
+    }
+}
+
+impl Config {
+    /// Writers of a server: enough that one gathers and one computes while others wait for the disk.
+    const SERVER_WRITERS: usize = 4;
+
+    pub(crate) fn writers(&self) -> WriterLimits {
+        let writers = match self.limits.writers {
+            0 if self.store.url.starts_with("sqlite:") => 1,
+            0 => Self::SERVER_WRITERS,
+            given => given,
+        };
         WriterLimits {
-            queue: self.write_queue,
-            batch_messages: self.batch_messages,
+            writers,
+            queue: self.limits.write_queue,
+            batch_messages: self.limits.batch_messages,
             ..WriterLimits::default()
         }
     }
@@ -384,6 +428,11 @@ impl ServerConfig for Config {
         if self.limits.batch_messages == 0 {
             let mend = "1 or more, or no message is ever stored";
             return Err(ConfigError::value("limits.batch_messages", 0, mend));
+        }
+        let writers = self.limits.writers;
+        if writers > LimitsConfig::MOST_WRITERS {
+            let mend = "at most 6";
+            return Err(ConfigError::value("limits.writers", writers, mend));
         }
         let members = self.groups.members;
         if !(1..=GroupsConfig::MOST_MEMBERS).contains(&members) {

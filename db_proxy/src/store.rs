@@ -19,10 +19,13 @@ mod resume;
 mod error;
 mod membership;
 mod meta;
+mod mysql;
 mod open;
 mod plan;
+mod row;
 mod sqlite;
 mod time;
+mod trouble;
 
 pub use conversation::{Conversation, Counterpart, Pair};
 pub use department::{Department, DepartmentId, DepartmentStore, NewDepartment};
@@ -37,7 +40,8 @@ pub use message::{
     PageLimit, StoredMessage,
 };
 pub use meta::MetaStore;
-pub use open::open;
+pub use mysql::MySqlStore;
+pub use open::{open, open_with, shown};
 pub use participant::{
     ParticipantStore, ReadMark, RecentConversation, UnreadConversation, UnreadList,
 };
