@@ -1,5 +1,5 @@
-//! Where slow hashes are computed: on threads of their own that give way to all others, and never on all cores, so that a
-//! storm of logins slows logins and not messages.
+//! Where slow hashes are computed: on threads of their own that give way to all others, or where a thread can't, on all
+//! cores but one, so that a storm of logins slows logins and not messages.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +29,7 @@ pub enum HashError {
 pub(super) struct Hashing {
     /// One permit per computation that runs or waits.
     places: Arc<Semaphore>,
-    /// One permit per core but one: each computation takes 19 MiB and all of a core.
+    /// One permit per core that may be used: each computation takes 19 MiB and all of a core.
     cores: Arc<Semaphore>,
     runs: AtomicU64,
 }
@@ -37,7 +37,11 @@ pub(super) struct Hashing {
 impl Hashing {
     pub(super) fn new() -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
-        let cores = cores.saturating_sub(1).max(1);
+        let cores = if cfg!(target_os = "linux") {
+            cores
+        } else {
+            cores.saturating_sub(1).max(1)
+        };
         Self {
             places: Arc::new(Semaphore::new(cores + WAITING)),
             cores: Arc::new(Semaphore::new(cores)),
@@ -94,7 +98,7 @@ impl Drop for Queued {
     }
 }
 
-/// Lowers this thread's priority: for Linux a thread is what elsewhere is a process.
+/// Lowers this thread's priority, where there is such a thing: for Linux a thread is what elsewhere is a process.
 fn give_way() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
