@@ -14,6 +14,7 @@ use tracing::debug;
 const WAITING: usize = 1_000;
 
 /// How willingly a hashing thread gives way: under load it gets about a tenth of what others get.
+#[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
 /// Why no hash was computed; neither says anything about the password.
