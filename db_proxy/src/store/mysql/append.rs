@@ -62,11 +62,15 @@ pub(super) async fn append(
         now = now.max(lock(connection, &begun, &mut heads).await?);
     }
     let standings = standings(connection, batch).await?;
-    let stored = match keys {
-        Keys::New => Vec::new(),
-        Keys::LookedUp => stored_keys(connection, batch, &heads).await?,
-    };
-    let plan = Plan::new(batch, &heads, &standings, &stored);
+    let mut stored = Vec::new();
+    let mut plan = Plan::new(batch, &heads, &standings, &[]);
+    // what is refused may be stored already, by somebody who could still write then
+    if keys == Keys::LookedUp || plan.outcomes.iter().any(Result::is_err) {
+        stored = stored_keys(connection, batch, &heads).await?;
+    }
+    if !stored.is_empty() {
+        plan = Plan::new(batch, &heads, &standings, &stored);
+    }
     write(connection, &plan, clock.stamp_of(now), bytes).await?;
     Ok(plan.outcomes)
 }
