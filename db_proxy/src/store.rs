@@ -14,6 +14,7 @@ mod request;
 
 mod department;
 mod device;
+mod resume;
 
 mod error;
 mod membership;
@@ -45,6 +46,7 @@ pub use participant::{
     ParticipantStore, ReadMark, RecentConversation, UnreadConversation, UnreadList,
 };
 pub use request::RequestKey;
+pub use resume::{MAX_RESUMES, ResumeHash, ResumeStore, ResumeToken};
 pub use sqlite::SqliteStore;
 pub use time::UnixMillis;
 pub use user::{
@@ -53,7 +55,14 @@ pub use user::{
 
 /// Everything a database must be able to do.
 pub trait Store:
-    UserStore + MessageStore + ParticipantStore + GroupStore + DepartmentStore + DeviceStore + MetaStore
+    UserStore
+    + MessageStore
+    + ParticipantStore
+    + GroupStore
+    + DepartmentStore
+    + DeviceStore
+    + ResumeStore
+    + MetaStore
 {
 }
 
@@ -64,6 +73,7 @@ impl<T> Store for T where
         + GroupStore
         + DepartmentStore
         + DeviceStore
+        + ResumeStore
         + MetaStore
 {
 }
