@@ -217,7 +217,7 @@ async fn what_a_client_may_not_say_ends_the_session_and_what_nobody_knows_does_n
     assert_eq!(answer.result_code, NOT_LET_IN);
     refused(&world, "CID_LOGIN_REQ_USERLOGIN", "logged_in_already", 1).await;
 
-    let unknown = [0, 0x0180, 0x0112, 0x0799, 0x4711, 0xffff];
+    let unknown = [0, 0x01ff, 0x0112, 0x0799, 0x4711, 0xffff];
     for command in unknown.map(CommandId) {
         let pdu = Pdu::from_body(command, 10, Bytes::from_static(b"from the future"));
         raw.0.send_pdu(&pdu).await.unwrap();
