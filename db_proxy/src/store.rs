@@ -15,6 +15,8 @@ mod request;
 mod department;
 mod device;
 
+mod archive;
+
 mod error;
 mod membership;
 mod meta;
@@ -23,6 +25,7 @@ mod plan;
 mod sqlite;
 mod time;
 
+pub use archive::{Archive, Batch, Cursor, Page, Row, Table, Value};
 pub use conversation::{Conversation, Counterpart, Pair};
 pub use department::{Department, DepartmentId, DepartmentStore, NewDepartment};
 pub use device::{Device, DeviceStore, MAX_DEVICES};

@@ -13,6 +13,8 @@ mod participant;
 mod request;
 mod user;
 
+mod archive;
+
 mod error;
 mod row;
 mod values;
