@@ -20,10 +20,13 @@ mod archive;
 mod error;
 mod membership;
 mod meta;
+mod mysql;
 mod open;
 mod plan;
+mod row;
 mod sqlite;
 mod time;
+mod trouble;
 
 pub use archive::{Archive, Batch, Cursor, Page, Row, Table, Value};
 pub use conversation::{Conversation, Counterpart, Pair};
@@ -39,7 +42,8 @@ pub use message::{
     PageLimit, StoredMessage,
 };
 pub use meta::MetaStore;
-pub use open::open;
+pub use mysql::MySqlStore;
+pub use open::{open, open_with, shown};
 pub use participant::{
     ParticipantStore, ReadMark, RecentConversation, UnreadConversation, UnreadList,
 };

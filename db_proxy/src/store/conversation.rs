@@ -71,6 +71,16 @@ impl Conversation {
         }
     }
 
+    /// As `from_parties` where the kind is not stored: a group's lower party is 0, a user's never. `None` for what is
+    /// not in ascending order, too.
+    pub(crate) fn from_halves(low: i64, high: i64) -> Option<Self> {
+        if low == 0 {
+            Self::from_parties(GROUP, low, high)
+        } else {
+            Self::from_parties(SINGLE, low, high).filter(|_| low < high)
+        }
+    }
+
     /// Those between whom a first message begins the conversation; `None` for a group's, which begins with the group.
     pub(crate) fn founders(self) -> Option<[UserId; 2]> {
         match self {

@@ -1,5 +1,4 @@
 use std::error::Error;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Why a store could not do what it was asked. Nothing was changed, unless the connection broke during a commit:
@@ -11,6 +10,9 @@ pub enum StoreError {
     /// The database cannot be reached or is held by somebody else.
     #[error("the store is not available")]
     Unavailable(#[source] Cause),
+    /// Other writers were in the way each time it was tried.
+    #[error("the store is too busy")]
+    Conflict(#[source] Cause),
     /// No room is left to write to.
     #[error("the store has no room left")]
     Full(#[source] Cause),
@@ -29,50 +31,77 @@ impl StoreError {
     /// Whether the same request may succeed later without anybody changing it.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::Full(_) => true,
+            Self::Unavailable(_) | Self::Conflict(_) | Self::Full(_) => true,
             Self::Corrupt(_) | Self::Refused(_) => false,
         }
     }
 }
 
-/// Why a store could not be opened, in words for whoever wrote the URL.
+/// Why a store could not be opened, in words for whoever wrote the URL. `store` is its path or its URL, without a
+/// password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error(
-        "store URL {url:?} is not understood: write sqlite:PATH, for example sqlite:data/ferrotalk.db"
+        "store URL {url:?} is not understood: write sqlite:PATH, for example sqlite:data/ferrotalk.db, \
+         or mysql://USER:PASSWORD@HOST:PORT/DATABASE"
     )]
     Url { url: String },
-    #[error("cannot write to the store {}: check that its folder exists and belongs to this user", path.display())]
+    #[error("cannot write to the store {store}: {mend}")]
     Unwritable {
-        path: PathBuf,
+        store: String,
+        mend: &'static str,
         #[source]
         source: Cause,
     },
-    #[error("{} is not a database of this program: name another file, or move this one away", path.display())]
+    #[error("{store} is not a database of this program: name another one, or move this one away")]
     NotADatabase {
-        path: PathBuf,
+        store: String,
         #[source]
         source: Cause,
     },
     #[error(
-        "{} was written by a newer release (schema {found}, this program knows {known}): \
-         start the newer release, or restore a backup from before the upgrade",
-        path.display()
+        "{store} was written by a newer release (schema {found}, this program knows {known}): \
+         start the newer release, or restore a backup from before the upgrade"
     )]
     NewerSchema {
-        path: PathBuf,
+        store: String,
         found: i64,
         known: i64,
     },
-    #[error("cannot bring the tables of {} up to date", path.display())]
+    #[error("cannot bring the tables of {store} up to date")]
     Migration {
-        path: PathBuf,
+        store: String,
         #[source]
         source: Cause,
     },
-    #[error("cannot open the store {}", path.display())]
+    #[error(
+        "an upgrade of {store} to schema {version} was interrupted: restore the backup from before it, or drop the \
+         database if it was a new one"
+    )]
+    Interrupted { store: String, version: i64 },
+    #[error("no database server answers at {store}: check host and port, and that it runs")]
+    Unreachable {
+        store: String,
+        #[source]
+        source: Cause,
+    },
+    #[error("{store} lets this user not in: check name, password and rights ({rights})")]
+    Denied {
+        store: String,
+        rights: &'static str,
+        #[source]
+        source: Cause,
+    },
+    #[error("the server of {store} has {setting} = {found}: {mend}")]
+    Setting {
+        store: String,
+        setting: &'static str,
+        found: String,
+        mend: &'static str,
+    },
+    #[error("cannot open the store {store}")]
     Store {
-        path: PathBuf,
+        store: String,
         #[source]
         source: StoreError,
     },

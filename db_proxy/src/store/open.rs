@@ -1,23 +1,50 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{OpenError, SqliteStore, Store};
+use super::{MySqlStore, OpenError, SqliteStore, Store};
 
 /// Opens the store a URL names, creating what is missing and bringing its tables up to date.
 ///
 /// `sqlite:PATH`: a relative path starts at the working directory; `sqlite://PATH` means the same.
+/// `mysql://USER:PASSWORD@HOST:PORT/DATABASE`, also for MariaDB: the database is made when the user may.
 pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
-    let path = sqlite_path(url).ok_or_else(|| OpenError::Url {
-        url: url.to_owned(),
-    })?;
-    Ok(Arc::new(SqliteStore::open(path).await?))
+    open_with(url, None).await
 }
 
-fn sqlite_path(url: &str) -> Option<&Path> {
-    let path = url.strip_prefix("sqlite:")?;
-    let path = path.strip_prefix("//").unwrap_or(path);
-    // a database in memory would be another one for each connection
-    (!path.is_empty() && !path.starts_with(':')).then(|| Path::new(path))
+/// `password` stands in for one in the URL.
+pub async fn open_with(url: &str, password: Option<&str>) -> Result<Arc<dyn Store>, OpenError> {
+    match StoreUrl::parse(url) {
+        Some(StoreUrl::Sqlite(path)) => Ok(Arc::new(SqliteStore::open(path).await?)),
+        Some(StoreUrl::MySql(url)) => Ok(Arc::new(MySqlStore::open(&url, password).await?)),
+        None => Err(OpenError::Url { url: shown(url) }),
+    }
+}
+
+/// A store's URL as it may be shown: without its password.
+pub fn shown(url: &str) -> String {
+    super::mysql::without_password(url)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum StoreUrl<'a> {
+    Sqlite(&'a Path),
+    /// With the scheme the driver knows.
+    MySql(String),
+}
+
+impl<'a> StoreUrl<'a> {
+    fn parse(url: &'a str) -> Option<Self> {
+        if let Some(rest) = url
+            .strip_prefix("mysql://")
+            .or(url.strip_prefix("mariadb://"))
+        {
+            return Some(Self::MySql(format!("mysql://{rest}")));
+        }
+        let path = url.strip_prefix("sqlite:")?;
+        let path = path.strip_prefix("//").unwrap_or(path);
+        // a database in memory would be another one for each connection
+        (!path.is_empty() && !path.starts_with(':')).then(|| Self::Sqlite(Path::new(path)))
+    }
 }
 
 #[cfg(test)]
@@ -26,11 +53,23 @@ mod tests {
 
     #[test]
     fn a_url_names_a_file() {
-        assert_eq!(sqlite_path("sqlite:a/b.db"), Some(Path::new("a/b.db")));
-        assert_eq!(sqlite_path("sqlite:/a/b.db"), Some(Path::new("/a/b.db")));
-        assert_eq!(sqlite_path("sqlite:///a/b.db"), Some(Path::new("/a/b.db")));
+        let path = |url| match StoreUrl::parse(url) {
+            Some(StoreUrl::Sqlite(path)) => path.to_str(),
+            _ => None,
+        };
+        assert_eq!(path("sqlite:a/b.db"), Some("a/b.db"));
+        assert_eq!(path("sqlite:/a/b.db"), Some("/a/b.db"));
+        assert_eq!(path("sqlite:///a/b.db"), Some("/a/b.db"));
         for bad in ["", "a.db", "sqlite:", "sqlite::memory:", "postgres://x/y"] {
-            assert_eq!(sqlite_path(bad), None, "{bad}");
+            assert_eq!(StoreUrl::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_url_names_a_server() {
+        for url in ["mysql://im@db/im", "mariadb://im@db/im"] {
+            let server = StoreUrl::MySql("mysql://im@db/im".to_owned());
+            assert_eq!(StoreUrl::parse(url), Some(server));
         }
     }
 }

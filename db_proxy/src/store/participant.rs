@@ -15,7 +15,8 @@ pub trait ParticipantStore: Send + Sync {
     async fn hide(&self, user: UserId, conversation: Conversation) -> Result<bool, StoreError>;
 
     /// The user's visible conversations whose latest message was stored in the given second or later, newest first.
-    /// Whoever asks with the greatest second he was told misses nothing, and meets that second again.
+    /// Whoever asks with the greatest second he was told misses nothing, and meets that second again; where several
+    /// processes write, a few seconds before it too.
     async fn recent(
         &self,
         user: UserId,

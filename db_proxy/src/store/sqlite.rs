@@ -15,16 +15,15 @@ mod user;
 
 mod archive;
 
-mod error;
-mod row;
+pub(super) mod error;
 mod values;
 
 use std::sync::Arc;
 
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
-use super::StoreError;
 use super::time::ChangeClock;
+use super::{StoreError, row};
 
 /// A store in a SQLite file.
 ///

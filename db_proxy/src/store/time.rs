@@ -50,6 +50,11 @@ impl ChangeClock {
         self.stamp_at(UnixMillis::now())
     }
 
+    /// A stamp by another clock, the database's, that several processes share.
+    pub(super) fn stamp_of(&self, now: UnixMillis) -> UnixMillis {
+        self.stamp_at(now)
+    }
+
     /// A stamp later than `last` too, which may be another process's.
     pub(super) fn stamp_behind(&self, last: UnixMillis) -> UnixMillis {
         self.stamp_at(UnixMillis::now().max(UnixMillis(last.0.saturating_add(1))))

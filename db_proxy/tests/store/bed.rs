@@ -115,7 +115,10 @@ impl Bed {
     /// As if every conversation's latest message were from that long ago; what comes next is newer.
     pub(crate) async fn long_ago(&self) {
         self.database
-            .execute("UPDATE conversations SET last_message_at_ms = min(last_message_at_ms, 1000)")
+            .execute(
+                "UPDATE conversations SET last_message_at_ms =
+                 CASE WHEN last_message_at_ms > 1000 THEN 1000 ELSE last_message_at_ms END",
+            )
             .await;
     }
 }

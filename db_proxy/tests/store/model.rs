@@ -264,7 +264,7 @@ impl Draft {
     }
 }
 
-pub(crate) fn check(bed: impl Fn() -> Pin<Box<dyn Future<Output = Bed>>>) {
+pub(crate) fn check(bed: impl Fn() -> Pin<Box<dyn Future<Output = Option<Bed>>>>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -278,7 +278,9 @@ pub(crate) fn check(bed: impl Fn() -> Pin<Box<dyn Future<Output = Bed>>>) {
     TestRunner::new(config)
         .run(&steps, |steps| {
             runtime.block_on(async {
-                run(bed().await, steps).await;
+                if let Some(bed) = bed().await {
+                    run(bed, steps).await;
+                }
             });
             Ok(())
         })

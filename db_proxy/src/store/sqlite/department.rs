@@ -1,7 +1,9 @@
 use async_trait::async_trait;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqliteConnection;
 
-use super::{SqliteStore, row};
+use super::SqliteStore;
+use super::row::{self, DEPARTMENT};
 use crate::store::{
     Department, DepartmentId, DepartmentStore, NewDepartment, StoreError, UnixMillis,
 };
@@ -13,15 +15,16 @@ impl DepartmentStore for SqliteStore {
         since: UnixMillis,
         limit: usize,
     ) -> Result<Vec<Department>, StoreError> {
-        let found = sqlx::query(
-            "SELECT id, name, parent_id, priority, status, updated_at_ms FROM departments
-             WHERE updated_at_ms >= ? ORDER BY updated_at_ms, id LIMIT ?",
-        )
-        .bind(since.0)
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&self.readers)
-        .await?;
-        found.iter().map(department).collect()
+        let sql = format!(
+            "SELECT {DEPARTMENT} FROM departments WHERE updated_at_ms >= ?
+             ORDER BY updated_at_ms, id LIMIT ?"
+        );
+        let found = sqlx::query(AssertSqlSafe(sql))
+            .bind(since.0)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await?;
+        found.iter().map(row::department).collect()
     }
 
     async fn insert_department(&self, new: &NewDepartment) -> Result<DepartmentId, StoreError> {
@@ -62,15 +65,4 @@ async fn latest(connection: &mut SqliteConnection) -> Result<UnixMillis, StoreEr
         .fetch_one(connection)
         .await?;
     row::time(&latest, "latest")
-}
-
-fn department(found: &SqliteRow) -> Result<Department, StoreError> {
-    Ok(Department {
-        id: DepartmentId(row::int(found, "id")?),
-        name: row::text(found, "name")?,
-        parent: DepartmentId(row::int(found, "parent_id")?),
-        priority: row::int(found, "priority")?,
-        removed: row::flag(found, "status")?,
-        updated_at: row::time(found, "updated_at_ms")?,
-    })
 }

@@ -3,9 +3,10 @@ use proto::device::DeviceType;
 use proto::ids::UserId;
 use sqlx::sqlite::SqliteRow;
 
+use super::SqliteStore;
+use super::row::{self, DEVICE};
 use super::user::{existing, wanted};
 use super::values::CHUNK;
-use super::{SqliteStore, row};
 use crate::store::{Device, DeviceStore, MAX_DEVICES, StoreError};
 
 #[async_trait]
@@ -62,14 +63,14 @@ impl DeviceStore for SqliteStore {
             let found = wanted(chunk)?
                 .query(|values| {
                     format!(
-                        "SELECT user_id, device_type, token FROM devices WHERE user_id IN ({values})
+                        "SELECT {DEVICE} FROM devices WHERE user_id IN ({values})
                          ORDER BY updated_at_ms DESC, user_id"
                     )
                 })
                 .fetch_all(&self.readers)
                 .await?;
             for found in &found {
-                devices.push(device(found)?);
+                devices.push(row::device(found)?);
             }
         }
         Ok(devices)
@@ -92,14 +93,4 @@ impl DeviceStore for SqliteStore {
             .await?;
         Ok(set.rows_affected() > 0)
     }
-}
-
-fn device(found: &SqliteRow) -> Result<Device, StoreError> {
-    let number = row::int(found, "device_type")?;
-    Ok(Device {
-        user: row::user_id(found, "user_id")?,
-        device_type: DeviceType::parse(number)
-            .map_err(|_| row::out_of_range("device_type", number.into()))?,
-        token: row::text(found, "token")?,
-    })
 }

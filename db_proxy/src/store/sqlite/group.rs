@@ -6,9 +6,10 @@ use sqlx::Arguments;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::membership::{insert_conversation, join, leave, membership, place, somebody_is_full};
+use super::row::{self, GROUP};
 use super::user::existing;
 use super::values::{CHUNK, Values};
-use super::{SqliteStore, request, row};
+use super::{SqliteStore, request};
 use crate::store::request::CarriedOut;
 use crate::store::{
     Direction, Group, GroupChange, GroupKind, GroupMembers, GroupOutcome, GroupRefusal, GroupStore,
@@ -149,7 +150,7 @@ impl GroupStore for SqliteStore {
                 .query(|values| {
                     format!(
                         "WITH wanted(id) AS ({values}), reader(id) AS (SELECT ?)
-                         SELECT g.id, g.version, g.kind, g.name, g.avatar_url, g.creator_id, m.muted
+                         SELECT {GROUP}
                          FROM reader CROSS JOIN chat_groups AS g
                          LEFT JOIN group_members AS m ON m.group_id = g.id AND m.user_id = reader.id
                          WHERE g.id IN (SELECT id FROM wanted) AND g.status = 0
@@ -160,7 +161,7 @@ impl GroupStore for SqliteStore {
                 .fetch_all(&self.readers)
                 .await?;
             for found in &found {
-                groups.push(group(found)?);
+                groups.push(row::group(found)?);
             }
         }
         Ok(groups)
@@ -250,23 +251,6 @@ async fn answered(
     };
     let now = members(connection, done.group_id).await?;
     Ok(Some(done.again(now)))
-}
-
-fn group(found: &SqliteRow) -> Result<Group, StoreError> {
-    Ok(Group {
-        id: row::group_id(found, "id")?,
-        version: row::int(found, "version")?,
-        kind: kind(found)?,
-        name: row::text(found, "name")?,
-        avatar_url: row::text(found, "avatar_url")?,
-        creator: row::somebody(found, "creator_id")?,
-        muted: row::flag(found, "muted")?,
-    })
-}
-
-pub(super) fn kind(found: &SqliteRow) -> Result<GroupKind, StoreError> {
-    let number = row::int(found, "kind")?;
-    GroupKind::from_number(number).ok_or_else(|| row::out_of_range("kind", number))
 }
 
 async fn insert_group(

@@ -4,7 +4,6 @@ use proto::ids::{GroupId, UserId};
 use sqlx::Arguments;
 use sqlx::sqlite::SqliteConnection;
 
-use super::group::kind;
 use super::row;
 use super::user::wanted;
 use super::values::{CHUNK, Values};
@@ -80,7 +79,7 @@ pub(super) async fn membership(
             .await?;
     let members = members.iter().map(|row| row::user_id(row, "user_id"));
     Ok(Some(Membership {
-        kind: kind(&found)?,
+        kind: row::group_kind(&found)?,
         creator: row::somebody(&found, "creator_id")?,
         version: row::int(&found, "version")?,
         members: members.collect::<Result<_, _>>()?,

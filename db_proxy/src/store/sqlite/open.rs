@@ -9,8 +9,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
 use super::SqliteStore;
-use super::error::{Trouble, trouble};
 use crate::store::time::ChangeClock;
+use crate::store::trouble::{Trouble, trouble};
 use crate::store::{OpenError, UnixMillis};
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -26,12 +26,15 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Statements of batches exist in one shape per power of two, and all of them should stay prepared.
 const PREPARED_STATEMENTS: usize = 256;
 
+const MEND: &str = "check that its folder exists and belongs to this user";
+
 impl SqliteStore {
     /// Opens the file, creating it and its folder when missing, and brings its tables up to date.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         create(path).map_err(|error| OpenError::Unwritable {
-            path: path.to_owned(),
+            store: path.display().to_string(),
+            mend: MEND,
             source: Arc::new(error),
         })?;
         let failed = |error| open_error(path, error);
@@ -130,31 +133,32 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), O
             .await
             .map_err(|error| open_error(path, error)),
         Err(MigrateError::VersionMissing(found)) if found > known => Err(OpenError::NewerSchema {
-            path: path.to_owned(),
+            store: path.display().to_string(),
             found,
             known,
         }),
         Err(MigrateError::Execute(error)) => Err(open_error(path, error)),
         Err(error) => Err(OpenError::Migration {
-            path: path.to_owned(),
+            store: path.display().to_string(),
             source: Arc::new(error),
         }),
     }
 }
 
 fn open_error(path: &Path, error: sqlx::Error) -> OpenError {
-    let path = path.to_owned();
+    let store = path.display().to_string();
     match trouble(&error) {
         Trouble::NotADatabase => OpenError::NotADatabase {
-            path,
+            store,
             source: Arc::new(error),
         },
         Trouble::Unwritable => OpenError::Unwritable {
-            path,
+            store,
+            mend: MEND,
             source: Arc::new(error),
         },
         _ => OpenError::Store {
-            path,
+            store,
             source: error.into(),
         },
     }

@@ -5,16 +5,12 @@ use proto::ids::UserId;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe};
 
+use super::SqliteStore;
+use super::row::{self, USER, user};
 use super::values::{CHUNK, Values};
-use super::{SqliteStore, row};
 use crate::store::{
-    Account, Inserted, NewUser, Profile, ProfileChange, StoreError, UnixMillis, User, UserCursor,
-    UserStatus, UserStore,
+    Account, Inserted, NewUser, ProfileChange, StoreError, UnixMillis, User, UserCursor, UserStore,
 };
-
-/// The columns a user is read from.
-const USER: &str = "id, name, gender, nick_name, real_name, avatar_url, department_id, email, tel, domain, status, \
-                    sign_info, updated_at_ms";
 
 #[async_trait]
 impl UserStore for SqliteStore {
@@ -236,24 +232,4 @@ async fn insert(
 /// A clause that names users.
 pub(super) fn wanted(ids: &[UserId]) -> Result<Values, StoreError> {
     Values::new(ids, 1, |row, id| row.add(i64::from(id.get())))
-}
-
-fn user(row: &SqliteRow) -> Result<User, StoreError> {
-    Ok(User {
-        id: row::user_id(row, "id")?,
-        updated_at: row::time(row, "updated_at_ms")?,
-        profile: Profile {
-            name: row::text(row, "name")?,
-            gender: row::int(row, "gender")?,
-            nick_name: row::text(row, "nick_name")?,
-            real_name: row::text(row, "real_name")?,
-            avatar_url: row::text(row, "avatar_url")?,
-            department_id: row::int(row, "department_id")?,
-            email: row::text(row, "email")?,
-            tel: row::text(row, "tel")?,
-            domain: row::text(row, "domain")?,
-            status: UserStatus(row::int(row, "status")?),
-            sign_info: row::text(row, "sign_info")?,
-        },
-    })
 }

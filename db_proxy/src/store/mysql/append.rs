@@ -1,0 +1,346 @@
+//! The hot path: one transaction for a batch of messages, in as few statements as its shape allows. A batch in
+//! conversations that exist takes four; one more when some messages carry a key, one when some are for groups, and one
+//! when it has messages of both kinds.
+//!
+//! The rows of its conversations are locked first and until the commit. Whatever else depends on a conversation's last
+//! message, or on who is in a group, locks them too.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use proto::ids::{GroupId, UserId};
+use sqlx::MySqlConnection;
+use sqlx::mysql::MySqlRow;
+
+use super::key::{self, key};
+use super::statement::{CHUNK, Statement, either, list, padded, piece, rows};
+use super::user::existing;
+use crate::store::plan::{Head, Plan, Standing, Standings, StoredKey};
+use crate::store::time::ChangeClock;
+use crate::store::{
+    AppendOutcome, ClientKey, Conversation, MessageKind, NewMessage, StoreError, UnixMillis, row,
+};
+
+type Heads = HashMap<Conversation, Head>;
+
+/// Runs inside a transaction; the caller commits. `bytes` bounds the bodies of one statement.
+pub(super) async fn append(
+    connection: &mut MySqlConnection,
+    batch: &[NewMessage],
+    clock: &ChangeClock,
+    bytes: usize,
+) -> Result<Vec<AppendOutcome>, StoreError> {
+    let conversations: BTreeSet<i64> = batch.iter().map(|m| key(m.conversation)).collect();
+    let conversations = Vec::from_iter(conversations);
+    let mut heads = Heads::with_capacity(conversations.len());
+    let mut now = lock(connection, &conversations, &mut heads).await?;
+    if heads.len() < conversations.len() {
+        let begun = begin_missing(connection, batch, &heads).await?;
+        now = now.max(lock(connection, &begun, &mut heads).await?);
+    }
+    let standings = standings(connection, batch).await?;
+    let stored = stored_keys(connection, batch, &heads).await?;
+    let plan = Plan::new(batch, &heads, &standings, &stored);
+    write(connection, &plan, clock.stamp_of(now), bytes).await?;
+    Ok(plan.outcomes)
+}
+
+/// Locks those of the conversations that exist, ascending as they are named. The time of the server, or the beginning
+/// of all time when there is none.
+async fn lock(
+    connection: &mut MySqlConnection,
+    conversations: &[i64],
+    heads: &mut Heads,
+) -> Result<UnixMillis, StoreError> {
+    let mut now = UnixMillis(0);
+    for chunk in conversations.chunks(CHUNK) {
+        let wanted = padded(chunk);
+        let sql = format!(
+            "SELECT id, last_message_id, CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms
+             FROM conversations FORCE INDEX (PRIMARY) WHERE id IN ({}) ORDER BY id FOR UPDATE",
+            list(wanted.len())
+        );
+        let locked = Statement::new(sql).bind_all(wanted, Statement::add);
+        for found in &locked.fetch(connection).await? {
+            let id = row::int(found, "id")?;
+            let last = row::int(found, "last_message_id")?;
+            now = row::time(found, "now_ms")?;
+            if let Some(conversation) = key::conversation(id) {
+                heads.insert(conversation, Head { row: id, last });
+            }
+        }
+    }
+    Ok(now)
+}
+
+/// Creates the conversations of the batch that don't exist yet but may, with a participant's row for each user. If
+/// another writer creates one in this moment it is waited for, and is as good.
+async fn begin_missing(
+    connection: &mut MySqlConnection,
+    batch: &[NewMessage],
+    heads: &Heads,
+) -> Result<Vec<i64>, StoreError> {
+    let mut missing: BTreeMap<i64, ([UserId; 2], i64)> = BTreeMap::new();
+    for message in batch {
+        let founders = message.conversation.founders();
+        if let Some(founders) = founders.filter(|_| !heads.contains_key(&message.conversation)) {
+            missing
+                .entry(key(message.conversation))
+                .or_insert((founders, message.created_at.0));
+        }
+    }
+    let users: HashSet<UserId> = missing
+        .values()
+        .flat_map(|(founders, _)| *founders)
+        .collect();
+    let users = existing(connection, &Vec::from_iter(users), "").await?;
+    missing.retain(|_, (founders, _)| founders.iter().all(|user| users.contains(user)));
+
+    let missing = Vec::from_iter(missing);
+    for chunk in missing.chunks(CHUNK / 2) {
+        let new = padded(chunk);
+        let sql = format!(
+            "INSERT INTO conversations (id, created_at_ms) VALUES {} ON DUPLICATE KEY UPDATE id = id",
+            rows(new.len(), 2)
+        );
+        let new = Statement::new(sql).bind_all(new, |row, (id, (_, created_at))| {
+            row.add(id);
+            row.add(created_at);
+        });
+        new.execute(connection).await?;
+    }
+    let mut participants: Vec<(UserId, i64, i64)> = missing
+        .iter()
+        .flat_map(|(id, (founders, created_at))| founders.map(|user| (user, *id, *created_at)))
+        .collect();
+    participants.sort_unstable();
+    for chunk in participants.chunks(CHUNK) {
+        let new = padded(chunk);
+        let sql = format!(
+            "INSERT INTO participants (user_id, conversation_id, updated_at_ms) VALUES {}
+             ON DUPLICATE KEY UPDATE user_id = user_id",
+            rows(new.len(), 3)
+        );
+        let new = Statement::new(sql).bind_all(new, |row, (user, conversation, created_at)| {
+            row.add(i64::from(user.get()));
+            row.add(conversation);
+            row.add(created_at);
+        });
+        new.execute(connection).await?;
+    }
+    Ok(missing.into_iter().map(|(id, _)| id).collect())
+}
+
+/// How senders stand to the groups they write to; no statement without a message to a group. Whoever changes members
+/// has the conversation locked.
+async fn standings(
+    connection: &mut MySqlConnection,
+    batch: &[NewMessage],
+) -> Result<Standings, StoreError> {
+    let wanted: BTreeSet<(GroupId, UserId)> = batch
+        .iter()
+        .filter_map(|message| match message.conversation {
+            Conversation::Group(group) => Some((group, message.sender)),
+            Conversation::Single(_) => None,
+        })
+        .collect();
+    let wanted = Vec::from_iter(wanted);
+    let mut standings = Standings::with_capacity(wanted.len());
+    for chunk in wanted.chunks(CHUNK) {
+        let versions = versions(connection, chunk).await?;
+        let members = members(connection, chunk).await?;
+        for place in chunk {
+            if let Some(version) = versions.get(&place.0) {
+                let standing = Standing {
+                    version: *version,
+                    member: members.contains(place),
+                };
+                standings.insert(*place, standing);
+            }
+        }
+    }
+    Ok(standings)
+}
+
+async fn versions(
+    connection: &mut MySqlConnection,
+    wanted: &[(GroupId, UserId)],
+) -> Result<HashMap<GroupId, u32>, StoreError> {
+    let groups: BTreeSet<GroupId> = wanted.iter().map(|(group, _)| *group).collect();
+    let groups = padded(&Vec::from_iter(groups));
+    let sql = format!(
+        "SELECT id, version FROM chat_groups WHERE id IN ({}) AND status = 0",
+        list(groups.len())
+    );
+    let found = Statement::new(sql).bind_all(groups, |row, group| row.add(i64::from(group.get())));
+    let version = |found: &MySqlRow| Ok((row::group_id(found, "id")?, row::int(found, "version")?));
+    found.fetch(connection).await?.iter().map(version).collect()
+}
+
+async fn members(
+    connection: &mut MySqlConnection,
+    wanted: &[(GroupId, UserId)],
+) -> Result<HashSet<(GroupId, UserId)>, StoreError> {
+    let wanted = padded(wanted);
+    let sql = format!(
+        "SELECT group_id, user_id FROM group_members FORCE INDEX (PRIMARY) WHERE {}",
+        either("group_id = ? AND user_id = ?", wanted.len())
+    );
+    let found = Statement::new(sql).bind_all(wanted, |row, (group, user)| {
+        row.add(i64::from(group.get()));
+        row.add(i64::from(user.get()));
+    });
+    let place = |found: &MySqlRow| {
+        let group = row::group_id(found, "group_id")?;
+        Ok((group, row::user_id(found, "user_id")?))
+    };
+    found.fetch(connection).await?.iter().map(place).collect()
+}
+
+/// The stored messages that carry a key of the batch.
+async fn stored_keys(
+    connection: &mut MySqlConnection,
+    batch: &[NewMessage],
+    heads: &Heads,
+) -> Result<Vec<StoredKey>, StoreError> {
+    let mut wanted: Vec<(i64, UserId, &ClientKey)> = Vec::new();
+    for message in batch {
+        let head = heads.get(&message.conversation).filter(|h| h.last > 0);
+        if let (Some(head), Some(key)) = (head, &message.client_key) {
+            wanted.push((head.row, message.sender, key));
+        }
+    }
+    let mut stored = Vec::new();
+    for chunk in wanted.chunks(CHUNK) {
+        let keys = padded(chunk);
+        let sql =
+            format!(
+            "SELECT conversation_id, sender_id, client_key, message_id, created_at_ms, kind, body
+             FROM messages FORCE INDEX (messages_by_client_key) WHERE {}",
+            either("conversation_id = ? AND sender_id = ? AND client_key = ?", keys.len())
+        );
+        let found = Statement::new(sql).bind_all(keys, |row, (conversation, sender, key)| {
+            row.add(conversation);
+            row.add(i64::from(sender.get()));
+            row.add(key.as_bytes());
+        });
+        for found in &found.fetch(connection).await? {
+            stored.push(StoredKey {
+                row: row::int(found, "conversation_id")?,
+                sender: row::user_id(found, "sender_id")?,
+                key: row::blob(found, "client_key")?,
+                message_id: row::message_id(found, "message_id")?,
+                created_at: row::time(found, "created_at_ms")?,
+                kind: MessageKind(row::int(found, "kind")?),
+                body: row::blob(found, "body")?,
+            });
+        }
+    }
+    Ok(stored)
+}
+
+async fn write(
+    connection: &mut MySqlConnection,
+    plan: &Plan<'_>,
+    now: UnixMillis,
+    bytes: usize,
+) -> Result<(), StoreError> {
+    for (conversation, message_id) in &plan.expired {
+        let sql =
+            "UPDATE messages SET client_key = NULL WHERE conversation_id = ? AND message_id = ?";
+        Statement::new(sql)
+            .bind(*conversation)
+            .bind(i64::from(message_id.get()))
+            .execute(connection)
+            .await?;
+    }
+    let mut rest = &plan.inserts[..];
+    while !rest.is_empty() {
+        let (chunk, others) = piece(rest, bytes, |insert| insert.message.body.len());
+        rest = others;
+        let sql = format!(
+            "INSERT INTO messages
+             (conversation_id, message_id, sender_id, kind, body, created_at_ms, client_key) VALUES {}",
+            rows(chunk.len(), 7)
+        );
+        let new = Statement::new(sql).bind_all(chunk, |row, insert| {
+            row.add(insert.row);
+            row.add(i64::from(insert.id.get()));
+            row.add(i64::from(insert.message.sender.get()));
+            row.add(i64::from(insert.message.kind.0));
+            row.add(&insert.message.body[..]);
+            row.add(insert.message.created_at.0);
+            row.add(insert.key);
+        });
+        new.execute(connection).await?;
+    }
+    move_heads(connection, plan, now).await?;
+    move_senders(connection, plan).await
+}
+
+/// An insert that meets its row updates it: of all statements that change many rows, each to its own value, the cheapest.
+async fn move_heads(
+    connection: &mut MySqlConnection,
+    plan: &Plan<'_>,
+    now: UnixMillis,
+) -> Result<(), StoreError> {
+    let mut heads = plan.heads.clone();
+    heads.sort_unstable();
+    for chunk in heads.chunks(CHUNK) {
+        let heads = padded(chunk);
+        let sql = format!(
+            "INSERT INTO conversations (id, last_message_id, last_message_at_ms, created_at_ms) VALUES {}
+             ON DUPLICATE KEY UPDATE last_message_id = VALUES(last_message_id),
+             last_message_at_ms = greatest(last_message_at_ms, VALUES(last_message_at_ms))",
+            rows(heads.len(), 4)
+        );
+        let moved = Statement::new(sql).bind_all(heads, |row, (conversation, last)| {
+            row.add(conversation);
+            row.add(i64::from(last.get()));
+            row.add(now.0);
+            row.add(now.0);
+        });
+        moved.execute(connection).await?;
+    }
+    Ok(())
+}
+
+async fn move_senders(connection: &mut MySqlConnection, plan: &Plan<'_>) -> Result<(), StoreError> {
+    let mut own = plan.own.clone();
+    own.sort_unstable();
+    for chunk in own.chunks(CHUNK) {
+        let mut own = padded(chunk);
+        for (_, _, repeated) in &mut own[chunk.len()..] {
+            *repeated = 0;
+        }
+        let sql = format!(
+            "INSERT INTO participants (user_id, conversation_id, own_since, updated_at_ms) VALUES {}
+             ON DUPLICATE KEY UPDATE own_since = own_since + VALUES(own_since)",
+            rows(own.len(), 4)
+        );
+        let moved = Statement::new(sql).bind_all(own, |row, (sender, conversation, count)| {
+            row.add(i64::from(sender.get()));
+            row.add(conversation);
+            row.add(i64::from(count));
+            row.add(0);
+        });
+        moved.execute(connection).await?;
+    }
+    let mut read = plan.read.clone();
+    read.sort_unstable();
+    for chunk in read.chunks(CHUNK) {
+        let read = padded(chunk);
+        let sql = format!(
+            "INSERT INTO participants (user_id, conversation_id, last_read_id, updated_at_ms) VALUES {}
+             ON DUPLICATE KEY UPDATE last_read_id = VALUES(last_read_id), own_since = 0",
+            rows(read.len(), 4)
+        );
+        let moved = Statement::new(sql).bind_all(read, |row, (sender, conversation, newest)| {
+            row.add(i64::from(sender.get()));
+            row.add(conversation);
+            row.add(i64::from(newest.get()));
+            row.add(0);
+        });
+        moved.execute(connection).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! What was carried out under a key, inside the transaction that carries out or answers.
+
+use std::io;
+use std::sync::Arc;
+
+use sqlx::MySqlConnection;
+
+use super::MySqlStore;
+use super::statement::Statement;
+use crate::store::request::CarriedOut;
+use crate::store::{RequestKey, StoreError, UnixMillis, row};
+
+/// What was carried out under this key before. If nothing was, the key is held until the transaction ends: the same
+/// request at another process waits here.
+pub(super) async fn carried_out(
+    connection: &mut MySqlConnection,
+    key: Option<&RequestKey>,
+    now: UnixMillis,
+) -> Result<Option<CarriedOut>, StoreError> {
+    let Some(key) = key else { return Ok(None) };
+    let sql = "INSERT IGNORE INTO requests (request_key, outcome, created_at_ms) VALUES (?, '', ?)";
+    let new = Statement::new(sql).bind(key.as_bytes()).bind(now.0);
+    if new.execute(connection).await? > 0 {
+        return Ok(None);
+    }
+    let sql = "SELECT outcome FROM requests WHERE request_key = ? FOR UPDATE";
+    let found = Statement::new(sql)
+        .bind(key.as_bytes())
+        .first(connection)
+        .await?;
+    // forgotten in this very moment: as if it had been a conflict
+    let found = found.ok_or_else(|| StoreError::Conflict(Arc::new(Forgotten)))?;
+    match CarriedOut::from_bytes(&row::blob(&found, "outcome")?) {
+        Some(done) => Ok(Some(done)),
+        None => {
+            let cause = io::Error::other("the outcome of a request can't be read");
+            Err(StoreError::Corrupt(Arc::new(cause)))
+        }
+    }
+}
+
+/// Keeps what is being carried out under the key that is held.
+pub(super) async fn remember(
+    connection: &mut MySqlConnection,
+    key: Option<&RequestKey>,
+    done: &CarriedOut,
+) -> Result<(), StoreError> {
+    let Some(key) = key else { return Ok(()) };
+    Statement::new("UPDATE requests SET outcome = ? WHERE request_key = ?")
+        .bind(done.to_bytes())
+        .bind(key.as_bytes())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the key of a request was forgotten meanwhile")]
+struct Forgotten;
+
+impl MySqlStore {
+    /// Forgets what nobody asks for any more: apart from the transactions that remember, since it would make them wait for
+    /// each other, and a few at a time.
+    pub(super) async fn forget_requests(&self, now: UnixMillis) -> Result<(), StoreError> {
+        let lifetime = i64::try_from(RequestKey::LIFETIME.as_millis()).unwrap_or(i64::MAX);
+        let old = Statement::new("DELETE FROM requests WHERE created_at_ms < ? LIMIT 100");
+        self.execute(old.bind(now.0.saturating_sub(lifetime)))
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,220 @@
+//! Columns as domain types. NULL is empty or zero: an older schema or a foreign hand may have left one.
+
+use std::sync::Arc;
+
+use proto::device::DeviceType;
+use proto::ids::{GroupId, MessageId, UserId};
+use sqlx::Row;
+use sqlx::mysql::MySqlRow;
+use sqlx::sqlite::SqliteRow;
+
+use super::{
+    Conversation, Department, DepartmentId, Device, Group, GroupKind, MessageKind, Profile,
+    StoreError, StoredMessage, UnixMillis, User, UserStatus,
+};
+
+/// A row of any database. The types of columns are the same in all.
+pub(super) trait Columns {
+    fn integer(&self, column: &str) -> Result<Option<i64>, sqlx::Error>;
+    fn string(&self, column: &str) -> Result<Option<String>, sqlx::Error>;
+    fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, sqlx::Error>;
+}
+
+impl Columns for SqliteRow {
+    fn integer(&self, column: &str) -> Result<Option<i64>, sqlx::Error> {
+        self.try_get(column)
+    }
+
+    fn string(&self, column: &str) -> Result<Option<String>, sqlx::Error> {
+        self.try_get(column)
+    }
+
+    fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, sqlx::Error> {
+        self.try_get(column)
+    }
+}
+
+impl Columns for MySqlRow {
+    fn integer(&self, column: &str) -> Result<Option<i64>, sqlx::Error> {
+        self.try_get(column)
+    }
+
+    fn string(&self, column: &str) -> Result<Option<String>, sqlx::Error> {
+        self.try_get(column)
+    }
+
+    fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, sqlx::Error> {
+        self.try_get(column)
+    }
+}
+
+/// A number that fits `T`; anything else no release has written.
+pub(super) fn int<T: TryFrom<i64>>(row: &impl Columns, column: &str) -> Result<T, StoreError> {
+    let value = row.integer(column)?.unwrap_or(0);
+    T::try_from(value).map_err(|_| out_of_range(column, value))
+}
+
+pub(super) fn text(row: &impl Columns, column: &str) -> Result<String, StoreError> {
+    Ok(row.string(column)?.unwrap_or_default())
+}
+
+pub(super) fn blob(row: &impl Columns, column: &str) -> Result<Vec<u8>, StoreError> {
+    Ok(row.bytes(column)?.unwrap_or_default())
+}
+
+pub(super) fn time(row: &impl Columns, column: &str) -> Result<UnixMillis, StoreError> {
+    Ok(UnixMillis(int(row, column)?))
+}
+
+pub(super) fn user_id(row: &impl Columns, column: &str) -> Result<UserId, StoreError> {
+    UserId::new(int(row, column)?).ok_or_else(|| out_of_range(column, 0))
+}
+
+pub(super) fn group_id(row: &impl Columns, column: &str) -> Result<GroupId, StoreError> {
+    GroupId::new(int(row, column)?).ok_or_else(|| out_of_range(column, 0))
+}
+
+/// Nobody is 0.
+pub(super) fn somebody(row: &impl Columns, column: &str) -> Result<Option<UserId>, StoreError> {
+    Ok(UserId::new(int(row, column)?))
+}
+
+pub(super) fn flag(row: &impl Columns, column: &str) -> Result<bool, StoreError> {
+    Ok(int::<i64>(row, column)? != 0)
+}
+
+/// The columns a conversation is read from, of the table `c`.
+pub(super) const CONVERSATION: &str = "c.kind AS conversation_kind, c.party_low, c.party_high";
+
+pub(super) fn conversation(row: &impl Columns) -> Result<Conversation, StoreError> {
+    let kind = int(row, "conversation_kind")?;
+    Conversation::from_parties(kind, int(row, "party_low")?, int(row, "party_high")?)
+        .ok_or_else(|| out_of_range("conversation_kind", kind))
+}
+
+pub(super) fn message_id(row: &impl Columns, column: &str) -> Result<MessageId, StoreError> {
+    MessageId::new(int(row, column)?).ok_or_else(|| out_of_range(column, 0))
+}
+
+/// The columns a message is read from, of the table `m`.
+pub(super) const MESSAGE: &str = "m.message_id, m.sender_id, m.kind, m.body, m.created_at_ms";
+
+pub(super) fn message(row: &impl Columns) -> Result<StoredMessage, StoreError> {
+    Ok(StoredMessage {
+        id: message_id(row, "message_id")?,
+        sender: user_id(row, "sender_id")?,
+        kind: MessageKind(int(row, "kind")?),
+        body: blob(row, "body")?.into(),
+        created_at: time(row, "created_at_ms")?,
+    })
+}
+
+/// The columns a user is read from.
+pub(super) const USER: &str = "id, name, gender, nick_name, real_name, avatar_url, department_id, email, tel, domain, \
+                               status, sign_info, updated_at_ms";
+
+pub(super) fn user(row: &impl Columns) -> Result<User, StoreError> {
+    Ok(User {
+        id: user_id(row, "id")?,
+        updated_at: time(row, "updated_at_ms")?,
+        profile: Profile {
+            name: text(row, "name")?,
+            gender: int(row, "gender")?,
+            nick_name: text(row, "nick_name")?,
+            real_name: text(row, "real_name")?,
+            avatar_url: text(row, "avatar_url")?,
+            department_id: int(row, "department_id")?,
+            email: text(row, "email")?,
+            tel: text(row, "tel")?,
+            domain: text(row, "domain")?,
+            status: UserStatus(int(row, "status")?),
+            sign_info: text(row, "sign_info")?,
+        },
+    })
+}
+
+/// The columns a group is read from, of the table `g`, and of its reader's membership `m`.
+pub(super) const GROUP: &str =
+    "g.id, g.version, g.kind, g.name, g.avatar_url, g.creator_id, m.muted";
+
+pub(super) fn group(row: &impl Columns) -> Result<Group, StoreError> {
+    Ok(Group {
+        id: group_id(row, "id")?,
+        version: int(row, "version")?,
+        kind: group_kind(row)?,
+        name: text(row, "name")?,
+        avatar_url: text(row, "avatar_url")?,
+        creator: somebody(row, "creator_id")?,
+        muted: flag(row, "muted")?,
+    })
+}
+
+pub(super) fn group_kind(row: &impl Columns) -> Result<GroupKind, StoreError> {
+    let number = int(row, "kind")?;
+    GroupKind::from_number(number).ok_or_else(|| out_of_range("kind", number))
+}
+
+/// The columns a department is read from.
+pub(super) const DEPARTMENT: &str = "id, name, parent_id, priority, status, updated_at_ms";
+
+pub(super) fn department(row: &impl Columns) -> Result<Department, StoreError> {
+    Ok(Department {
+        id: DepartmentId(int(row, "id")?),
+        name: text(row, "name")?,
+        parent: DepartmentId(int(row, "parent_id")?),
+        priority: int(row, "priority")?,
+        removed: flag(row, "status")?,
+        updated_at: time(row, "updated_at_ms")?,
+    })
+}
+
+/// The columns a device is read from.
+pub(super) const DEVICE: &str = "user_id, device_type, token";
+
+pub(super) fn device(row: &impl Columns) -> Result<Device, StoreError> {
+    let number = int(row, "device_type")?;
+    Ok(Device {
+        user: user_id(row, "user_id")?,
+        device_type: DeviceType::parse(number)
+            .map_err(|_| out_of_range("device_type", number.into()))?,
+        token: text(row, "token")?,
+    })
+}
+
+/// An id that a database gave.
+pub(super) fn fitting(column: &str, id: u64) -> Result<u32, StoreError> {
+    u32::try_from(id).map_err(|_| out_of_range(column, i64::try_from(id).unwrap_or(i64::MAX)))
+}
+
+pub(super) fn out_of_range(column: &str, value: i64) -> StoreError {
+    StoreError::Corrupt(Arc::new(OutOfRange {
+        column: column.to_owned(),
+        value,
+    }))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{column} can't be {value}")]
+struct OutOfRange {
+    column: String,
+    value: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection, SqliteConnection};
+
+    use super::*;
+
+    /// D-34: an empty column is nothing to die of.
+    #[tokio::test]
+    async fn null_is_empty_or_zero() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let nothing = sqlx::query("SELECT NULL AS missing");
+        let row = nothing.fetch_one(&mut connection).await.unwrap();
+        assert_eq!(int::<u32>(&row, "missing").unwrap(), 0);
+        assert_eq!(text(&row, "missing").unwrap(), "");
+        assert!(blob(&row, "missing").unwrap().is_empty());
+        assert!(user_id(&row, "missing").is_err(), "but an id has to be one");
+    }
+}
