@@ -43,12 +43,13 @@ pub use message::{
 };
 pub use meta::MetaStore;
 pub use mysql::MySqlStore;
-pub use open::{open, open_with, shown};
+pub use open::{open, open_archive, open_with, shown, sqlite_path};
 pub use participant::{
     ParticipantStore, ReadMark, RecentConversation, UnreadConversation, UnreadList,
 };
 pub use request::RequestKey;
 pub use sqlite::SqliteStore;
+pub use sqlite::backup::{BackupError, backup, refuse_in_use, restore};
 pub use time::UnixMillis;
 pub use user::{
     Account, Inserted, NewUser, Profile, ProfileChange, User, UserCursor, UserStatus, UserStore,

@@ -75,6 +75,12 @@ pub trait Archive: Send + Sync {
     /// What the last import noted.
     async fn note(&self) -> Result<Option<String>, StoreError>;
 
+    /// The largest id that was given to a row of a table that numbers its rows.
+    async fn last_id(&self, table: Table) -> Result<i64, StoreError>;
+
+    /// Gives no id up to that one to a new row: clients may know it as somebody else's.
+    async fn reserve(&self, table: Table, last: i64) -> Result<(), StoreError>;
+
     /// The store's epoch, as [`MetaStore::store_epoch`](super::MetaStore::store_epoch).
     async fn epoch(&self) -> Result<u64, StoreError>;
 
@@ -139,4 +145,16 @@ pub(super) fn all_written(table: Table, rows: usize, written: u64) -> Result<(),
         table.name()
     );
     Err(StoreError::Corrupt(Arc::new(io::Error::other(cause))))
+}
+
+/// Keys are noted as text.
+pub(super) fn to_hex(bytes: Vec<u8>) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(super) fn from_hex(text: &str) -> Vec<u8> {
+    let pairs = (0..text.len() / 2).map(|n| text.get(2 * n..2 * n + 2));
+    pairs
+        .filter_map(|pair| u8::from_str_radix(pair?, 16).ok())
+        .collect()
 }

@@ -19,6 +19,8 @@ mod participant;
 mod request;
 mod user;
 
+mod archive;
+
 mod attempt;
 pub(super) mod error;
 mod key;

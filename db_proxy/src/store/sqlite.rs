@@ -14,6 +14,7 @@ mod request;
 mod user;
 
 mod archive;
+pub(super) mod backup;
 
 pub(super) mod error;
 mod values;

@@ -71,6 +71,13 @@ pub async fn copy(
         passed(watch, &step);
         upcoming = next?;
     }
+    for (table, last) in source.last_ids() {
+        let last = last.clamp(0, u32::MAX.into());
+        target
+            .reserve(table, last)
+            .await
+            .map_err(TransferError::Target)?;
+    }
     if let Some(epoch) = source.epoch() {
         target
             .set_epoch(epoch)

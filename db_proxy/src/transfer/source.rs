@@ -17,6 +17,9 @@ pub trait Source: Send {
     /// The epoch that the target takes over; `None`: it keeps its own, since ids are not what they were.
     fn epoch(&self) -> Option<u64>;
 
+    /// The largest id that was ever given to a row of these tables.
+    fn last_ids(&self) -> Vec<(Table, i64)>;
+
     /// Goes to a position that a step ended with. Without `sounds`, voice messages come with their duration alone.
     async fn seek(&mut self, position: &Position, sounds: bool) -> Result<(), SourceError>;
 

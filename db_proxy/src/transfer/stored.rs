@@ -11,6 +11,7 @@ pub struct StoreSource {
     store: Arc<dyn Archive>,
     epoch: u64,
     rows: u64,
+    last_ids: Vec<(Table, i64)>,
     /// `None` behind the last table.
     at: Option<(Table, Cursor)>,
 }
@@ -21,7 +22,12 @@ impl StoreSource {
         for table in Table::ALL {
             rows += store.count(table).await?;
         }
+        let mut last_ids = Vec::new();
+        for table in Table::NUMBERED {
+            last_ids.push((table, store.last_id(table).await?));
+        }
         Ok(Self {
+            last_ids,
             epoch: store.epoch().await?,
             store,
             rows,
@@ -42,6 +48,10 @@ impl Source for StoreSource {
 
     fn epoch(&self) -> Option<u64> {
         Some(self.epoch)
+    }
+
+    fn last_ids(&self) -> Vec<(Table, i64)> {
+        self.last_ids.clone()
     }
 
     async fn seek(&mut self, position: &Position, _: bool) -> Result<(), SourceError> {

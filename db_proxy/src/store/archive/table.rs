@@ -39,6 +39,9 @@ impl Table {
         Self::Requests,
     ];
 
+    /// Those that number their rows.
+    pub const NUMBERED: [Self; 3] = [Self::Departments, Self::Users, Self::Groups];
+
     /// For people.
     pub fn name(self) -> &'static str {
         match self {

@@ -9,7 +9,8 @@ use sqlx::{Arguments, AssertSqlSafe, Row as _};
 use super::SqliteStore;
 use super::values::{CHUNK, Values};
 use crate::store::archive::{
-    Archive, Cursor, Kind, PAGE_BYTES, PAGE_ROWS, Page, Place, Row, Table, Value,
+    Archive, Cursor, Kind, PAGE_BYTES, PAGE_ROWS, Page, Place, Row, Table, Value, all_written,
+    from_hex, to_hex,
 };
 use crate::store::{MetaStore, StoreError};
 
@@ -82,6 +83,32 @@ impl Archive for SqliteStore {
         }
         let note = sqlx::query_scalar("SELECT note FROM transfer");
         Ok(note.fetch_optional(&self.readers).await?)
+    }
+
+    async fn last_id(&self, table: Table) -> Result<i64, StoreError> {
+        let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?";
+        let last = sqlx::query_scalar(sql).bind(table.sql_name());
+        Ok(last.fetch_one(&self.readers).await?)
+    }
+
+    async fn reserve(&self, table: Table, last: i64) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let name = table.sql_name();
+        // a table that never had a row has no counter yet
+        sqlx::query(
+            "INSERT INTO sqlite_sequence (name, seq)
+             SELECT ?1, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)",
+        )
+        .bind(name)
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?")
+            .bind(last)
+            .bind(name)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
     }
 
     async fn epoch(&self) -> Result<u64, StoreError> {
@@ -226,16 +253,5 @@ async fn insert(
         })
         .execute(&mut *connection)
         .await?;
-    crate::store::archive::all_written(table, rows.len(), inserted.rows_affected())
-}
-
-fn to_hex(bytes: Vec<u8>) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn from_hex(text: &str) -> Vec<u8> {
-    let pairs = (0..text.len() / 2).map(|n| text.get(2 * n..2 * n + 2));
-    pairs
-        .filter_map(|pair| u8::from_str_radix(pair?, 16).ok())
-        .collect()
+    all_written(table, rows.len(), inserted.rows_affected())
 }

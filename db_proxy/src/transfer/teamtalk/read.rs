@@ -77,6 +77,10 @@ impl Source for TeamTalk {
         None
     }
 
+    fn last_ids(&self) -> Vec<(Table, i64)> {
+        self.survey.last_ids.clone()
+    }
+
     async fn seek(&mut self, position: &Position, sounds: bool) -> Result<(), SourceError> {
         self.sounds = sounds;
         self.at = At::default();

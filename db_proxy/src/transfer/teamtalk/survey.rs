@@ -11,6 +11,7 @@ use super::TeamTalkError;
 use super::names::Names;
 use super::people::{Known, RawDepartment, RawGroup, department_id, group_id, id};
 use super::schema::{self, Schema, int, text};
+use crate::store::Table;
 use crate::transfer::{Account, Origin, Reason, Report};
 
 /// Users and relations that are fetched at once.
@@ -23,6 +24,7 @@ pub(super) struct Survey {
     pub(super) parts: Vec<Part>,
     pub(super) report: Report,
     rows: BTreeMap<Origin, u64>,
+    pub(super) last_ids: Vec<(Table, i64)>,
     /// Changes when the source does.
     pub(super) state: u64,
 }
@@ -63,6 +65,7 @@ impl Survey {
             parts: Vec::new(),
             report: Report::default(),
             rows: BTreeMap::new(),
+            last_ids: Vec::new(),
             state: 0,
         };
         let mut state = Blake2b::<U8>::new();
@@ -77,6 +80,17 @@ impl Survey {
             let rows = table.count(connection).await?;
             survey.rows.insert(origin, rows);
             state.update(rows.to_be_bytes());
+        }
+        for (kind, table) in [
+            (Table::Departments, &schema.departments),
+            (Table::Users, &schema.users),
+            (Table::Groups, &schema.groups),
+        ] {
+            let sql = format!("SELECT CAST(MAX(id) AS SIGNED) FROM {}", table.sql());
+            let last = sqlx::query(AssertSqlSafe(sql))
+                .fetch_one(&mut *connection)
+                .await?;
+            survey.last_ids.push((kind, int(&last, 0)?));
         }
         survey.people(connection, schema).await?;
         survey.groups(connection, schema).await?;
