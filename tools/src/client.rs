@@ -24,7 +24,7 @@
 //! and whoever wants another one asks login_server for an address again, as `ferrotalk chat` does.
 
 mod address;
-mod http;
+pub(crate) mod http;
 
 mod connection;
 mod login;

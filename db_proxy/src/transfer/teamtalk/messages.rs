@@ -7,7 +7,7 @@ use sqlx::mysql::MySqlRow;
 use sqlx::{AssertSqlSafe, MySqlConnection};
 
 use super::TeamTalkError;
-use super::schema::{self, Schema, bytes, int, text};
+use super::schema::{self, Schema, bytes, int, once, text};
 use super::survey::{Part, columns};
 use super::talk::RawMessage;
 
@@ -160,9 +160,7 @@ pub(super) async fn load(
             table.sql(),
             table.live(),
         );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .fetch_all(&mut *connection)
-            .await?;
+        let rows = once(connection, sql).await?;
         for row in &rows {
             let source = u32::try_from(int(row, 6)?).unwrap_or(0);
             if let Some((low, high, place)) = wanted.get(&source) {
@@ -226,9 +224,7 @@ impl Audio {
                 table.int("duration"),
                 table.sql()
             );
-            let rows = sqlx::query(AssertSqlSafe(sql))
-                .fetch_all(&mut *connection)
-                .await?;
+            let rows = once(connection, sql).await?;
             for row in &rows {
                 let clip = Clip {
                     path: text(row, 1)?,

@@ -193,6 +193,17 @@ impl Table {
     }
 }
 
+/// A statement that is not asked again: to prepare it and forget it would cost two trips more. It is made of numbers and
+/// names of columns.
+pub(super) async fn once(
+    connection: &mut MySqlConnection,
+    sql: String,
+) -> Result<Vec<MySqlRow>, TeamTalkError> {
+    Ok(sqlx::raw_sql(AssertSqlSafe(sql))
+        .fetch_all(connection)
+        .await?)
+}
+
 /// NULL is 0.
 pub(super) fn int(row: &MySqlRow, place: usize) -> Result<i64, TeamTalkError> {
     Ok(row.try_get::<Option<i64>, _>(place)?.unwrap_or(0))

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use sqlx::{AssertSqlSafe, MySqlConnection};
+use sqlx::MySqlConnection;
 
 use super::TeamTalkError;
 use super::messages::{Audio, load};
 use super::people::{Known, RawMember};
-use super::schema::{Schema, int};
+use super::schema::{Schema, int, once};
 use super::survey::Part;
 use super::talk::{RawMessage, Session};
 
@@ -96,9 +96,7 @@ impl Window {
             table.sql(),
             groups.join(",")
         );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .fetch_all(connection)
-            .await?;
+        let rows = once(connection, sql).await?;
         for row in &rows {
             let group = u32::try_from(int(row, 0)?).unwrap_or(0);
             self.members.entry(group).or_default().push(RawMember {
@@ -170,9 +168,7 @@ impl Window {
             table.sql(),
             conditions.join(" OR ")
         );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .fetch_all(connection)
-            .await?;
+        let rows = once(connection, sql).await?;
         for row in &rows {
             let [user, peer] =
                 [int(row, 0)?, int(row, 1)?].map(|id| u32::try_from(id).unwrap_or(0));
