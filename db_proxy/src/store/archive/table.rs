@@ -226,3 +226,11 @@ impl Key {
         self.numbers.iter().copied().chain(text).collect()
     }
 }
+
+impl Table {
+    /// The table and the column in the database of each column that moves.
+    pub fn moved(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let columns = self.columns().iter();
+        columns.map(move |(column, _)| (self.sql_name(), *column))
+    }
+}
