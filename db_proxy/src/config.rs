@@ -1,8 +1,9 @@
 //! What can be configured.
 
+use std::io;
 use std::time::Duration;
 
-use im_base::config::{AdminConfig, ConfigError, ServerConfig, ShutdownConfig};
+use im_base::config::{AdminConfig, ConfigError, Secret, ServerConfig, ShutdownConfig};
 use im_base::telemetry::logging::LogConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,8 +51,14 @@ pub struct ServersConfig {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreConfig {
-    /// `sqlite:PATH`; folder and file are made when they are missing.
+    /// `sqlite:PATH`: folder and file are made when they are missing.
+    /// `mysql://USER@HOST:PORT/DATABASE`, also for MariaDB: the database is made when this user may.
     pub url: String,
+    /// A file whose first line is the password of a MySQL user.
+    pub password_file: String,
+    /// The password itself, which goes before `password_file` and one in the URL. Give it by environment, as
+    /// FERROTALK_STORE__PASSWORD.
+    pub password: Secret,
 }
 
 /// The cache.
@@ -98,7 +105,10 @@ pub struct LimitsConfig {
     pub failures_per_account: usize,
     /// Failed logins from one address within half an hour, over all accounts.
     pub failures_per_address: usize,
-    /// Writes that may wait for the storing transaction; above it messages are refused.
+    /// Transactions that store messages at the same time, at most 6; 0: as many as the database is good for, which is 1 for
+    /// SQLite and 4 for a server.
+    pub writers: usize,
+    /// Writes that may wait for a storing transaction; above it messages are refused.
     pub write_queue: usize,
     /// Most messages of one transaction.
     pub batch_messages: usize,
@@ -117,6 +127,8 @@ impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             url: "sqlite:data/ferrotalk.db".to_owned(),
+            password_file: String::new(),
+            password: Secret::default(),
         }
     }
 }
@@ -158,6 +170,7 @@ impl Default for LimitsConfig {
             enabled: true,
             failures_per_account: failures.per_account,
             failures_per_address: failures.per_address,
+            writers: 0,
             write_queue: writer.queue,
             batch_messages: writer.batch_messages,
         }
@@ -206,10 +219,39 @@ impl LimitsConfig {
         })
     }
 
-    pub(crate) fn writer(&self) -> WriterLimits {
+    /// Connections that are left to others who write.
+    const MOST_WRITERS: usize = 6;
+}
+
+impl StoreConfig {
+    /// The password of a MySQL user, where one is given apart from the URL.
+    pub(crate) fn password(&self) -> io::Result<Option<String>> {
+        let given = self.password.expose();
+        if !given.is_empty() {
+            return Ok(Some(given.to_owned()));
+        }
+        if self.password_file.is_empty() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&self.password_file)?;
+        Ok(Some(text.lines().next().unwrap_or_default().to_owned()))
+    }
+}
+
+impl Config {
+    /// Writers of a server: enough that one gathers and one computes while others wait for the disk.
+    const SERVER_WRITERS: usize = 4;
+
+    pub(crate) fn writers(&self) -> WriterLimits {
+        let writers = match self.limits.writers {
+            0 if self.store.url.starts_with("sqlite:") => 1,
+            0 => Self::SERVER_WRITERS,
+            given => given,
+        };
         WriterLimits {
-            queue: self.write_queue,
-            batch_messages: self.batch_messages,
+            writers,
+            queue: self.limits.write_queue,
+            batch_messages: self.limits.batch_messages,
             ..WriterLimits::default()
         }
     }
@@ -243,6 +285,11 @@ impl ServerConfig for Config {
         if self.limits.batch_messages == 0 {
             let mend = "1 or more, or no message is ever stored";
             return Err(ConfigError::value("limits.batch_messages", 0, mend));
+        }
+        let writers = self.limits.writers;
+        if writers > LimitsConfig::MOST_WRITERS {
+            let mend = "at most 6";
+            return Err(ConfigError::value("limits.writers", writers, mend));
         }
         let members = self.groups.members;
         if !(1..=GroupsConfig::MOST_MEMBERS).contains(&members) {

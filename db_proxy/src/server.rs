@@ -19,7 +19,7 @@ use crate::logic::contact::Contacts;
 use crate::logic::department::Departments;
 use crate::logic::device::Devices;
 use crate::logic::group::{GroupLimits, Groups};
-use crate::logic::group_commit::writer;
+use crate::logic::group_commit::writers;
 use crate::logic::login::Login;
 use crate::logic::message::{MessageLimits, Messages};
 use crate::logic::password::Passwords;
@@ -55,11 +55,13 @@ pub(crate) fn accept(
     store: Arc<dyn Store>,
     shutdown: &Shutdown,
 ) {
-    let (write, writing) = writer(store.clone(), config.limits.writer());
-    let stopping = shutdown.clone();
-    shutdown.background().spawn("writer", async move {
-        writing.run(async move { stopping.stopping().await }).await;
-    });
+    let (write, writing) = writers(&store, config.writers());
+    for writer in writing {
+        let stopping = shutdown.clone();
+        shutdown.background().spawn("writer", async move {
+            writer.run(async move { stopping.stopping().await }).await;
+        });
+    }
     let limits = MessageLimits {
         body_bytes: MAX_BODY,
         page_bytes: ANSWER_BYTES,

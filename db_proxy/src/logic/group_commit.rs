@@ -2,8 +2,13 @@
 //!
 //! A commit costs a sync of the disk whatever it holds. While one runs, the next batch gathers; when nothing waits, a
 //! single message is committed at once. There is no timer.
+//!
+//! A database that takes several transactions at the same time gets several writers. A conversation has one of them, so
+//! its writes keep their order.
 
+use std::collections::hash_map::RandomState;
 use std::future::Future;
+use std::hash::BuildHasher;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -19,10 +24,12 @@ use crate::store::{
     AppendOutcome, Conversation, MessageStore, NewMessage, ParticipantStore, ReadMark, StoreError,
 };
 
-/// Bounds of one writer.
+/// How many writers there are, and their bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct WriterLimits {
-    /// Writes waiting for a transaction; beyond it they are refused as `Busy`.
+    /// Transactions at the same time.
+    pub writers: usize,
+    /// Writes waiting for a transaction, of all writers together; beyond its share a writer refuses them as `Busy`.
     pub queue: usize,
     /// Messages in one transaction.
     pub batch_messages: usize,
@@ -33,6 +40,7 @@ pub struct WriterLimits {
 impl Default for WriterLimits {
     fn default() -> Self {
         Self {
+            writers: 1,
             queue: 10_000,
             batch_messages: 512,
             batch_bytes: 4 * 1024 * 1024,
@@ -69,29 +77,44 @@ impl WriteError {
 /// calls is the order of message ids. Dropping the future does not take the write back.
 #[derive(Clone, Debug)]
 pub struct Writer {
-    queue: mpsc::Sender<Job>,
+    queues: Arc<[mpsc::Sender<Job>]>,
+    /// The same in all clones, so that a conversation stays with its writer.
+    hasher: RandomState,
 }
 
-/// The other end: owns the queue and makes the transactions. Whoever spawns `run` owns its end.
+/// The other end of one queue: owns it and makes its transactions. Whoever spawns `run` owns its end.
 #[derive(Debug)]
 pub struct WriterTask<S: ?Sized> {
+    number: usize,
     store: Arc<S>,
     queue: mpsc::Receiver<Job>,
     limits: WriterLimits,
 }
 
-/// A writer on `store`. Several on one store are correct; ids stay ordered within each.
-pub fn writer<S>(store: Arc<S>, limits: WriterLimits) -> (Writer, WriterTask<S>)
+/// Writers on `store`. Any number on one store is correct; ids stay ordered within each.
+pub fn writers<S>(store: &Arc<S>, limits: WriterLimits) -> (Writer, Vec<WriterTask<S>>)
 where
     S: MessageStore + ParticipantStore + ?Sized,
 {
-    let (sender, receiver) = mpsc::channel(limits.queue.max(1));
-    let task = WriterTask {
-        store,
-        queue: receiver,
-        limits,
+    let count = limits.writers.max(1);
+    let room = limits.queue.div_ceil(count).max(1);
+    let (queues, tasks): (Vec<_>, Vec<_>) = (0..count)
+        .map(|number| {
+            let (sender, queue) = mpsc::channel(room);
+            let task = WriterTask {
+                number,
+                store: Arc::clone(store),
+                queue,
+                limits,
+            };
+            (sender, task)
+        })
+        .unzip();
+    let writer = Writer {
+        queues: queues.into(),
+        hasher: RandomState::new(),
     };
-    (Writer { queue: sender }, task)
+    (writer, tasks)
 }
 
 #[derive(Debug)]
@@ -110,7 +133,9 @@ impl Writer {
         message: NewMessage,
     ) -> impl Future<Output = Result<AppendOutcome, WriteError>> + Send + use<> {
         let (reply, answer) = oneshot::channel();
-        wait(self.submit(Job::Append(message, reply)), answer)
+        let conversation = message.conversation;
+        let submitted = self.submit(conversation, Job::Append(message, reply));
+        wait(submitted, answer)
     }
 
     /// Moves a read position.
@@ -119,7 +144,8 @@ impl Writer {
         mark: ReadMark,
     ) -> impl Future<Output = Result<(), WriteError>> + Send + use<> {
         let (reply, answer) = oneshot::channel();
-        wait(self.submit(Job::MarkRead(mark, reply)), answer)
+        let submitted = self.submit(mark.conversation, Job::MarkRead(mark, reply));
+        wait(submitted, answer)
     }
 
     /// Hides a conversation: after every message handed in before, before every one handed in later.
@@ -129,14 +155,22 @@ impl Writer {
         conversation: Conversation,
     ) -> impl Future<Output = Result<bool, WriteError>> + Send + use<> {
         let (reply, answer) = oneshot::channel();
-        wait(self.submit(Job::Hide(user, conversation, reply)), answer)
+        let submitted = self.submit(conversation, Job::Hide(user, conversation, reply));
+        wait(submitted, answer)
     }
 
-    fn submit(&self, job: Job) -> Result<(), WriteError> {
-        self.queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => WriteError::Busy,
-            TrySendError::Closed(_) => WriteError::Stopped,
-        })
+    fn submit(&self, conversation: Conversation, job: Job) -> Result<(), WriteError> {
+        let writer = match self.queues.len() {
+            1 => 0,
+            // the remainder is below a number that fits
+            writers => (self.hasher.hash_one(conversation) % writers as u64) as usize,
+        };
+        self.queues[writer]
+            .try_send(job)
+            .map_err(|error| match error {
+                TrySendError::Full(_) => WriteError::Busy,
+                TrySendError::Closed(_) => WriteError::Stopped,
+            })
     }
 }
 
@@ -216,7 +250,7 @@ impl<S: MessageStore + ParticipantStore + ?Sized> WriterTask<S> {
     }
 
     async fn write(&self, batch: Batch) {
-        gauge!(WRITE_QUEUE).set(self.queue.len() as f64);
+        gauge!(WRITE_QUEUE, "writer" => self.number.to_string()).set(self.queue.len() as f64);
         if !batch.messages.is_empty() {
             self.append(&batch.messages, batch.message_replies).await;
         }

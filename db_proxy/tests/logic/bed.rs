@@ -2,7 +2,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use db_proxy::logic::group_commit::{WriterLimits, writer};
+use db_proxy::logic::group_commit::{WriterLimits, writers};
 use db_proxy::logic::message::{MessageLimits, Messages, Outgoing};
 use db_proxy::store::{
     GroupKind, MessageKind, NewGroup, NewUser, Profile, Store, UnixMillis, open,
@@ -36,7 +36,8 @@ pub(crate) async fn with_messages<F: Future<Output = ()>>(
         request: None,
     };
     store.create_group(&group).await.unwrap().unwrap();
-    let (writer, task) = writer(Arc::clone(&store), WriterLimits::default());
+    let (writer, mut tasks) = writers(&store, WriterLimits::default());
+    let task = tasks.remove(0);
     let messages = Messages::new(store, writer, limits);
     let work = Box::pin(task.run(std::future::pending()));
     match select(Box::pin(scenario(messages)), work).await {

@@ -47,7 +47,7 @@ metrics_table! {
     gauge MSG_SERVERS = "im_msg_servers", Count, "msg_servers registered with this login_server.";
     histogram COMMIT_BATCH = "im_commit_batch_messages", Count, "Messages stored by one transaction.";
     histogram COMMIT_SECONDS = "im_commit_seconds", Seconds, "Time of one storing transaction.";
-    gauge WRITE_QUEUE = "im_write_queue_messages", Count, "Messages that wait for the storing transaction.";
+    gauge WRITE_QUEUE = "im_write_queue_messages", Count, "Messages that wait for a storing transaction. Label writer.";
     counter STORE_CONFLICTS = "im_store_conflicts_total", Count, "Transactions that the database ended because another one was in the way; each is made again.";
     counter STORE_LOSSES = "im_store_losses_total", Count, "Attempts at the database that failed because it could not be reached or did not answer.";
     counter STORE_FAILURES = "im_store_failures_total", Count, "Operations that the store failed. Label retryable.";

@@ -15,6 +15,11 @@ use crate::store::{
     Appended, MessageKind, PageLimit, RecentConversation, StoredMessage, UnixMillis, UnreadList,
 };
 
+fn writer(store: Arc<Fake>, limits: WriterLimits) -> (Writer, WriterTask<Fake>) {
+    let (writer, mut tasks) = writers(&store, limits);
+    (writer, tasks.remove(0))
+}
+
 /// Numbers messages through, lets a transaction begin only when told so, and keeps what was asked of it.
 struct Fake {
     calls: Mutex<Vec<String>>,
@@ -280,7 +285,7 @@ async fn a_lost_writer_is_no_answer_but_an_error() {
     let send = writer.append(message("x"));
     drop(task);
     assert!(matches!(send.await, Err(WriteError::Stopped)));
-    let (writer, task) = super::writer(Fake::new(), WriterLimits::default());
+    let (writer, task) = self::writer(Fake::new(), WriterLimits::default());
     task.run(ready(())).await;
     assert!(matches!(
         writer.mark_read(mark()).await,
@@ -314,4 +319,45 @@ async fn who_gives_up_waiting_harms_nobody() {
     drop(writer);
     task.run(pending()).await;
     assert_eq!(id(&second.await), 2);
+}
+
+/// D-3: several writers work at the same time, and a conversation keeps to one of them.
+#[tokio::test]
+async fn a_conversation_has_one_of_several_writers() {
+    let store = Fake::with_turns(0);
+    let limits = WriterLimits {
+        writers: 4,
+        ..WriterLimits::default()
+    };
+    let (writer, tasks) = writers(&store, limits);
+    let peers: Vec<_> = (2..40).flat_map(|peer| [peer, peer]).collect();
+    let replies: Vec<_> = peers
+        .iter()
+        .map(|peer| {
+            let mut message = message("x");
+            message.conversation =
+                Conversation::between(UserId::new(1).unwrap(), UserId::new(*peer).unwrap())
+                    .unwrap();
+            writer.append(message)
+        })
+        .collect();
+    drop(writer);
+    store.turns.add_permits(Semaphore::MAX_PERMITS / 2);
+    let stored = join(
+        join_all(tasks.into_iter().map(|task| task.run(pending()))),
+        join_all(replies),
+    );
+    let ids: Vec<u32> = stored
+        .await
+        .1
+        .into_iter()
+        .map(|outcome| outcome.unwrap().unwrap().message_id.get())
+        .collect();
+    assert!(
+        ids.as_chunks::<2>()
+            .0
+            .iter()
+            .all(|[first, second]| first < second)
+    );
+    assert_eq!(store.calls().len(), 4, "each writer made one transaction");
 }
