@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use db_proxy::store::{self, open_archive, shown, sqlite_path};
+use db_proxy::store::{self, shown, sqlite_path};
+
+use crate::transfer;
 
 /// Copy a SQLite store to a file, while the servers run
 #[derive(Args, Debug)]
@@ -72,7 +74,7 @@ pub async fn restore(args: RestoreArgs) -> anyhow::Result<ExitCode> {
         if sqlite_path(url).is_some_and(|path| !path.exists()) {
             bail!("--new-epoch {url} does not exist");
         }
-        let store = open_archive(url).await?;
+        let store = transfer::open(url).await?;
         let epoch = random_epoch();
         store.set_epoch(epoch).await?;
         store.close().await;

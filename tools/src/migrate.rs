@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
-use db_proxy::store::{open_archive, shown, sqlite_path};
+use db_proxy::store::{shown, sqlite_path};
 use db_proxy::transfer::StoreSource;
 
 use crate::transfer::{self, Manner};
@@ -56,7 +56,7 @@ pub async fn run(args: MigrateArgs) -> anyhow::Result<ExitCode> {
     }
     // a rehearsal may be made while the store is used
     let from = match args.manner.is_rehearsal() {
-        true => open_archive(&args.from).await?,
+        true => transfer::open(&args.from).await?,
         false => transfer::open_alone(&args.from).await?,
     };
     let mut source = StoreSource::new(from.clone()).await?;

@@ -6,13 +6,16 @@ mod summary;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use db_proxy::store::{Archive, open_archive, refuse_in_use, sqlite_path};
 use db_proxy::transfer::{self, Source};
 
 use progress::Progress;
 use summary::Summary;
+
+/// The variable that db_proxy too takes the password of a MySQL store from.
+const STORE_PASSWORD: &str = "FERROTALK_STORE__PASSWORD";
 
 /// How a transfer is made.
 #[derive(Args, Clone, Debug)]
@@ -40,7 +43,19 @@ pub(crate) async fn open_alone(url: &str) -> anyhow::Result<Arc<dyn Archive>> {
     if let Some(path) = sqlite_path(url) {
         refuse_in_use(path).await?;
     }
-    Ok(open_archive(url).await?)
+    open(url).await
+}
+
+/// Opens a store, with the password out of [`STORE_PASSWORD`] if there is one.
+pub(crate) async fn open(url: &str) -> anyhow::Result<Arc<dyn Archive>> {
+    let password = match std::env::var_os(STORE_PASSWORD) {
+        None => None,
+        Some(value) => match value.into_string() {
+            Ok(value) => Some(value),
+            Err(_) => bail!("the value of {STORE_PASSWORD} is not UTF-8"),
+        },
+    };
+    Ok(open_archive(url, password.as_deref()).await?)
 }
 
 /// Goes through the source. Exit code 1 if both sides are not the same afterwards.

@@ -29,11 +29,15 @@ pub async fn open_with(url: &str, password: Option<&str>) -> Result<Arc<dyn Stor
     }
 }
 
-/// Opens the same store for somebody who moves all of it, and who will be alone with it.
-pub async fn open_archive(url: &str) -> Result<Arc<dyn Archive>, OpenError> {
+/// Opens the same store for somebody who moves all of it, and who will be alone with it. `password` stands in for one in
+/// the URL.
+pub async fn open_archive(
+    url: &str,
+    password: Option<&str>,
+) -> Result<Arc<dyn Archive>, OpenError> {
     match StoreUrl::parse(url) {
         Some(StoreUrl::Sqlite(path)) => Ok(Arc::new(SqliteStore::open(path).await?)),
-        Some(StoreUrl::MySql(url)) => Ok(Arc::new(MySqlStore::open(&url, None).await?)),
+        Some(StoreUrl::MySql(url)) => Ok(Arc::new(MySqlStore::open(&url, password).await?)),
         None => Err(OpenError::Url { url: shown(url) }),
     }
 }

@@ -105,7 +105,7 @@ impl Files {
     }
 
     pub(crate) async fn archive(&self, name: &str) -> Arc<dyn Archive> {
-        open_archive(&self.url(name)).await.unwrap()
+        open_archive(&self.url(name), None).await.unwrap()
     }
 }
 

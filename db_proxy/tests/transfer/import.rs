@@ -1,4 +1,4 @@
-use db_proxy::store::{Archive, MetaStore, SqliteStore, Table, UserStore, open};
+use db_proxy::store::{SqliteStore, Table, UserStore, open};
 use db_proxy::transfer::{Origin, Reason, Report};
 
 use crate::bed::{Database, Files, dump, messages, rows_of, teamtalk, transfer};
@@ -286,7 +286,9 @@ async fn the_same_import_into_mysql_is_the_same() {
         .make()
         .await;
     let to_sqlite = files.archive("t.db").await;
-    let to_mysql = db_proxy::store::open_archive(&server.url()).await.unwrap();
+    let to_mysql = db_proxy::store::open_archive(&server.url(), None)
+        .await
+        .unwrap();
     for target in [&to_sqlite, &to_mysql] {
         let mut source = teamtalk(&database, &files).await;
         let (_, verdict) = transfer(&mut source, &**target).await.unwrap();

@@ -58,7 +58,7 @@ async fn source(database: &Database) {
 async fn interrupted(database: &Database, files: &Files, polls: usize, url: &str) -> usize {
     let mut interruptions = 0;
     loop {
-        let target = db_proxy::store::open_archive(url).await.unwrap();
+        let target = db_proxy::store::open_archive(url, None).await.unwrap();
         let mut source = teamtalk(database, files).await;
         let polls = fastrand::usize(1..polls);
         let ended = killed_after(polls, copy(&mut source, &*target, &Unwatched)).await;
@@ -102,7 +102,7 @@ async fn an_import_killed_anywhere_goes_on() {
         ("mysql", server.url()),
     ] {
         interruptions += interrupted(&database, &files, polls, &url).await;
-        let target = db_proxy::store::open_archive(&url).await.unwrap();
+        let target = db_proxy::store::open_archive(&url, None).await.unwrap();
         assert!(dump(&*target).await == expected, "{name} is not the same");
         let (again, verdict) = transfer(&mut teamtalk(&database, &files).await, &*target)
             .await

@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use db_proxy::store::{
-    Archive, ClientKey, Conversation, Device, GroupKind, Inserted, MessageKind, NewDepartment,
-    NewGroup, NewMessage, NewUser, PageLimit, Profile, ReadMark, RequestKey, Store, Table,
-    UnixMillis, open, open_archive,
+    ClientKey, Conversation, Device, GroupKind, Inserted, MessageKind, NewDepartment, NewGroup,
+    NewMessage, NewUser, PageLimit, Profile, ReadMark, RequestKey, Store, Table, UnixMillis, open,
+    open_archive,
 };
 use db_proxy::transfer::{StoreSource, TransferError, copy};
 use proto::device::DeviceType;
@@ -101,8 +101,8 @@ async fn fill(store: &dyn Store) -> GroupId {
 }
 
 async fn migrate(from: &str, to: &str) {
-    let from = open_archive(from).await.unwrap();
-    let to = open_archive(to).await.unwrap();
+    let from = open_archive(from, None).await.unwrap();
+    let to = open_archive(to, None).await.unwrap();
     let mut source = StoreSource::new(Arc::clone(&from)).await.unwrap();
     let (_, verdict) = transfer(&mut source, &*to).await.unwrap();
     assert!(verdict.passed(), "{verdict:#?}");

@@ -131,6 +131,9 @@ async fn page(
     rows.iter().map(|row| raw(row, place)).collect()
 }
 
+/// By relation or group: the parties, and which part of theirs it is.
+type Places = HashMap<u32, (u32, u32, usize)>;
+
 /// The messages of short conversations, each with its part's place.
 pub(super) async fn load(
     connection: &mut MySqlConnection,
@@ -138,7 +141,7 @@ pub(super) async fn load(
     parts: &[Part],
 ) -> Result<HashMap<(u32, u32), Vec<RawMessage>>, TeamTalkError> {
     let mut loaded: HashMap<(u32, u32), Vec<RawMessage>> = HashMap::new();
-    let mut wanted: HashMap<(bool, u16), HashMap<u32, (u32, u32, usize)>> = HashMap::new();
+    let mut wanted: HashMap<(bool, u16), Places> = HashMap::new();
     let mut place = 0;
     for (n, part) in parts.iter().enumerate() {
         let before = n.checked_sub(1).map(|n| &parts[n]);
