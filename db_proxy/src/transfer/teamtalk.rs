@@ -14,8 +14,11 @@ mod names;
 mod schema;
 mod survey;
 
-mod messages;
 mod read;
+mod step;
+
+mod messages;
+mod raw;
 mod window;
 
 use std::sync::Arc;

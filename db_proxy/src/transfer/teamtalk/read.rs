@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use bytes::{BufMut, Bytes, BytesMut};
 use sqlx::AssertSqlSafe;
-use sqlx::mysql::MySqlRow;
 
 use super::clips::MAX_SOUND;
 use super::messages::{Audio, Feed};
-use super::people::{RawDepartment, RawGroup, RawUser};
-use super::schema::{int, text};
+use super::raw::{department, group, user};
+use super::schema::int;
+use super::step::{Building, judged};
 use super::survey::Part;
 use super::talk::{Placed, RawMessage, Talk};
 use super::window::{Window, talk_at};
@@ -18,10 +18,6 @@ use crate::transfer::{Account, Origin, Position, Reason, Report, Source, SourceE
 
 /// Users and groups of one step.
 const PAGE: usize = 1_000;
-
-/// Where a step of conversations ends.
-const STEP_ROWS: usize = 2_000;
-const STEP_BYTES: usize = 4 * 1024 * 1024;
 
 /// Where the reader is.
 #[derive(Default)]
@@ -264,7 +260,7 @@ impl TeamTalk {
             }
         }
         if let Some(current) = &mut self.at.current {
-            building.cut(current);
+            building.cut(&current.talk, &mut current.begun);
         }
         Ok(building.finish())
     }
@@ -438,119 +434,4 @@ impl TeamTalk {
         building.participants.extend(ended.participants);
         building.talk_ended(low, high);
     }
-}
-
-/// A step that is being put together.
-#[derive(Default)]
-struct Building {
-    begun: Vec<crate::store::Row>,
-    conversations: Vec<crate::store::Row>,
-    members: Vec<crate::store::Row>,
-    participants: Vec<crate::store::Row>,
-    messages: Vec<crate::store::Row>,
-    bytes: usize,
-    report: Report,
-    next: Option<Position>,
-}
-
-impl Building {
-    fn has_room(&self) -> bool {
-        let rows = self.conversations.len() + self.participants.len() + self.messages.len();
-        rows < STEP_ROWS && self.bytes < STEP_BYTES
-    }
-
-    fn talk_ended(&mut self, low: u32, high: u32) {
-        self.next = Some(Position::Talk {
-            low,
-            high,
-            written: None,
-        });
-    }
-
-    /// Ends the step inside a conversation.
-    fn cut(&mut self, current: &mut Current) {
-        let talk = &current.talk;
-        if talk.written() == 0 {
-            return;
-        }
-        if !current.begun {
-            current.begun = true;
-            self.begun.push(talk.begun());
-        }
-        self.next = Some(Position::Talk {
-            low: talk.low,
-            high: talk.high,
-            written: Some(talk.written()),
-        });
-    }
-
-    fn finish(self) -> Option<Step> {
-        Some(Step {
-            begun: vec![(Table::Conversations, self.begun)],
-            rows: vec![
-                (Table::Members, self.members),
-                (Table::Conversations, self.conversations),
-                (Table::Participants, self.participants),
-                (Table::Messages, self.messages),
-            ],
-            next: self.next?,
-            report: self.report,
-        })
-    }
-}
-
-fn judged(table: Table, rows: Vec<crate::store::Row>, after: i64, report: Report) -> Step {
-    Step {
-        begun: Vec::new(),
-        rows: vec![(table, rows)],
-        next: Position::Judged { table, after },
-        report,
-    }
-}
-
-fn department(row: &MySqlRow) -> Result<RawDepartment, TeamTalkError> {
-    Ok(RawDepartment {
-        id: int(row, 0)?,
-        name: text(row, 1)?,
-        priority: int(row, 2)?,
-        parent: int(row, 3)?,
-        status: int(row, 4)?,
-        created: int(row, 5)?,
-        updated: int(row, 6)?,
-    })
-}
-
-fn user(row: &MySqlRow) -> Result<RawUser, TeamTalkError> {
-    Ok(RawUser {
-        id: int(row, 0)?,
-        sex: int(row, 1)?,
-        department: int(row, 2)?,
-        status: int(row, 3)?,
-        created: int(row, 4)?,
-        updated: int(row, 5)?,
-        push_shield: int(row, 6)?,
-        name: text(row, 7)?,
-        domain: text(row, 8)?,
-        nick: text(row, 9)?,
-        password: text(row, 10)?,
-        salt: text(row, 11)?,
-        phone: text(row, 12)?,
-        email: text(row, 13)?,
-        avatar: text(row, 14)?,
-        sign_info: text(row, 15)?,
-    })
-}
-
-fn group(row: &MySqlRow) -> Result<RawGroup, TeamTalkError> {
-    Ok(RawGroup {
-        id: int(row, 0)?,
-        creator: int(row, 1)?,
-        kind: int(row, 2)?,
-        status: int(row, 3)?,
-        version: int(row, 4)?,
-        updated: int(row, 5)?,
-        created: int(row, 6)?,
-        name: text(row, 7)?,
-        avatar: text(row, 8)?,
-    })
 }

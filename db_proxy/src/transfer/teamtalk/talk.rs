@@ -227,3 +227,115 @@ impl Placed {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn known() -> Known {
+        Known {
+            users: [1, 2, 3].into(),
+            ..Known::at(UnixMillis::from_seconds(1_000))
+        }
+    }
+
+    fn raw(row: i64, sender: i64, msg_id: i64, created: i64) -> RawMessage {
+        RawMessage {
+            row,
+            sender,
+            msg_id,
+            kind: 1,
+            content: Bytes::from_static(b"x"),
+            created,
+            ..RawMessage::default()
+        }
+    }
+
+    #[test]
+    fn ids_that_are_sound_stay() {
+        let mut talk = Talk::between(1, 2);
+        for n in 1..=3 {
+            let placed = talk.place(&raw(9 - n, 1, n, 7), &known()).unwrap();
+            assert_eq!(i64::from(placed.id), n);
+        }
+        assert!(!talk.is_renumbered());
+        talk.place(&raw(10, 2, 5, 8), &known()).unwrap();
+        assert!(talk.is_renumbered());
+    }
+
+    #[test]
+    fn what_no_client_can_show_has_no_place() {
+        let mut talk = Talk::between(1, 2);
+        let mut reason = |raw: RawMessage| talk.place(&raw, &known()).unwrap_err();
+        assert_eq!(reason(raw(1, 3, 1, 1)), Reason::MessageSender);
+        let group_text = RawMessage {
+            kind: 17,
+            ..raw(1, 1, 1, 1)
+        };
+        assert_eq!(reason(group_text), Reason::MessageType);
+        let empty = RawMessage {
+            content: Bytes::new(),
+            ..raw(1, 1, 1, 1)
+        };
+        assert_eq!(reason(empty), Reason::MessageEmpty);
+        assert_eq!(talk.written(), 0);
+    }
+
+    proptest! {
+        /// Whatever the rows are: ids are 1, 2, 3 …, nobody sees what was written before he joined, and everybody sees
+        /// all that came after the first message since.
+        #[test]
+        fn ids_have_no_gap_and_newcomers_see_what_came_later(
+            rows in prop::collection::vec((0i64..4, 0i64..30, 0i64..40), 0..60),
+            joined in prop::collection::vec(0u32..45, 3),
+            by_time: bool,
+        ) {
+            let members = (1..).zip(&joined).map(|(user, at)| Member {
+                user,
+                joined: UnixMillis::from_seconds(*at),
+            });
+            let mut talk = Talk::in_group(9, members.collect(), UnixMillis(0));
+            let mut rows: Vec<RawMessage> = (1..).zip(&rows)
+                .map(|(row, (sender, msg_id, at))| RawMessage { kind: 17, ..raw(row, *sender, *msg_id, *at) })
+                .collect();
+            rows.sort_by_key(|raw| raw.rank(by_time));
+            let mut placed = Vec::new();
+            for raw in &rows {
+                match talk.place(raw, &known()) {
+                    Ok(message) => placed.push(message),
+                    Err(reason) => prop_assert_eq!(reason, Reason::GroupMessageSender),
+                }
+            }
+            let ids = Vec::from_iter(placed.iter().map(|message| message.id));
+            prop_assert_eq!(&ids, &Vec::from_iter(1..=ids.len() as u32));
+            let ended = talk.end(|_| None);
+            prop_assert_eq!(ended.participants.len(), 3);
+            for (participant, joined) in ended.participants.iter().zip(&joined) {
+                let after = participant[6].int() as usize;
+                let joined = UnixMillis::from_seconds(*joined);
+                prop_assert!(placed[..after].iter().all(|message| message.created < joined));
+                prop_assert!(placed.get(after).is_none_or(|message| message.created >= joined));
+            }
+        }
+
+        /// A conversation that is read again from its beginning is numbered as before: that is what resuming relies on.
+        #[test]
+        fn the_order_does_not_depend_on_how_rows_come(
+            rows in prop::collection::vec((0i64..9, 0i64..9, 0usize..2), 0..40),
+            by_time: bool,
+        ) {
+            let rows: Vec<RawMessage> = (1..).zip(rows)
+                .map(|(row, (msg_id, at, part))| RawMessage { part, ..raw(row, 1, msg_id, at) })
+                .collect();
+            let mut forwards = rows.clone();
+            let mut backwards = rows;
+            backwards.reverse();
+            for rows in [&mut forwards, &mut backwards] {
+                rows.sort_by_key(|raw| raw.rank(by_time));
+            }
+            prop_assert_eq!(forwards, backwards);
+        }
+    }
+}
