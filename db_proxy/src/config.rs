@@ -3,15 +3,18 @@
 use std::io;
 use std::time::Duration;
 
+use anyhow::{Context, bail};
 use im_base::config::{AdminConfig, ConfigError, Secret, ServerConfig, ShutdownConfig};
 use im_base::telemetry::logging::LogConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::cache::{self, CacheSettings};
 use crate::logic::contact::ContactLimits;
 use crate::logic::group::GroupLimits;
 use crate::logic::group_commit::WriterLimits;
 use crate::logic::limiter::FailureLimits;
+use crate::logic::resume::ResumeLimits;
 
 /// Configuration of a db_proxy.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -35,6 +38,8 @@ pub struct Config {
     pub presence: PresenceConfig,
     /// Limits.
     pub limits: LimitsConfig,
+    /// Tokens that let a client log in again without its password.
+    pub resume: ResumeConfig,
 }
 
 /// The port for msg_servers.
@@ -65,12 +70,37 @@ pub struct StoreConfig {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CacheConfig {
-    /// `memory:` keeps copies in this process.
+    /// `memory:` keeps copies in this process, `redis://HOST:PORT/DB` in a Redis that several db_proxies may share;
+    /// `rediss:` is the same with TLS. A Redis that is away is gone on without.
     pub url: String,
-    /// Most users kept.
+    /// A file whose first line is Redis's password.
+    pub password_file: String,
+    /// The password itself, which goes before `password_file` and one in the URL. Give it by environment, as
+    /// FERROTALK_CACHE__PASSWORD.
+    pub password: Secret,
+    /// Most users kept in this process. Redis has a limit of its own (`maxmemory`).
     pub users: u64,
-    /// Seconds after which a copy is fetched anew: how long another process's change may stay unseen.
+    /// Seconds after which a copy of a profile is fetched anew, 1 to 86,400: how long a change that went past the cache may
+    /// stay unseen.
     pub seconds: u64,
+    /// Milliseconds that Redis has for an answer, 1 to 1,000. What takes longer is asked of the database.
+    pub timeout_ms: u64,
+    /// A secret of at least 32 characters, the same for all db_proxies: with it they tell each other, through Redis, which
+    /// passwords were right. Without it each finds out for itself. Give it by environment, as
+    /// FERROTALK_CACHE__LOGIN_SECRET, or in `login_secret_file`.
+    pub login_secret: Secret,
+    /// A file whose first line is that secret.
+    pub login_secret_file: String,
+}
+
+/// Tokens that let a client log in again without its password.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResumeConfig {
+    /// Days that a token is good for after its last use, at most 3,650; 0: there are none.
+    pub days: u64,
+    /// Seconds for which a token that was exchanged is taken again, at most 86,400: the new one may not have arrived.
+    pub grace_seconds: u64,
 }
 
 /// Groups.
@@ -137,8 +167,23 @@ impl Default for CacheConfig {
     fn default() -> Self {
         Self {
             url: "memory:".to_owned(),
+            password: Secret::default(),
+            password_file: String::new(),
             users: 100_000,
             seconds: 60,
+            timeout_ms: 75,
+            login_secret: Secret::default(),
+            login_secret_file: String::new(),
+        }
+    }
+}
+
+impl Default for ResumeConfig {
+    fn default() -> Self {
+        let limits = ResumeLimits::default();
+        Self {
+            days: limits.lifetime.as_secs() / DAY,
+            grace_seconds: limits.grace.as_secs(),
         }
     }
 }
@@ -177,9 +222,112 @@ impl Default for LimitsConfig {
     }
 }
 
+const DAY: u64 = 24 * 60 * 60;
+
 impl CacheConfig {
-    pub(crate) fn lifetime(&self) -> Duration {
-        Duration::from_secs(self.seconds)
+    /// Shorter ones can be guessed.
+    const SHORTEST_SECRET: usize = 32;
+
+    /// What to open, with the secrets out of their files.
+    pub(crate) fn settings(
+        &self,
+        epoch: u64,
+        failures: Option<FailureLimits>,
+    ) -> anyhow::Result<CacheSettings> {
+        let login_secret = secret(
+            "cache.login_secret_file",
+            &self.login_secret,
+            &self.login_secret_file,
+        )?;
+        let shortest = Self::SHORTEST_SECRET;
+        if login_secret
+            .as_ref()
+            .is_some_and(|secret| secret.len() < shortest)
+        {
+            bail!(
+                "cache.login_secret: give it {shortest} characters or more, or whoever reads Redis may guess it"
+            );
+        }
+        Ok(CacheSettings {
+            url: self.url.clone(),
+            password: secret("cache.password_file", &self.password, &self.password_file)?,
+            users: self.users,
+            lifetime: Duration::from_secs(self.seconds),
+            timeout: Duration::from_millis(self.timeout_ms),
+            epoch,
+            failures,
+            login_secret,
+        })
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        if let Err(error) = cache::check_url(&self.url) {
+            let mend = format!("{error}; or memory:");
+            return Err(ConfigError::value(
+                "cache.url",
+                cache::redacted(&self.url),
+                mend,
+            ));
+        }
+        if !(1..=DAY).contains(&self.seconds) {
+            return Err(ConfigError::value(
+                "cache.seconds",
+                self.seconds,
+                "1 to 86400",
+            ));
+        }
+        if !(1..=1_000).contains(&self.timeout_ms) {
+            return Err(ConfigError::value(
+                "cache.timeout_ms",
+                self.timeout_ms,
+                "1 to 1000",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A secret that is given itself, or in a file; `None` if there is none.
+fn secret(key: &str, given: &Secret, file: &str) -> anyhow::Result<Option<String>> {
+    if !given.expose().is_empty() {
+        return Ok(Some(given.expose().to_owned()));
+    }
+    if file.is_empty() {
+        return Ok(None);
+    }
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {key} {file}"))?;
+    match text.lines().next().unwrap_or_default() {
+        "" => bail!("{key} {file} is empty"),
+        secret => Ok(Some(secret.to_owned())),
+    }
+}
+
+impl ResumeConfig {
+    pub(crate) fn limits(&self) -> Option<ResumeLimits> {
+        (self.days > 0).then(|| ResumeLimits {
+            lifetime: Duration::from_secs(self.days * DAY),
+            grace: Duration::from_secs(self.grace_seconds),
+        })
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        if self.days > 3_650 {
+            return Err(ConfigError::value(
+                "resume.days",
+                self.days,
+                "at most 3650; 0 for none",
+            ));
+        }
+        if self.grace_seconds > DAY {
+            let grace = self.grace_seconds;
+            return Err(ConfigError::value(
+                "resume.grace_seconds",
+                grace,
+                "at most 86400",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -271,13 +419,8 @@ impl ServerConfig for Config {
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
-        if self.cache.url != "memory:" {
-            return Err(ConfigError::value(
-                "cache.url",
-                &self.cache.url,
-                "write memory:",
-            ));
-        }
+        self.cache.validate()?;
+        self.resume.validate()?;
         if self.servers.in_flight == 0 {
             let mend = "1 or more, or no request is ever answered";
             return Err(ConfigError::value("servers.in_flight", 0, mend));

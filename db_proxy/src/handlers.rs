@@ -28,6 +28,7 @@ pub(crate) fn router() -> Router<Arc<DbProxy>> {
         .on_with(login::device_token, login::token_noted)
         .on_with(login::push_shield, refused)
         .on_with(login::query_push_shield, refused)
+        .on_with(login::revoke_resumes, refused)
         .on_with(buddy::recent_sessions, nobodys)
         .on_with(buddy::users_info, nobodys)
         .on_with(buddy::remove_session, refused)

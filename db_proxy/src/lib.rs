@@ -62,11 +62,18 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started
     })?;
     let store = store::open_with(&config.store.url, password.as_deref());
     let store = store.await.context("store.url")?;
+    let epoch = store.store_epoch().await.context("store.url")?;
+    let caches = cache::open(
+        config.cache.settings(epoch, config.limits.failures())?,
+        &shutdown,
+    )
+    .await
+    .context("cache.url")?;
     let listener = listener::bind(&config.servers.listen)
         .await
         .context("servers.listen")?;
     let servers = listener.local_addr()?;
-    server::accept(listener, &config, store, &shutdown);
+    server::accept(listener, &config, store, caches, &shutdown);
     Ok(Started {
         servers,
         readiness: Readiness::new(),

@@ -21,6 +21,9 @@ pub mod device;
 /// Who is let in.
 pub mod login;
 
+/// Who logs in again without a password.
+pub mod resume;
+
 /// What the command line does with accounts.
 pub mod admin;
 

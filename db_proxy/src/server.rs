@@ -12,7 +12,7 @@ use proto::im::server::ImStopReceivePacket;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::info;
 
-use crate::cache::MemoryCache;
+use crate::cache::Caches;
 use crate::config::Config;
 use crate::handlers;
 use crate::logic::contact::Contacts;
@@ -20,9 +20,10 @@ use crate::logic::department::Departments;
 use crate::logic::device::Devices;
 use crate::logic::group::{GroupLimits, Groups};
 use crate::logic::group_commit::writers;
-use crate::logic::login::Login;
+use crate::logic::login::{Guard, Login};
 use crate::logic::message::{MessageLimits, Messages};
 use crate::logic::password::Passwords;
+use crate::logic::resume::Resumes;
 use crate::logic::user::Users;
 use crate::store::Store;
 
@@ -44,6 +45,8 @@ pub(crate) struct DbProxy {
     pub(crate) departments: Departments,
     pub(crate) devices: Devices,
     pub(crate) login: Login,
+    /// `None`: nobody gets a resume token.
+    pub(crate) resumes: Option<Resumes>,
 }
 
 impl Actor for DbProxy {}
@@ -53,6 +56,7 @@ pub(crate) fn accept(
     listener: TcpListener,
     config: &Config,
     store: Arc<dyn Store>,
+    caches: Caches,
     shutdown: &Shutdown,
 ) {
     let (write, writing) = writers(&store, config.writers());
@@ -72,18 +76,19 @@ pub(crate) fn accept(
         details_bytes: ANSWER_BYTES,
         ..config.groups.limits()
     };
-    let cache = Arc::new(MemoryCache::new(
-        config.cache.users,
-        config.cache.lifetime(),
-    ));
+    let guard = config.limits.failures();
+    let guard = guard.map(|limits| Guard::new(limits, caches.failures));
+    let passwords = Arc::new(Passwords::sharing(caches.credentials));
+    let resumes = config.resume.limits();
     let proxy = Arc::new(DbProxy {
         messages: Messages::new(store.clone(), write, limits),
-        groups: Groups::new(store.clone(), group_limits),
-        users: Users::new(store.clone(), cache),
+        groups: Groups::new(store.clone(), caches.groups, group_limits),
+        users: Users::new(store.clone(), caches.users),
         contacts: Contacts::new(store.clone(), config.presence.limits()),
-        departments: Departments::new(store.clone()),
+        departments: Departments::new(store.clone(), caches.departments),
         devices: Devices::new(store.clone()),
-        login: Login::new(store, Arc::new(Passwords::new()), config.limits.failures()),
+        login: Login::new(store.clone(), passwords, guard),
+        resumes: resumes.map(|limits| Resumes::new(store, limits)),
     });
     let router = Arc::new(handlers::router());
     let in_flight = config.servers.in_flight;

@@ -14,6 +14,7 @@ mod request;
 
 mod department;
 mod device;
+mod resume;
 
 mod archive;
 
@@ -48,6 +49,7 @@ pub use participant::{
     ParticipantStore, ReadMark, RecentConversation, UnreadConversation, UnreadList,
 };
 pub use request::RequestKey;
+pub use resume::{MAX_RESUMES, ResumeHash, ResumeStore, ResumeToken};
 pub use sqlite::SqliteStore;
 pub use sqlite::backup::{BackupError, backup, refuse_in_use, restore};
 pub use time::UnixMillis;
@@ -57,7 +59,14 @@ pub use user::{
 
 /// Everything a database must be able to do.
 pub trait Store:
-    UserStore + MessageStore + ParticipantStore + GroupStore + DepartmentStore + DeviceStore + MetaStore
+    UserStore
+    + MessageStore
+    + ParticipantStore
+    + GroupStore
+    + DepartmentStore
+    + DeviceStore
+    + ResumeStore
+    + MetaStore
 {
 }
 
@@ -68,6 +77,7 @@ impl<T> Store for T where
         + GroupStore
         + DepartmentStore
         + DeviceStore
+        + ResumeStore
         + MetaStore
 {
 }

@@ -24,7 +24,7 @@ pub(crate) fn client_router() -> Router<Session> {
         .on_sync(login::again)
         .on(login::logout)
         .on(login::device_token)
-        .on_sync(login::kick_desktop)
+        .on(login::kick_desktop)
         .on(login::push_shield)
         .on(login::query_push_shield)
         .on(buddy::recent_sessions)

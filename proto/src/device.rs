@@ -40,6 +40,16 @@ impl DeviceType {
         (self.0 ^ other.0) >> 4 == 0
     }
 
+    /// Every known type of its class, itself included.
+    pub fn class(self) -> Vec<Self> {
+        Self::all().filter(|other| other.same_class(self)).collect()
+    }
+
+    /// Every known type.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::KNOWN.into_iter().map(Self)
+    }
+
     /// This type's bit in a [`DeviceSet`].
     fn bit(self) -> u8 {
         let place = Self::KNOWN.iter().position(|known| *known == self.0);

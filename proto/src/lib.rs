@@ -2,10 +2,11 @@
 //!
 //! Read in this order: [`header`] and [`pdu`] (a frame), [`decoder`] (frames out of a byte stream), [`im`] (the
 //! message types, compiled from `im/*.proto`), [`command`] and [`commands`] (which number carries which message from
-//! whom to whom, and how it is refused), [`ids`], [`text`].
+//! whom to whom, and how it is refused), [`capability`] (what a client may announce), [`ids`], [`text`].
 
 #![warn(missing_docs)]
 
+pub mod capability;
 pub mod command;
 pub mod commands;
 pub mod decoder;

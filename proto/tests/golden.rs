@@ -59,6 +59,7 @@ fn login_request_of_an_android_client() {
             online_status: UserStatType::UserStatusOnline as i32,
             client_type: ClientType::Android as i32,
             client_version: Some("1.0".to_owned()),
+            ..Default::default()
         },
         1,
     );

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::client::{Address, Device};
+use crate::client::{Account, Address, Device, Status};
 use crate::terminal;
 use link::Link;
 use talk::Talk;
@@ -69,9 +69,8 @@ pub async fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
     let link = Link {
         login: args.login,
         websocket: args.websocket,
+        account: Account::new(&args.user, &password, args.device, Status::Online),
         user: args.user,
-        password,
-        device: args.device,
     };
     // Connected before the editor takes the terminal: an error at the start is an error of the command.
     let (session, events) = link.connect().await?;

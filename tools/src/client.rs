@@ -21,7 +21,8 @@
 //! An address `ws://host:port/path` connects over WebSocket; everything above the connection is the same.
 //!
 //! Absent on purpose: TLS, and reconnecting. A [`Session`] is one connection; when it ends it says why,
-//! and whoever wants another one asks login_server for an address again, as `ferrotalk chat` does.
+//! and whoever wants another one asks login_server for an address again, as `ferrotalk chat` does. An [`Account`] logs in
+//! again without the password where the server lets it.
 
 mod address;
 pub(crate) mod http;
@@ -29,6 +30,8 @@ pub(crate) mod http;
 mod connection;
 mod login;
 mod stream;
+
+mod account;
 
 mod event;
 mod message;
@@ -41,6 +44,7 @@ mod send;
 
 mod error;
 
+pub use account::{Account, EnterError};
 pub use address::Address;
 pub(crate) use address::lookup;
 pub use connection::Connection;

@@ -24,6 +24,9 @@ mod groups;
 #[path = "e2e/restart.rs"]
 mod restart;
 
+#[path = "e2e/resume.rs"]
+mod resume;
+
 #[path = "e2e/kick.rs"]
 mod kick;
 

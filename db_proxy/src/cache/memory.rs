@@ -1,64 +1,11 @@
-use std::collections::HashSet;
-use std::time::Duration;
+//! Caches in this process. Their lifetime bounds how long another process's change of a profile stays unseen.
 
-use async_trait::async_trait;
-use moka::ops::compute::Op;
-use moka::sync::Cache;
-use proto::ids::UserId;
+mod department;
+mod failure;
+mod group;
+mod user;
 
-use super::UserCache;
-use crate::store::User;
-
-/// A cache in this process. Its lifetime bounds how long another process's change stays unseen.
-#[derive(Clone, Debug)]
-pub struct MemoryCache {
-    users: Cache<UserId, User>,
-}
-
-impl MemoryCache {
-    /// Keeps at most about `capacity` users, each for `lifetime`.
-    pub fn new(capacity: u64, lifetime: Duration) -> Self {
-        let users = Cache::builder()
-            .max_capacity(capacity)
-            .time_to_live(lifetime)
-            .build();
-        Self { users }
-    }
-}
-
-impl Default for MemoryCache {
-    fn default() -> Self {
-        Self::new(100_000, Duration::from_secs(60))
-    }
-}
-
-#[async_trait]
-impl UserCache for MemoryCache {
-    async fn get(&self, ids: &[UserId]) -> Vec<User> {
-        let distinct: HashSet<UserId> = ids.iter().copied().collect();
-        distinct
-            .iter()
-            .filter_map(|id| self.users.get(id))
-            .collect()
-    }
-
-    async fn put(&self, users: &[User]) {
-        for user in users {
-            self.users
-                .entry(user.id)
-                .and_compute_with(|kept| match kept {
-                    Some(kept) if kept.value().updated_at > user.updated_at => Op::Nop,
-                    _ => Op::Put(user.clone()),
-                });
-        }
-    }
-
-    async fn invalidate(&self, ids: &[UserId]) {
-        for id in ids {
-            self.users.invalidate(id);
-        }
-    }
-}
-
-#[cfg(test)]
-crate::cache::suite::user_cache!(MemoryCache::default());
+pub use department::MemoryDepartments;
+pub use failure::MemoryFailures;
+pub use group::MemoryGroups;
+pub use user::MemoryUsers;

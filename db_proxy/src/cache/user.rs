@@ -16,6 +16,10 @@ pub trait UserCache: Send + Sync {
     /// Keeps users for a while. Of two copies the one changed later stays.
     async fn put(&self, users: &[User]);
 
-    /// Forgets users whose profile has changed.
+    /// Keeps a user who was just changed, over every older copy. Where that cannot be done at once it is made up for,
+    /// and this process takes no copy of him for true until then.
+    async fn changed(&self, user: &User);
+
+    /// Forgets users who may have changed. As with [`changed`](Self::changed), it is made up for.
     async fn invalidate(&self, ids: &[UserId]);
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use im_base::dispatch::HandlerError;
 use proto::device::DeviceType;
+use proto::im::ext::login::{ImResumeRevokeReq, ImResumeRevokeRsp};
 use proto::im::login::{
     ImDeviceTokenReq, ImDeviceTokenRsp, ImPushShieldReq, ImPushShieldRsp, ImQueryPushShieldReq,
     ImQueryPushShieldRsp,
@@ -81,6 +82,24 @@ pub(super) async fn query_push_shield(
         user_id: request.user_id,
         result_code: 0,
         shield_status: Some(shield.into()),
+        attach_data: request.attach_data,
+    })
+}
+
+/// A device logged out, or was logged out: it does not come back without its password.
+pub(super) async fn revoke_resumes(
+    proxy: Arc<DbProxy>,
+    request: ImResumeRevokeReq,
+) -> Result<ImResumeRevokeRsp, HandlerError> {
+    let user = user_id(request.user_id)?;
+    let device_type = DeviceType::parse(request.client_type)?;
+    if let Some(resumes) = &proxy.resumes {
+        let revoked = resumes.revoke(user, &device_type.class()).await;
+        revoked.map_err(|error| store_failed(&error))?;
+    }
+    Ok(ImResumeRevokeRsp {
+        user_id: request.user_id,
+        result_code: 0,
         attach_data: request.attach_data,
     })
 }

@@ -3,8 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use im_base::dispatch::HandlerError;
+use im_base::telemetry::metrics::RESUMES;
+use metrics::counter;
 use proto::Pdu;
+use proto::device::DeviceType;
 use proto::ids::UserId;
 use proto::im::base_define::GroupVersionInfo;
 use proto::im::server::{ImValidateReq, ImValidateRsp};
@@ -14,12 +18,14 @@ use super::buddy::user_info;
 use super::group::version_info;
 use crate::logic::login::LoginRefusal;
 use crate::server::DbProxy;
-use crate::store::StoreError;
+use crate::store::{Account, StoreError, User};
 
 const WRONG: u32 = 1;
 /// No verdict: the login could not be checked. The original has no such number; its msg_server treats all alike.
 const UNAVAILABLE: u32 = 3;
 const TOO_MANY_FAILURES: u32 = 6;
+/// No verdict on the password: the resume token is no good. Only who showed one is told.
+const BAD_TOKEN: u32 = 100;
 
 /// Keeps the connection alive by having arrived.
 pub(super) fn heartbeat(_proxy: &Arc<DbProxy>, _pdu: &Pdu) -> Result<Option<Pdu>, HandlerError> {
@@ -30,27 +36,12 @@ pub(super) async fn validate(
     proxy: Arc<DbProxy>,
     request: ImValidateReq,
 ) -> Result<ImValidateRsp, HandlerError> {
-    // Without the extension every client counts as one source.
-    let source = request
-        .client_address
-        .as_deref()
-        .and_then(|text| text.parse::<IpAddr>().ok());
-    let verdict = proxy
-        .login
-        .validate(&request.user_name, &request.password, source)
-        .await;
-    let verdict = match verdict {
-        Ok(user) => match surroundings(&proxy, user.id).await {
-            Ok(surroundings) => Ok((user, surroundings)),
-            Err(error) => Err(LoginRefusal::from(error)),
-        },
-        Err(refusal) => Err(refusal),
-    };
-    let (result_code, text, user) = match verdict {
-        Ok(user) => (0, String::new(), Some(user)),
+    let (result_code, text, admitted) = match admit(&proxy, &request).await {
+        Ok(admitted) => (0, String::new(), Some(admitted)),
         Err(refusal) => {
             let code = match &refusal {
                 LoginRefusal::WrongNameOrPassword => WRONG,
+                LoginRefusal::Token => BAD_TOKEN,
                 LoginRefusal::TooManyFailures => TOO_MANY_FAILURES,
                 LoginRefusal::Unavailable(trouble) => {
                     warn!(
@@ -63,8 +54,11 @@ pub(super) async fn validate(
             (code, refusal.to_string(), None)
         }
     };
-    let (user, surroundings) = user.unzip();
-    let Surroundings { groups, contacts } = surroundings.unwrap_or_default();
+    let (user, surroundings, resume_token) = match admitted {
+        Some(admitted) => (Some(admitted.user), admitted.surroundings, admitted.token),
+        None => Default::default(),
+    };
+    let Surroundings { groups, contacts } = surroundings;
     Ok(ImValidateRsp {
         user_name: request.user_name,
         result_code,
@@ -75,7 +69,69 @@ pub(super) async fn validate(
         group_version_list: groups,
         by_contact: contacts.is_some().then_some(true),
         contact_id: contacts.unwrap_or_default(),
+        resume_token,
     })
+}
+
+/// Somebody who is let in.
+struct Admitted {
+    user: User,
+    surroundings: Surroundings,
+    token: Option<Bytes>,
+}
+
+async fn admit(proxy: &DbProxy, request: &ImValidateReq) -> Result<Admitted, LoginRefusal> {
+    let (account, token) = identify(proxy, request).await?;
+    let surroundings = surroundings(proxy, account.user.id).await?;
+    Ok(Admitted {
+        user: account.user,
+        surroundings,
+        token,
+    })
+}
+
+/// Who it is, by token or password, and what he shows the next time.
+async fn identify(
+    proxy: &DbProxy,
+    request: &ImValidateReq,
+) -> Result<(Account, Option<Bytes>), LoginRefusal> {
+    // Without the extension every client counts as one source.
+    let source = request
+        .client_address
+        .as_deref()
+        .and_then(|text| text.parse::<IpAddr>().ok());
+    let name = &request.user_name;
+    // A msg_server that does not say which device it is gets no token.
+    let device_type = request.client_type.map(DeviceType::parse);
+    let resumes = proxy.resumes.as_ref();
+    let resumes = resumes.zip(device_type.and_then(Result::ok));
+    if let Some(token) = &request.resume_token {
+        let Some((resumes, device_type)) = resumes else {
+            return Err(LoginRefusal::Token);
+        };
+        let login = &proxy.login;
+        let resumed = login.resume(resumes, name, device_type, token, source);
+        let resumed = resumed.await;
+        let outcome = if resumed.is_ok() {
+            "accepted"
+        } else {
+            "refused"
+        };
+        counter!(RESUMES, "outcome" => outcome).increment(1);
+        let (account, next) = resumed?;
+        return Ok((account, Some(next)));
+    }
+    let account = proxy
+        .login
+        .validate(name, &request.password, source)
+        .await?;
+    let token = match resumes {
+        Some((resumes, device_type)) if request.wants_resume() => {
+            resumes.issue(&account, device_type).await
+        }
+        _ => None,
+    };
+    Ok((account, token))
 }
 
 /// What a msg_server has to know of a user to deliver to him.

@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
+use proto::device::DeviceType;
 use proto::ids::UserId;
 
 use super::department::{DepartmentError, Departments};
 use super::password::{HashError, Passwords, client_password};
 use super::user::{ChangeError, CreateRefusal, Users};
-use crate::cache::MemoryCache;
+use crate::cache::{MemoryDepartments, MemoryUsers};
 use crate::store::{NewUser, OpenError, Profile, ProfileChange, Store, StoreError, User, open};
 
 /// Users per transaction, so that a running server's messages don't wait for all of them.
@@ -52,8 +53,11 @@ impl Admin {
 
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
-            users: Users::new(Arc::clone(&store), Arc::new(MemoryCache::default())),
-            departments: Departments::new(Arc::clone(&store)),
+            users: Users::new(Arc::clone(&store), Arc::new(MemoryUsers::default())),
+            departments: Departments::new(
+                Arc::clone(&store),
+                Arc::new(MemoryDepartments::default()),
+            ),
             store,
             passwords: Passwords::new(),
         }
@@ -81,8 +85,13 @@ impl Admin {
         };
         let account = self.store.user_by_name(name).await?.ok_or_else(missing)?;
         let hash = self.passwords.hash(&client_password(typed)).await?;
-        let set = self.store.set_password(account.user.id, None, &hash);
-        if set.await? { Ok(()) } else { Err(missing()) }
+        let user = account.user.id;
+        if !self.store.set_password(user, None, &hash).await? {
+            return Err(missing());
+        }
+        // they are worth nothing any more; this only frees their room
+        let types: Vec<_> = DeviceType::all().collect();
+        Ok(self.store.revoke_resumes(user, &types).await?)
     }
 
     /// Changes a user's profile. `department` is a department's number or name, or "0" for none. Clients that ask for

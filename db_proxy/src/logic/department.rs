@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use crate::cache::DepartmentCache;
 use crate::store::{Department, DepartmentId, NewDepartment, Store, StoreError, UnixMillis};
 
 /// Longest name, in characters.
@@ -19,6 +20,7 @@ const ROWS: usize = SECOND / NUMBERS;
 #[derive(Clone)]
 pub struct Departments {
     store: Arc<dyn Store>,
+    cache: Arc<dyn DepartmentCache>,
 }
 
 /// Departments that fit into one answer: all changes of some seconds.
@@ -82,16 +84,35 @@ pub enum DepartmentError {
 }
 
 impl Departments {
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+    pub fn new(store: Arc<dyn Store>, cache: Arc<dyn DepartmentCache>) -> Self {
+        Self { store, cache }
     }
 
     /// Departments changed in that second or later, removed ones too, in the order of their last change. Whoever asks
     /// on with the second he is told, until it stays the same, misses nothing; he meets the last one again.
     pub async fn changed_since(&self, since_seconds: u32) -> Result<DepartmentPage, StoreError> {
         let since = UnixMillis::from_seconds(since_seconds);
-        let found = self.store.departments_changed_since(since, ROWS).await?;
+        let found = if since == UnixMillis::default() {
+            self.list().await?
+        } else {
+            // few, or none: the list itself would be more work
+            self.store.departments_changed_since(since, ROWS).await?
+        };
         Ok(DepartmentPage::of(found, since_seconds))
+    }
+
+    /// What a client is told that knows none yet. The store says how new the list is, the cache may have it.
+    async fn list(&self) -> Result<Vec<Department>, StoreError> {
+        let latest = self.store.latest_department_change().await?;
+        if let Some(list) = self.cache.get(latest).await {
+            return Ok(list);
+        }
+        let since = UnixMillis::default();
+        let list = self.store.departments_changed_since(since, ROWS).await?;
+        if !list.is_empty() && list.len() < ROWS {
+            self.cache.put(&list).await;
+        }
+        Ok(list)
     }
 
     /// All that are there, by number.

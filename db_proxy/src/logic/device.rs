@@ -44,11 +44,7 @@ impl Devices {
             return Err(TokenError::NoPhone);
         }
         if token.is_empty() {
-            let types = DeviceType::KNOWN.into_iter();
-            let class: Vec<_> = types
-                .filter_map(|raw| DeviceType::parse(raw.into()).ok())
-                .filter(|other| other.same_class(device_type))
-                .collect();
+            let class = device_type.class();
             return Ok(self.store.forget_devices(user, &class).await?);
         }
         if token.len() > MAX_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {

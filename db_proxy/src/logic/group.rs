@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use proto::ids::{GroupId, UserId};
 
+use crate::cache::GroupCache;
 use crate::store::{
     Direction, Group, GroupChange, GroupKind, GroupMembers, GroupRefusal, GroupVersion,
     MemberChange, NewGroup, RequestKey, Store, StoreError,
@@ -95,12 +96,17 @@ pub struct Details {
 #[derive(Clone)]
 pub struct Groups {
     store: Arc<dyn Store>,
+    cache: Arc<dyn GroupCache>,
     limits: GroupLimits,
 }
 
 impl Groups {
-    pub fn new(store: Arc<dyn Store>, limits: GroupLimits) -> Self {
-        Self { store, limits }
+    pub fn new(store: Arc<dyn Store>, cache: Arc<dyn GroupCache>, limits: GroupLimits) -> Self {
+        Self {
+            store,
+            cache,
+            limits,
+        }
     }
 
     /// Makes a group. Whoever makes it is a member only if he is named.
@@ -182,13 +188,18 @@ impl Groups {
     ) -> Result<Details, StoreError> {
         let looked_at = &asked[..asked.len().min(self.limits.details_wanted)];
         let mut found = self.newer(reader, looked_at).await?;
+        let mut cached = self.cached(found.values()).await;
         let mut details = Details::default();
         let mut bytes = 0;
         for (place, (raw, _)) in looked_at.iter().enumerate() {
             let Some(mut group) = GroupId::new(*raw).and_then(|id| found.remove(&id)) else {
                 continue;
             };
-            let Some(members) = self.store.group_members(group.id).await? else {
+            let members = match cached.remove(&group.id) {
+                Some(members) => Some(members),
+                None => self.fetch(group.id).await?,
+            };
+            let Some(members) = members else {
                 continue;
             };
             if reader.is_some_and(|reader| members.members.binary_search(&reader).is_err()) {
@@ -204,6 +215,23 @@ impl Groups {
         }
         details.next = (looked_at.len() < asked.len()).then_some(looked_at.len());
         Ok(details)
+    }
+
+    /// Members as of the versions that the store has just named.
+    async fn cached(&self, groups: impl Iterator<Item = &Group>) -> HashMap<GroupId, GroupMembers> {
+        let wanted: Vec<_> = groups.map(|group| (group.id, group.version)).collect();
+        if wanted.is_empty() {
+            return HashMap::new();
+        }
+        self.cache.get(&wanted).await.into_iter().collect()
+    }
+
+    async fn fetch(&self, group: GroupId) -> Result<Option<GroupMembers>, StoreError> {
+        let members = self.store.group_members(group).await?;
+        if let Some(members) = &members {
+            self.cache.put(&[(group, members.clone())]).await;
+        }
+        Ok(members)
     }
 
     async fn newer(
@@ -231,7 +259,8 @@ impl Groups {
             .collect())
     }
 
-    /// Who is in a group, whoever asks; `None` if there is no such group.
+    /// Who is in a group, whoever asks; `None` if there is no such group. A msg_server that holds a message back until it
+    /// knows asks this, so it is the store's word and waits for nothing else.
     pub async fn members(&self, group: GroupId) -> Result<Option<GroupMembers>, StoreError> {
         self.store.group_members(group).await
     }

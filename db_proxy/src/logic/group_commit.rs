@@ -17,6 +17,7 @@ use metrics::{gauge, histogram};
 use proto::ids::UserId;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
@@ -179,7 +180,9 @@ async fn wait<T>(
     answer: oneshot::Receiver<Result<T, WriteError>>,
 ) -> Result<T, WriteError> {
     submitted?;
-    answer.await.unwrap_or(Err(WriteError::Stopped))
+    // unconstrained: a task out of its budget would take the answer up behind later ones
+    let answer = unconstrained(answer).await;
+    answer.unwrap_or(Err(WriteError::Stopped))
 }
 
 /// The writes of one round. Read marks commute with messages, so each kind gets one transaction; hiding does not,

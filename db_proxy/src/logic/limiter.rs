@@ -127,7 +127,7 @@ fn cache<K: std::hash::Hash + Eq + Send + Sync + 'static>(
 }
 
 /// What one subscriber holds: an IPv4 address, or the /64 of an IPv6 one.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

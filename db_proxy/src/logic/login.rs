@@ -1,19 +1,25 @@
+mod guard;
+
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
+use bytes::Bytes;
+use proto::device::DeviceType;
 use tracing::{info, warn};
 
-use super::limiter::{FailureLimiter, FailureLimits};
+pub use guard::Guard;
+
 use super::password::{Checked, HashError, Passwords};
-use crate::store::{Store, StoreError, User, UserStatus};
+use super::resume::Resumes;
+use crate::cache::Attempt;
+use crate::store::{Account, Store, StoreError, User, UserStatus};
 
 /// Who is let in.
 pub struct Login {
     store: Arc<dyn Store>,
     passwords: Arc<Passwords>,
     /// `None`: failures are not limited.
-    limiter: Option<FailureLimiter>,
+    guard: Option<Guard>,
 }
 
 /// Why somebody was not let in.
@@ -22,6 +28,9 @@ pub enum LoginRefusal {
     /// Which of the two is never told, nor whether the account exists but may not log in.
     #[error("wrong name or password")]
     WrongNameOrPassword,
+    /// Why is never told: unknown, expired, revoked, somebody else's.
+    #[error("the resume token is not good: log in with the password")]
+    Token,
     #[error("too many failures")]
     TooManyFailures,
     /// Nothing is known about the password; try again.
@@ -45,16 +54,12 @@ impl<E: Into<LoginTrouble>> From<E> for LoginRefusal {
 }
 
 impl Login {
-    /// `limits` `None` switches the limiter off, for load tests.
-    pub fn new(
-        store: Arc<dyn Store>,
-        passwords: Arc<Passwords>,
-        limits: Option<FailureLimits>,
-    ) -> Self {
+    /// `guard` `None` switches the limiter off, for load tests.
+    pub fn new(store: Arc<dyn Store>, passwords: Arc<Passwords>, guard: Option<Guard>) -> Self {
         Self {
             store,
             passwords,
-            limiter: limits.map(FailureLimiter::new),
+            guard,
         }
     }
 
@@ -64,54 +69,88 @@ impl Login {
         name: &str,
         received: &str,
         source: Option<IpAddr>,
-    ) -> Result<User, LoginRefusal> {
-        self.limit(name, source)?;
-        let user = self.check(name, received).await?;
+    ) -> Result<Account, LoginRefusal> {
+        let attempt = Attempt { name, source };
+        self.limit(attempt).await?;
+        let account = self.check(name, received).await?;
         // again, so that guesses made all at once learn no more than guesses made in turn
-        self.limit(name, source)?;
-        if let Some(limiter) = &self.limiter {
-            match user {
-                Some(_) => limiter.succeeded(name, source),
-                None => limiter.failed(name, source, Instant::now()),
+        if let Some(guard) = &self.guard {
+            let refused = match account {
+                Some(_) => guard.succeeded(attempt).await,
+                None => guard.failed(attempt).await,
+            };
+            if refused {
+                return Err(LoginRefusal::TooManyFailures);
             }
         }
-        user.ok_or(LoginRefusal::WrongNameOrPassword)
+        account.ok_or(LoginRefusal::WrongNameOrPassword)
     }
 
-    fn limit(&self, name: &str, source: Option<IpAddr>) -> Result<(), LoginRefusal> {
-        match &self.limiter {
-            Some(limiter) if limiter.refuses(name, source, Instant::now()) => {
-                Err(LoginRefusal::TooManyFailures)
-            }
+    /// Lets a user in who shows a token, and gives him the next one. A token that is no good counts as a wrong password
+    /// does; a good one forgives nothing, since it says nothing of who guesses passwords.
+    pub async fn resume(
+        &self,
+        resumes: &Resumes,
+        name: &str,
+        device_type: DeviceType,
+        token: &[u8],
+        source: Option<IpAddr>,
+    ) -> Result<(Account, Bytes), LoginRefusal> {
+        let attempt = Attempt { name, source };
+        self.limit(attempt).await?;
+        let account = self.store.user_by_name(name).await?;
+        let account = account.filter(|account| may_log_in(&account.user));
+        let next = resumes
+            .exchange(account.as_ref(), device_type, token)
+            .await?;
+        if let Some(resumed) = account.zip(next) {
+            return Ok(resumed);
+        }
+        match &self.guard {
+            Some(guard) if guard.failed(attempt).await => Err(LoginRefusal::TooManyFailures),
+            _ => Err(LoginRefusal::Token),
+        }
+    }
+
+    async fn limit(&self, attempt: Attempt<'_>) -> Result<(), LoginRefusal> {
+        match &self.guard {
+            Some(guard) if guard.refuses(attempt).await => Err(LoginRefusal::TooManyFailures),
             _ => Ok(()),
         }
     }
 
-    /// The user, if the password is right and he may log in. Takes the same time for any wrong pair.
-    async fn check(&self, name: &str, received: &str) -> Result<Option<User>, LoginTrouble> {
-        let Some(account) = self.store.user_by_name(name).await? else {
+    /// The account, if the password is right and its user may log in. Takes the same time for any wrong pair.
+    async fn check(&self, name: &str, received: &str) -> Result<Option<Account>, LoginTrouble> {
+        let Some(mut account) = self.store.user_by_name(name).await? else {
             self.passwords.check_nothing(received).await?;
             return Ok(None);
         };
         let checked = self.passwords.check(&account.password, received).await?;
-        if checked == Checked::Wrong || account.user.profile.status != UserStatus::REGULAR {
+        if checked == Checked::Wrong || !may_log_in(&account.user) {
             return Ok(None);
         }
         if let Checked::RightUpgrade(hash) = checked {
-            self.upgrade(&account.user, &account.password, &hash).await;
+            self.upgrade(&mut account, &hash).await;
         }
-        Ok(Some(account.user))
+        Ok(Some(account))
     }
 
     /// Stores the new form, unless the password was changed meanwhile. A failure costs nobody his login.
-    async fn upgrade(&self, user: &User, old: &str, new: &str) {
-        let user_id = user.id;
+    async fn upgrade(&self, account: &mut Account, new: &str) {
+        let (user_id, old) = (account.user.id, &account.password);
         match self.store.set_password(user_id, Some(old), new).await {
-            Ok(true) => info!(%user_id, "stored password upgraded"),
+            Ok(true) => {
+                new.clone_into(&mut account.password);
+                info!(%user_id, "stored password upgraded");
+            }
             Ok(false) => {}
             Err(error) => warn!(%user_id, %error, "stored password not upgraded"),
         }
     }
+}
+
+fn may_log_in(user: &User) -> bool {
+    user.profile.status == UserStatus::REGULAR
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ use blake2::{Blake2b, Digest};
 use moka::sync::Cache;
 use tokio::sync::OnceCell;
 
+use crate::cache::CredentialCache;
+
 pub use format::client_password;
 pub use hashing::HashError;
 
@@ -28,10 +30,11 @@ const REMEMBERED: u64 = 100_000;
 ///
 /// Right answers are remembered for a while, and checks of the same pair that run at the same time become one. Wrong
 /// answers are not remembered: an answer that comes fast would tell a guesser something.
-#[derive(Debug)]
 pub struct Passwords {
     hashing: Hashing,
     checks: Cache<Fingerprint, Arc<OnceCell<Verdict>>>,
+    /// What other db_proxies found right; `None`: nothing is shared.
+    shared: Option<Arc<dyn CredentialCache>>,
     /// Never leaves the process, so a fingerprint is worth nothing outside it.
     secret: [[u8; 16]; 2],
 }
@@ -57,6 +60,14 @@ impl Passwords {
     /// # Panics
     /// When the system has no randomness to give.
     pub fn new() -> Self {
+        Self::sharing(None)
+    }
+
+    /// As `new`, with other db_proxies that may know a pair already.
+    ///
+    /// # Panics
+    /// When the system has no randomness to give.
+    pub fn sharing(shared: Option<Arc<dyn CredentialCache>>) -> Self {
         let checks = Cache::builder()
             .max_capacity(REMEMBERED)
             .time_to_live(REMEMBERED_FOR)
@@ -64,6 +75,7 @@ impl Passwords {
         Self {
             hashing: Hashing::new(),
             checks,
+            shared,
             secret: [generate_salt(), generate_salt()],
         }
     }
@@ -79,7 +91,7 @@ impl Passwords {
         let fingerprint = self.fingerprint(stored, received);
         let check = self.checks.get_with(fingerprint, Arc::default);
         let verdict = check
-            .get_or_try_init(|| self.run_check(stored, received))
+            .get_or_try_init(|| self.find_out(stored, received))
             .await?;
         if matches!(verdict, Verdict::Wrong) {
             self.checks.invalidate(&fingerprint);
@@ -94,6 +106,21 @@ impl Passwords {
     /// Takes as long as a check of a wrong password, for names that don't exist.
     pub async fn check_nothing(&self, received: &str) -> Result<(), HashError> {
         self.run_check(format::NOBODY, received).await.map(drop)
+    }
+
+    async fn find_out(&self, stored: &str, received: &str) -> Result<Verdict, HashError> {
+        let Some(shared) = &self.shared else {
+            return self.run_check(stored, received).await;
+        };
+        // an empty stored password is nobody's, whatever others say
+        if !stored.is_empty() && shared.knows(stored, received).await {
+            return Ok(Verdict::Right);
+        }
+        let verdict = self.run_check(stored, received).await?;
+        if verdict == Verdict::Right {
+            shared.remember(stored, received).await;
+        }
+        Ok(verdict)
     }
 
     async fn run_check(&self, stored: &str, received: &str) -> Result<Verdict, HashError> {

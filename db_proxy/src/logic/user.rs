@@ -86,7 +86,9 @@ impl Users {
         let cached: HashSet<UserId> = users.iter().map(|user| user.id).collect();
         wanted.retain(|id| !cached.contains(id));
         let found = self.store.users(&wanted).await?;
-        self.cache.put(&found).await;
+        if !found.is_empty() {
+            self.cache.put(&found).await;
+        }
         users.extend(found);
         Ok(users)
     }
@@ -134,10 +136,16 @@ impl Users {
     /// Changes a profile; whoever asks for changes from now on sees it. The same values again are a change, too.
     pub async fn change(&self, user: UserId, change: &ProfileChange) -> Result<User, ChangeError> {
         check_change(change)?;
-        let changed = self.store.change_profile(user, change).await?;
-        let changed = changed.ok_or(ChangeError::NoSuchUser)?;
+        let changed = match self.store.change_profile(user, change).await {
+            Ok(changed) => changed.ok_or(ChangeError::NoSuchUser)?,
+            Err(error) => {
+                // it may have been changed before the store failed
+                self.cache.invalidate(&[user]).await;
+                return Err(error.into());
+            }
+        };
         // nobody who read the old copy a moment ago can put it over this one
-        self.cache.put(std::slice::from_ref(&changed)).await;
+        self.cache.changed(&changed).await;
         Ok(changed)
     }
 

@@ -12,6 +12,9 @@ pub trait DepartmentStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Department>, StoreError>;
 
+    /// When a department was changed last; the beginning of time while there are none. Two changes never share a moment.
+    async fn latest_department_change(&self) -> Result<UnixMillis, StoreError>;
+
     async fn insert_department(&self, new: &NewDepartment) -> Result<DepartmentId, StoreError>;
 
     /// Marks a department as removed; `false` if there is none, or none any more.

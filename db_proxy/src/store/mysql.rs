@@ -17,6 +17,7 @@ mod message;
 mod meta;
 mod participant;
 mod request;
+mod resume;
 mod user;
 
 mod archive;

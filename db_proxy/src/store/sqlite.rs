@@ -11,6 +11,7 @@ mod message;
 mod meta;
 mod participant;
 mod request;
+mod resume;
 mod user;
 
 mod archive;

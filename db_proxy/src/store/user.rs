@@ -130,6 +130,20 @@ pub struct Account {
     pub password: String,
 }
 
+impl Account {
+    /// Somebody who does not exist, to do for him what is done for others.
+    pub(crate) fn nobody() -> Self {
+        Self {
+            user: User {
+                id: UserId::new(u32::MAX).expect("not zero"),
+                updated_at: UnixMillis::default(),
+                profile: Profile::default(),
+            },
+            password: String::new(),
+        }
+    }
+}
+
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Account")

@@ -1,3 +1,6 @@
+use std::sync::Arc;
+
+use db_proxy::cache::MemoryDepartments;
 use db_proxy::logic::department::Departments;
 use db_proxy::store::{DepartmentId, NewDepartment};
 
@@ -14,7 +17,10 @@ async fn all_departments_come() {
         };
         store.insert_department(&new).await.unwrap();
     }
-    let all = Departments::new(store).changed_since(0).await.unwrap();
+    let all = Departments::new(store, Arc::new(MemoryDepartments::default()))
+        .changed_since(0)
+        .await
+        .unwrap();
     assert_eq!(all.departments.len(), 1_200);
     let last = all.departments.last().unwrap();
     assert_eq!(all.next_seconds, last.updated_at.seconds());

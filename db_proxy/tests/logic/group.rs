@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use db_proxy::cache::MemoryGroups;
 use db_proxy::logic::group::{Founding, GroupError, GroupLimits, Groups, Wish};
 use db_proxy::store::{Direction, GroupKind, GroupRefusal, RequestKey, Store};
 use proto::ids::{GroupId, UserId};
@@ -37,7 +38,12 @@ fn wish(group_id: GroupId, actor: u32, direction: Direction, users: &[u32]) -> W
 
 async fn bed() -> (Groups, Arc<dyn Store>, GroupId, tempfile::TempDir) {
     let (store, group, folder) = with_group(9, 3).await;
-    (Groups::new(store.clone(), LIMITS), store, group, folder)
+    (
+        Groups::new(store.clone(), Arc::new(MemoryGroups::default()), LIMITS),
+        store,
+        group,
+        folder,
+    )
 }
 
 #[tokio::test]

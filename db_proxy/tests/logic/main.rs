@@ -9,4 +9,5 @@ mod department;
 mod device;
 mod group;
 mod message;
+mod resume;
 mod user;

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use db_proxy::cache::{MemoryCache, UserCache};
+use db_proxy::cache::{MemoryUsers, UserCache};
 use db_proxy::logic::user::{ChangeError, CreateRefusal, Users};
 use db_proxy::store::{Profile, ProfileChange, UserStatus};
 use proto::ids::UserId;
@@ -11,7 +11,7 @@ use crate::bed::{new_user, store, user};
 #[tokio::test]
 async fn profiles_are_right_whether_cached_or_not() {
     let (store, _folder) = store().await;
-    let cache = Arc::new(MemoryCache::default());
+    let cache = Arc::new(MemoryUsers::default());
     let users = Users::new(store, Arc::clone(&cache) as Arc<dyn UserCache>);
     let new: Vec<_> = (1..=3).map(|n| new_user(&format!("user{n}"))).collect();
     users.create(new).await.unwrap();
@@ -35,7 +35,7 @@ async fn profiles_are_right_whether_cached_or_not() {
 #[tokio::test]
 async fn a_new_user_is_seen_at_once() {
     let (store, _folder) = store().await;
-    let users = Users::new(store, Arc::new(MemoryCache::default()));
+    let users = Users::new(store, Arc::new(MemoryUsers::default()));
     assert!(users.profiles(&[user(1)]).await.unwrap().is_empty());
     assert!(users.existing(&[user(1)]).await.unwrap().is_empty());
     users.create(vec![new_user("anna")]).await.unwrap();
@@ -46,7 +46,7 @@ async fn a_new_user_is_seen_at_once() {
 #[tokio::test]
 async fn creation_answers_for_each_name() {
     let (store, _folder) = store().await;
-    let users = Users::new(store, Arc::new(MemoryCache::default()));
+    let users = Users::new(store, Arc::new(MemoryUsers::default()));
     let names = ["anna", "", "bert", "an\na", "anna"];
     let outcomes = users.create(names.map(new_user).into()).await.unwrap();
     let created: Vec<UserId> = outcomes.iter().filter_map(|outcome| outcome.ok()).collect();
@@ -59,7 +59,7 @@ async fn creation_answers_for_each_name() {
 #[tokio::test]
 async fn who_left_is_told_to_those_who_knew_him() {
     let (store, _folder) = store().await;
-    let users = Users::new(store, Arc::new(MemoryCache::default()));
+    let users = Users::new(store, Arc::new(MemoryUsers::default()));
     let mut left = new_user("left");
     left.profile = Profile {
         status: UserStatus::LEFT,
@@ -79,7 +79,7 @@ async fn who_left_is_told_to_those_who_knew_him() {
 #[tokio::test]
 async fn everybody_is_met_once_page_by_page() {
     let (store, _folder) = store().await;
-    let users = Users::new(store, Arc::new(MemoryCache::default()));
+    let users = Users::new(store, Arc::new(MemoryUsers::default()));
     let new = (0..1_200).map(|n| new_user(&format!("user{n}"))).collect();
     users.create(new).await.unwrap();
     let mut met = HashSet::new();
@@ -113,7 +113,7 @@ fn signature(text: &str) -> ProfileChange {
 #[tokio::test]
 async fn a_change_is_seen_at_once() {
     let (store, _folder) = store().await;
-    let users = Users::new(store, Arc::new(MemoryCache::default()));
+    let users = Users::new(store, Arc::new(MemoryUsers::default()));
     users.create(vec![new_user("anna")]).await.unwrap();
     let anna = user(1);
     let before = users.profiles(&[anna]).await.unwrap().remove(0);
@@ -137,7 +137,7 @@ async fn a_change_is_seen_at_once() {
 #[tokio::test]
 async fn what_does_not_fit_into_a_profile_is_refused() {
     let (store, _folder) = store().await;
-    let users = Users::new(store, Arc::new(MemoryCache::default()));
+    let users = Users::new(store, Arc::new(MemoryUsers::default()));
     users.create(vec![new_user("anna")]).await.unwrap();
     let change = async |change| users.change(user(1), &change).await;
     assert!(change(avatar(&"x".repeat(255))).await.is_ok());

@@ -10,6 +10,7 @@ use metrics::{Gauge, counter, gauge};
 use proto::decoder::MAX_SERVER_FRAME;
 use proto::{Body, Pdu, Role};
 use tokio::net::TcpStream;
+use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::{debug, info, warn};
 
@@ -174,7 +175,9 @@ impl Link {
             answer
         };
         // The table answers every call before it forgets it; a dropped sender means a dropped connection.
-        let pdu = answer.await.map_err(|_| CallError::Lost)??;
+        // Unconstrained: a task out of its budget would take the answer up behind later ones.
+        let answer = unconstrained(answer).await;
+        let pdu = answer.map_err(|_| CallError::Lost)??;
         pdu.decode().map_err(|_| CallError::Unreadable)
     }
 }

@@ -50,6 +50,14 @@ metrics_table! {
     gauge WRITE_QUEUE = "im_write_queue_messages", Count, "Messages that wait for a storing transaction. Label writer.";
     counter STORE_CONFLICTS = "im_store_conflicts_total", Count, "Transactions that the database ended because another one was in the way; each is made again.";
     counter STORE_LOSSES = "im_store_losses_total", Count, "Attempts at the database that failed because it could not be reached or did not answer.";
+    counter CACHE_HITS = "im_cache_hits_total", Count, "Things that were found in a cache. Label cache (users, departments, groups, credentials).";
+    counter CACHE_MISSES = "im_cache_misses_total", Count, "Things that were looked for in a cache and asked of the store. Label cache.";
+    counter CACHE_FAILURES = "im_cache_failures_total", Count, "Questions to a Redis that failed. Label reason (late, lost, refused).";
+    gauge CACHE_UP = "im_cache_up", Count, "1 while Redis is asked, 0 while db_proxy goes on without.";
+    gauge CACHE_UNDELIVERED = "im_cache_undelivered_changes", Count, "Changes that Redis has not taken note of yet.";
+    counter RESUMES = "im_resumes_total", Count, "Logins with a resume token. Label outcome (accepted, refused).";
+    gauge HASH_QUEUE = "im_hash_queue_passwords", Count, "Passwords that are checked or wait for it.";
+    counter HASHES_REFUSED = "im_hashes_refused_total", Count, "Passwords that were not checked because too many waited.";
     counter STORE_FAILURES = "im_store_failures_total", Count, "Operations that the store failed. Label retryable.";
 }
 

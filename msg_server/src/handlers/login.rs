@@ -10,6 +10,7 @@ use proto::device::DeviceType;
 use proto::error::read_enum;
 use proto::ids::{GroupId, UserId};
 use proto::im::base_define::{KickReasonType, ResultType, UserStatType};
+use proto::im::ext::login::{ImResumeRevokeReq, ImResumeRevokeRsp};
 use proto::im::login::{
     ImDeviceTokenReq, ImDeviceTokenRsp, ImKickPcClientReq, ImKickPcClientRsp, ImLoginReq,
     ImLoginRes, ImLogoutReq, ImLogoutRsp, ImPushShieldReq, ImPushShieldRsp, ImQueryPushShieldReq,
@@ -18,7 +19,7 @@ use proto::im::login::{
 use proto::im::server::{
     ImServerKickUser, ImServerPcLoginStatusNotify, ImValidateReq, ImValidateRsp,
 };
-use proto::{NoReply, Pdu};
+use proto::{NoReply, Pdu, capability};
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -34,6 +35,8 @@ use crate::session::{Session, kick};
 pub(crate) struct Login {
     pub(crate) user_id: UserId,
     pub(crate) device: DeviceType,
+    /// It holds a resume token.
+    pub(crate) resumable: bool,
     /// The groups he is in, with the versions as of which that is so.
     pub(crate) groups: Vec<(GroupId, u32)>,
     pub(crate) contacts: Contacts,
@@ -47,6 +50,8 @@ pub(crate) struct Login {
 pub(crate) struct LoginRefusal {
     code: ResultType,
     text: String,
+    /// It is only the resume token that is no good.
+    token_refused: bool,
     /// The metric's label.
     pub(crate) outcome: &'static str,
 }
@@ -56,6 +61,7 @@ impl LoginRefusal {
         Self {
             code,
             text: text.into(),
+            token_refused: false,
             outcome,
         }
     }
@@ -65,8 +71,8 @@ impl LoginRefusal {
             server_time: clock::unix_seconds(),
             result_code: self.code as i32,
             result_string: Some(self.text.clone()),
-            online_status: None,
-            user_info: None,
+            resume_refused: self.token_refused.then_some(true),
+            ..Default::default()
         }
     }
 }
@@ -116,12 +122,18 @@ pub(crate) async fn check(
         ));
     }
 
+    // Who does not announce it is sent nothing of it, whatever else he writes.
+    let wants_resume = request.capabilities() & capability::RESUME != 0;
     let question = ImValidateReq {
         user_name: request.user_name,
         password: request.password,
         attach_data: None,
         client_address: Some(address.ip().to_string()),
+        client_type: wants_resume.then_some(device.raw()),
+        wants_resume: wants_resume.then_some(true),
+        resume_token: request.resume_token.filter(|_| wants_resume),
     };
+    let shows_token = question.resume_token.is_some();
     let asked_at = Instant::now();
     let verdict: ImValidateRsp = server.db.call(&question.user_name, &question).await?;
     let text = verdict.result_string.unwrap_or_default();
@@ -136,18 +148,27 @@ pub(crate) async fn check(
     let Some((user_info, user_id)) =
         user_info.and_then(|info| UserId::new(info.user_id).map(|id| (info, id)))
     else {
-        return Err(LoginRefusal::new(
-            ResultType::RefuseReasonDbValidateFailed,
-            "refused",
-            text,
-        ));
+        let code = ResultType::RefuseReasonDbValidateFailed;
+        let mut refusal = LoginRefusal::new(code, "refused", text);
+        if shows_token && verdict.result_code == BAD_TOKEN {
+            refusal.token_refused = true;
+            refusal.outcome = "token_refused";
+        }
+        return Err(refusal);
     };
+    let resume_token = verdict.resume_token.filter(|_| wants_resume);
     let answer = ImLoginRes {
         server_time: clock::unix_seconds(),
         result_code: ResultType::RefuseReasonNone as i32,
         result_string: Some(text),
         online_status: Some(status as i32),
         user_info: Some(user_info),
+        capabilities: wants_resume.then_some(match resume_token {
+            Some(_) => capability::RESUME,
+            None => 0,
+        }),
+        resume_token,
+        resume_refused: None,
     };
     let contacts = match verdict.by_contact.unwrap_or_default() {
         true => Contacts::only(user_ids(&verdict.contact_id)),
@@ -156,6 +177,7 @@ pub(crate) async fn check(
     Ok(Login {
         user_id,
         device,
+        resumable: answer.resume_token.is_some(),
         groups: group_versions(&verdict.group_version_list),
         contacts,
         asked_at,
@@ -167,12 +189,16 @@ pub(crate) async fn check(
 /// What db_proxy answers when it could not look: no verdict on name and password.
 const STORE_UNAVAILABLE: u32 = 3;
 
+/// What db_proxy answers to a resume token that is no good: no verdict on the password.
+const BAD_TOKEN: u32 = 100;
+
 /// A second login on one connection is refused and changes nothing.
 pub(super) fn again(_session: &Session, _request: ImLoginReq) -> Result<ImLoginRes, HandlerError> {
     Err(HandlerError::Refused("logged_in_already"))
 }
 
-/// A phone that logs out gets no notifications any more. Whether that could be noted or not, the session ends.
+/// A phone that logs out gets no notifications any more, and a device with a resume token needs its password the next
+/// time. Whether that could be noted or not, the session ends.
 pub(super) async fn logout(
     session: Session,
     _request: ImLogoutReq,
@@ -185,6 +211,14 @@ pub(super) async fn logout(
         if let Err(error) = device_token(session.clone(), forget).await {
             debug!(reason = error.reason(), "token of a logged-out phone stays");
         }
+    }
+    if session.resumable
+        && let Err(error) = revoke_resumes(&session, session.device).await
+    {
+        debug!(
+            reason = error.reason(),
+            "resume token of a logged-out device stays"
+        );
     }
     session.end(CloseReason("logout"));
     Ok(ImLogoutRsp { result_code: 0 })
@@ -206,9 +240,24 @@ pub(super) async fn device_token(
     ask(&session, request).await
 }
 
-/// A phone displaces its user's desktops, wherever they are.
-pub(super) fn kick_desktop(
-    session: &Session,
+/// Devices of that class, this user's, don't come back without the password.
+async fn revoke_resumes(session: &Session, device: DeviceType) -> Result<(), HandlerError> {
+    let request = ImResumeRevokeReq {
+        user_id: session.user_id().get(),
+        client_type: device.raw(),
+        attach_data: None,
+    };
+    let answer: ImResumeRevokeRsp = ask(session, request).await?;
+    match answer.result_code {
+        0 => Ok(()),
+        _ => Err(HandlerError::Unavailable("not_revoked")),
+    }
+}
+
+/// A phone displaces its user's desktops, wherever they are, and takes their resume tokens away. If that fails the phone
+/// is told, so that it asks again.
+pub(super) async fn kick_desktop(
+    session: Session,
     request: ImKickPcClientReq,
 ) -> Result<ImKickPcClientRsp, HandlerError> {
     if !session.device.is_mobile() {
@@ -223,6 +272,7 @@ pub(super) fn kick_desktop(
     server
         .routes
         .displace_elsewhere(user_id, desktop, now, KickReasonType::KickReasonMobileKick);
+    revoke_resumes(&session, desktop).await?;
     Ok(ImKickPcClientRsp {
         user_id: request.user_id,
         result_code: 0,

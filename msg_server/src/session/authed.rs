@@ -45,6 +45,8 @@ pub(crate) struct Authed {
     pub(crate) id: u64,
     user_id: UserId,
     pub(crate) device: DeviceType,
+    /// Its client holds a resume token.
+    pub(crate) resumable: bool,
     /// Microseconds since 1970: of two sessions that displace each other the later one stays.
     pub(crate) login_stamp: u64,
     pub(crate) outbox: Arc<Outbox>,
@@ -121,6 +123,7 @@ pub(super) async fn run(
         id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
         user_id: login.user_id,
         device: login.device,
+        resumable: login.resumable,
         login_stamp: clock::login_stamp(),
         outbox: connection.outbox().clone(),
         contacts: std::mem::replace(&mut login.contacts, Contacts::EVERYBODY),

@@ -80,7 +80,7 @@ impl Bed {
             password: "x".to_owned(),
             online_status: UserStatType::UserStatusOnline as i32,
             client_type: ClientType::Windows as i32,
-            client_version: None,
+            ..Default::default()
         };
         client.0.send(&request, 1).await;
         let (answer, _) = client.0.expect::<ImLoginRes>().await;

@@ -105,7 +105,7 @@ async fn interest_is_true_in_the_end() {
             password: "x".to_owned(),
             online_status: UserStatType::UserStatusOnline as i32,
             client_type: ClientType::Windows as i32,
-            client_version: None,
+            ..Default::default()
         };
         client.0.send(&request, 1).await;
         bed.route.send_bytes(&burst).await;

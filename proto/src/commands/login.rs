@@ -1,6 +1,7 @@
 //! Service 1: address, login, logout, kick, push settings.
 
 use crate::im::base_define::ResultType;
+use crate::im::ext::login::{ImResumeRevokeReq, ImResumeRevokeRsp};
 use crate::im::login::{
     ImDeviceTokenReq, ImDeviceTokenRsp, ImKickPcClientReq, ImKickPcClientRsp, ImKickUser,
     ImLoginReq, ImLoginRes, ImLogoutReq, ImLogoutRsp, ImMsgServReq, ImMsgServRsp, ImPushShieldReq,
@@ -91,6 +92,18 @@ commands! {
     /// The setting.
     0x010f CID_LOGIN_RES_QUERY_PUSH_SHIELD ImQueryPushShieldRsp = "IM.Login.IMQueryPushShieldRsp" {
         path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+    }
+    /// Takes resume tokens of a user away: a device logged out, or was logged out by another one.
+    0x0180 CID_EXT_RESUME_REVOKE_REQUEST ImResumeRevokeReq = "IM.Ext.Login.IMResumeRevokeReq" {
+        path: [MsgServer => DbProxy],
+        attach: attach_data,
+        reply: ImResumeRevokeRsp,
+        refusal: |req| ImResumeRevokeRsp { user_id: req.user_id, result_code: 1, attach_data: None },
+    }
+    /// Outcome of that.
+    0x0181 CID_EXT_RESUME_REVOKE_RESPONSE ImResumeRevokeRsp = "IM.Ext.Login.IMResumeRevokeRsp" {
+        path: [DbProxy => MsgServer],
         attach: attach_data,
     }
 }

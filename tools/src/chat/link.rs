@@ -6,9 +6,7 @@ use anyhow::anyhow;
 use im_base::peer::backoff::Backoff;
 use thiserror::Error;
 
-use crate::client::{
-    Address, AddressError, Client, ConnectError, Device, Events, LoginError, Session, Status,
-};
+use crate::client::{Account, Address, AddressError, EnterError, Events, Session};
 
 /// Between attempts: long enough not to press a server that has to come up, short enough for somebody who waits.
 const BACKOFF: Backoff = Backoff {
@@ -23,8 +21,7 @@ pub(super) struct Link {
     /// Where to go without asking login_server.
     pub(super) websocket: Option<Address>,
     pub(super) user: String,
-    pub(super) password: String,
-    pub(super) device: Device,
+    pub(super) account: Account,
 }
 
 #[derive(Debug, Error)]
@@ -32,16 +29,14 @@ enum LinkError {
     #[error(transparent)]
     Address(#[from] AddressError),
     #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error(transparent)]
-    Login(#[from] LoginError),
+    Enter(#[from] EnterError),
 }
 
 impl Link {
     /// One attempt.
     pub(super) async fn connect(&self) -> anyhow::Result<(Session, Events)> {
         self.attempt().await.map_err(|error| match error {
-            LinkError::Login(error) if !error.is_retryable() => {
+            LinkError::Enter(EnterError::Login(error)) if !error.is_retryable() => {
                 anyhow!("login as {} {error}", self.user)
             }
             error => anyhow!(
@@ -59,7 +54,9 @@ impl Link {
         loop {
             match self.attempt().await {
                 Ok(linked) => return Ok(linked),
-                Err(LinkError::Login(error)) if !error.is_retryable() => return Err(error.into()),
+                Err(LinkError::Enter(EnterError::Login(error))) if !error.is_retryable() => {
+                    return Err(error.into());
+                }
                 Err(_) => {
                     failures += 1;
                     tokio::time::sleep(BACKOFF.wait(failures, fastrand::f64())).await;
@@ -73,10 +70,6 @@ impl Link {
             Some(address) => address.clone(),
             None => Address::from_login(&self.login).await?,
         };
-        let client = Client::connect(&address).await?;
-        let linked = client
-            .login(&self.user, &self.password, self.device, Status::Online)
-            .await?;
-        Ok(linked)
+        Ok(self.account.enter(&address).await?)
     }
 }

@@ -91,9 +91,13 @@ pub enum LoginError {
 impl LoginError {
     /// Whether asking again later can help: anything but wrong credentials can.
     pub fn is_retryable(&self) -> bool {
-        !matches!(self, Self::Refused { code, .. }
-            if *code == ResultType::RefuseReasonDbValidateFailed as i32
-                || *code == ResultType::RefuseReasonVersionTooOld as i32)
+        !matches!(self, Self::Refused { code, .. } if Self::is_final(*code))
+    }
+
+    /// Whether a refusal stays one whoever is asked, as long as the same is shown.
+    pub(super) fn is_final(code: i32) -> bool {
+        code == ResultType::RefuseReasonDbValidateFailed as i32
+            || code == ResultType::RefuseReasonVersionTooOld as i32
     }
 }
 

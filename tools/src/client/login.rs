@@ -7,7 +7,7 @@ use md5::{Digest, Md5};
 use proto::device::DeviceType;
 use proto::im::base_define::{ClientType, UserStatType};
 use proto::im::login::{ImLoginReq, ImLoginRes};
-use proto::{Body, Pdu};
+use proto::{Body, Pdu, capability};
 use tokio::time::Instant;
 
 use super::address::Address;
@@ -86,18 +86,8 @@ impl Client {
         device: impl Into<DeviceType>,
         status: Status,
     ) -> Result<(Session, Events), LoginError> {
-        let status = match status {
-            Status::Online => UserStatType::UserStatusOnline,
-            Status::Away => UserStatType::UserStatusLeave,
-        };
-        self.login_with(ImLoginReq {
-            user_name: user.to_owned(),
-            password: password_digest(password),
-            online_status: status as i32,
-            client_type: device.into().raw(),
-            client_version: Some(concat!("ferrotalk/", env!("CARGO_PKG_VERSION")).to_owned()),
-        })
-        .await
+        let request = login_request(user, password, device.into(), status);
+        self.login_with(request).await
     }
 
     /// Logs in with a request of one's own making.
@@ -105,6 +95,7 @@ impl Client {
         mut self,
         request: ImLoginReq,
     ) -> Result<(Session, Events), LoginError> {
+        let wants_token = request.capabilities() & capability::RESUME != 0;
         self.connection
             .send_message(&request, LOGIN_SEQ_NUM)
             .await
@@ -117,7 +108,8 @@ impl Client {
             });
         }
         let profile = answer.user_info.ok_or(LoginError::NoProfile)?;
-        Ok(wire::start(self.connection, profile, early))
+        let token = answer.resume_token.filter(|_| wants_token);
+        Ok(wire::start(self.connection, profile, token, early))
     }
 
     /// The login's answer, and what was pushed before it.
@@ -134,6 +126,27 @@ impl Client {
             }
             early.push(pdu);
         }
+    }
+}
+
+/// What a stock client sends.
+pub(super) fn login_request(
+    user: &str,
+    password: &str,
+    device: DeviceType,
+    status: Status,
+) -> ImLoginReq {
+    let status = match status {
+        Status::Online => UserStatType::UserStatusOnline,
+        Status::Away => UserStatType::UserStatusLeave,
+    };
+    ImLoginReq {
+        user_name: user.to_owned(),
+        password: password_digest(password),
+        online_status: status as i32,
+        client_type: device.raw(),
+        client_version: Some(concat!("ferrotalk/", env!("CARGO_PKG_VERSION")).to_owned()),
+        ..Default::default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The handle of a logged-in connection.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,12 +19,22 @@ use super::wire::{Job, reply_id};
 const DEADLINE: Duration = Duration::from_secs(8);
 
 /// A logged-in connection. Clones are the same session; it ends when the last one is dropped.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Session {
     jobs: mpsc::Sender<Job>,
     closed: watch::Receiver<Option<CloseReason>>,
     profile: Arc<UserInfo>,
+    resume_token: Option<Bytes>,
     deadline: Duration,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("user_id", &self.user_id())
+            .field("closed", &self.closed())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Session {
@@ -31,11 +42,13 @@ impl Session {
         jobs: mpsc::Sender<Job>,
         closed: watch::Receiver<Option<CloseReason>>,
         profile: Arc<UserInfo>,
+        resume_token: Option<Bytes>,
     ) -> Self {
         Self {
             jobs,
             closed,
             profile,
+            resume_token,
             deadline: DEADLINE,
         }
     }
@@ -61,6 +74,11 @@ impl Session {
     /// The user's profile as of the login.
     pub fn profile(&self) -> &UserInfo {
         &self.profile
+    }
+
+    /// What the next login may show instead of the password, if it was asked for and given.
+    pub fn resume_token(&self) -> Option<&Bytes> {
+        self.resume_token.as_ref()
     }
 
     /// Why the session is over; `None` while it stands.

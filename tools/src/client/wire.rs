@@ -57,6 +57,7 @@ pub(super) type Answer = oneshot::Sender<Result<Pdu, RequestError>>;
 pub(super) fn start(
     connection: Connection,
     profile: UserInfo,
+    resume_token: Option<Bytes>,
     early: Vec<Pdu>,
 ) -> (Session, Events) {
     let (job_sender, jobs) = mpsc::channel(JOB_CAPACITY);
@@ -84,7 +85,8 @@ pub(super) fn start(
         closed: closed.clone(),
         finished: false,
     };
-    (Session::new(job_sender, closed, profile), events)
+    let session = Session::new(job_sender, closed, profile, resume_token);
+    (session, events)
 }
 
 struct Wire {

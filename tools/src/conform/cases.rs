@@ -50,6 +50,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         switch::CASES,
         other::CASES,
         extension::CASES,
+        login::resume::CASES,
     ]
     .into_iter()
     .flatten()

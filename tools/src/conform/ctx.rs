@@ -178,6 +178,7 @@ impl Ctx {
             online_status: 1,
             client_type,
             client_version: Some("conform".into()),
+            ..Default::default()
         }
     }
 

@@ -200,6 +200,6 @@ pub(crate) fn login_request(user: &str, password: &str, device: Device) -> ImLog
         password: password_digest(password),
         online_status: 1,
         client_type: proto::device::DeviceType::from(device).raw(),
-        client_version: None,
+        ..Default::default()
     }
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::StreamExt;
 use futures_util::future::{join, join_all};
 use futures_util::poll;
+use futures_util::stream::FuturesUnordered;
 use parking_lot::Mutex;
 use proto::ids::MessageId;
 use tokio::sync::{Semaphore, oneshot};
@@ -360,4 +362,20 @@ async fn a_conversation_has_one_of_several_writers() {
             .all(|[first, second]| first < second)
     );
     assert_eq!(store.calls().len(), 4, "each writer made one transaction");
+}
+
+/// Answers are taken up in the order in which the store gave them, even by a task that waits for very many: whoever writes
+/// twice is not to be told of the second first.
+#[tokio::test]
+async fn very_many_answers_come_in_order() {
+    let store = Fake::new();
+    let (writer, task) = writer(Arc::clone(&store), WriterLimits::default());
+    let mut waiting: FuturesUnordered<_> = (0..500).map(|_| writer.append(message("x"))).collect();
+    for _ in 0..3 {
+        assert!(poll!(waiting.next()).is_pending(), "each is waited for");
+    }
+    drop(writer);
+    task.run(pending()).await;
+    let ids: Vec<u32> = waiting.map(|stored| id(&stored)).collect().await;
+    assert!(ids.is_sorted(), "{ids:?}");
 }

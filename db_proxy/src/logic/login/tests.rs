@@ -2,6 +2,7 @@ use futures_util::future::join_all;
 use proto::ids::UserId;
 
 use super::*;
+use crate::logic::limiter::FailureLimits;
 use crate::logic::password::client_password;
 use crate::store::{NewUser, Profile, open};
 
@@ -19,7 +20,11 @@ impl Bed {
         let store = open(&url).await.unwrap();
         let passwords = Arc::new(Passwords::new());
         Self {
-            login: Login::new(Arc::clone(&store), Arc::clone(&passwords), limits),
+            login: Login::new(
+                Arc::clone(&store),
+                Arc::clone(&passwords),
+                limits.map(|limits| Guard::new(limits, None)),
+            ),
             passwords,
             store,
             _folder: folder,
@@ -61,7 +66,7 @@ async fn the_right_password_opens() {
         .validate("anna", "right", source(1))
         .await
         .unwrap();
-    assert_eq!(user.profile.name, "anna");
+    assert_eq!(user.user.profile.name, "anna");
     for (name, password) in [("anna", "wrong"), ("anna", ""), ("Anna", "right"), ("", "")] {
         let refused = bed.login.validate(name, password, source(1)).await;
         assert!(
@@ -118,7 +123,10 @@ async fn a_changed_password_counts_at_once() {
     bed.anna().await;
     let user = bed.login.validate("anna", "right", None).await.unwrap();
     let new = bed.passwords.hash("new").await.unwrap();
-    bed.store.set_password(user.id, None, &new).await.unwrap();
+    bed.store
+        .set_password(user.user.id, None, &new)
+        .await
+        .unwrap();
     assert!(bed.login.validate("anna", "right", None).await.is_err());
     assert!(bed.login.validate("anna", "new", None).await.is_ok());
 }
@@ -139,7 +147,7 @@ async fn a_storm_with_one_hash_is_one_check() {
     let users: Vec<UserId> = join_all(logins)
         .await
         .into_iter()
-        .map(|user| user.unwrap().id)
+        .map(|user| user.unwrap().user.id)
         .collect();
     assert_eq!(users.len(), 50);
     assert_eq!(bed.passwords.hashes() - before, 1);

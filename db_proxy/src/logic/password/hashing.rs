@@ -1,14 +1,21 @@
-//! Where slow hashes are computed: off the runtime's threads, as many at a time as there are cores.
+//! Where slow hashes are computed: on threads of their own that give way to all others, or where a thread can't, on all
+//! cores but one, so that a storm of logins slows logins and not messages.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::available_parallelism;
+use std::thread::{Builder, available_parallelism};
 
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use im_base::telemetry::metrics::{HASH_QUEUE, HASHES_REFUSED};
+use metrics::{counter, gauge};
+use tokio::sync::{Semaphore, oneshot};
+use tracing::debug;
 
 /// Computations waiting beyond this are refused: at some 35 ms each a client would have given up before.
 const WAITING: usize = 1_000;
+
+/// How willingly a hashing thread gives way: under load it gets about a tenth of what others get.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
 
 /// Why no hash was computed; neither says anything about the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +30,7 @@ pub enum HashError {
 pub(super) struct Hashing {
     /// One permit per computation that runs or waits.
     places: Arc<Semaphore>,
-    /// One permit per core: each computation takes 19 MiB and all of a core.
+    /// One permit per core that may be used: each computation takes 19 MiB and all of a core.
     cores: Arc<Semaphore>,
     runs: AtomicU64,
 }
@@ -31,6 +38,11 @@ pub(super) struct Hashing {
 impl Hashing {
     pub(super) fn new() -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
+        let cores = if cfg!(target_os = "linux") {
+            cores
+        } else {
+            cores.saturating_sub(1).max(1)
+        };
         Self {
             places: Arc::new(Semaphore::new(cores + WAITING)),
             cores: Arc::new(Semaphore::new(cores)),
@@ -38,28 +50,60 @@ impl Hashing {
         }
     }
 
-    /// Runs a computation on a blocking thread. Dropping the future does not stop one that has begun, which keeps its
-    /// place until it is done.
+    /// Runs a computation on a thread of its own, which costs little beside it. Dropping the future does not stop one that
+    /// has begun, which keeps its place until it is done.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         compute: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashError> {
         let place = Arc::clone(&self.places).try_acquire_owned();
-        let place = place.map_err(|_| HashError::Busy)?;
+        let place = place.map_err(|_| {
+            counter!(HASHES_REFUSED).increment(1);
+            HashError::Busy
+        })?;
+        let _queued = Queued::new();
         let core = Arc::clone(&self.cores).acquire_owned().await;
         let core = core.map_err(|_| HashError::Failed)?;
         self.runs.fetch_add(1, Ordering::Relaxed);
-        let computed = spawn_blocking(move || {
-            let computed = compute();
-            drop((place, core));
-            computed
-        });
+        let (answer, computed) = oneshot::channel();
+        let work = move || {
+            let _places = (place, core);
+            give_way();
+            // nobody may be waiting any more
+            let _unread = answer.send(compute());
+        };
+        let thread = Builder::new().name("hash".to_owned()).spawn(work);
+        thread.map_err(|_| HashError::Failed)?;
         computed.await.map_err(|_| HashError::Failed)
     }
 
     #[cfg(test)]
     pub(super) fn runs(&self) -> u64 {
         self.runs.load(Ordering::Relaxed)
+    }
+}
+
+/// One password in the queue, as the operator sees it.
+struct Queued;
+
+impl Queued {
+    fn new() -> Self {
+        gauge!(HASH_QUEUE).increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        gauge!(HASH_QUEUE).decrement(1.0);
+    }
+}
+
+/// Lowers this thread's priority, where there is such a thing: for Linux a thread is what elsewhere is a process.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        debug!(%error, "hashing at the usual priority");
     }
 }
 

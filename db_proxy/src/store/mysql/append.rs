@@ -1,6 +1,8 @@
 //! The hot path: one transaction for a batch of messages, in as few statements as its shape allows. A batch in
-//! conversations that exist takes four; one more when some messages carry a key, one when some are for groups, and one
-//! when it has messages of both kinds.
+//! conversations that exist takes four; two more when some are for groups, and one when it has messages of both kinds.
+//!
+//! Keys of messages are not looked up: nearly all are new, and looking one up costs more than storing the message. If the
+//! index refuses one, somebody has sent a message again, and the whole is made once more, looking first.
 //!
 //! The rows of its conversations are locked first and until the commit. Whatever else depends on a conversation's last
 //! message, or on who is in a group, locks them too.
@@ -22,10 +24,32 @@ use crate::store::{
 
 type Heads = HashMap<Conversation, Head>;
 
+/// What is taken for granted of the keys of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// That no message of an earlier batch has them. Otherwise the transaction fails with what `is_key_taken` tells.
+    New,
+    /// Nothing: they are looked up.
+    LookedUp,
+}
+
+/// Whether the transaction has to be made again with its keys looked up.
+pub(super) fn is_key_taken(error: &StoreError) -> bool {
+    let StoreError::Refused(cause) = error else {
+        return false;
+    };
+    let driver = cause.downcast_ref::<sqlx::Error>();
+    let told = driver.and_then(sqlx::Error::as_database_error);
+    told.is_some_and(|told| {
+        told.is_unique_violation() && told.message().contains("messages_by_client_key")
+    })
+}
+
 /// Runs inside a transaction; the caller commits. `bytes` bounds the bodies of one statement.
 pub(super) async fn append(
     connection: &mut MySqlConnection,
     batch: &[NewMessage],
+    keys: Keys,
     clock: &ChangeClock,
     bytes: usize,
 ) -> Result<Vec<AppendOutcome>, StoreError> {
@@ -38,7 +62,10 @@ pub(super) async fn append(
         now = now.max(lock(connection, &begun, &mut heads).await?);
     }
     let standings = standings(connection, batch).await?;
-    let stored = stored_keys(connection, batch, &heads).await?;
+    let stored = match keys {
+        Keys::New => Vec::new(),
+        Keys::LookedUp => stored_keys(connection, batch, &heads).await?,
+    };
     let plan = Plan::new(batch, &heads, &standings, &stored);
     write(connection, &plan, clock.stamp_of(now), bytes).await?;
     Ok(plan.outcomes)

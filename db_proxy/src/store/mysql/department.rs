@@ -30,6 +30,12 @@ impl DepartmentStore for MySqlStore {
             .collect()
     }
 
+    async fn latest_department_change(&self) -> Result<UnixMillis, StoreError> {
+        let sql = "SELECT max(updated_at_ms) AS latest FROM departments";
+        let latest = self.row(Statement::new(sql)).await?;
+        latest.map_or(Ok(UnixMillis(0)), |latest| row::time(&latest, "latest"))
+    }
+
     async fn insert_department(&self, new: &NewDepartment) -> Result<DepartmentId, StoreError> {
         attempts(Repeat::Undone, || self.insert_department_once(new)).await
     }

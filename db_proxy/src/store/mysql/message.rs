@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use proto::ids::{MessageId, UserId};
 
 use super::MySqlStore;
-use super::append::append;
+use super::append::{Keys, append, is_key_taken};
 use super::attempt::{Repeat, attempts};
 use super::key::key;
 use super::statement::{CHUNK, Statement, list, padded};
@@ -33,10 +33,10 @@ impl MessageStore for MySqlStore {
             Repeat::Undone
         };
         attempts(repeat, || async {
-            let mut transaction = self.begin().await?;
-            let bytes = self.statement_bytes;
-            let appended = append(&mut transaction, batch, &self.clock, bytes).await;
-            transaction.end(appended, |_| true).await
+            match self.append_once(batch, Keys::New).await {
+                Err(error) if is_key_taken(&error) => self.append_once(batch, Keys::LookedUp).await,
+                outcome => outcome,
+            }
         })
         .await
     }
@@ -118,6 +118,19 @@ impl MessageStore for MySqlStore {
             Some(found) => Ok(MessageId::new(row::int(&found, "last_message_id")?)),
             None => Ok(None),
         }
+    }
+}
+
+impl MySqlStore {
+    async fn append_once(
+        &self,
+        batch: &[NewMessage],
+        keys: Keys,
+    ) -> Result<Vec<AppendOutcome>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let (clock, bytes) = (&self.clock, self.statement_bytes);
+        let appended = append(&mut transaction, batch, keys, clock, bytes).await;
+        transaction.end(appended, |_| true).await
     }
 }
 

@@ -27,6 +27,11 @@ impl DepartmentStore for SqliteStore {
         found.iter().map(row::department).collect()
     }
 
+    async fn latest_department_change(&self) -> Result<UnixMillis, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        latest(&mut connection).await
+    }
+
     async fn insert_department(&self, new: &NewDepartment) -> Result<DepartmentId, StoreError> {
         let mut transaction = self.begin().await?;
         let now = self.clock.stamp_behind(latest(&mut transaction).await?);

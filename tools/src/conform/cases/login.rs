@@ -4,6 +4,7 @@ pub(super) mod address;
 pub(super) mod session;
 
 pub(super) mod refused;
+pub(super) mod resume;
 
 pub(super) mod kick;
 

@@ -1,0 +1,13 @@
+-- Tokens that let a device log in again without the password. Only hashes are kept: of the token together with the stored
+-- password, so that a token ends with the password it was given for. replaces is the token that was shown for this one,
+-- as long as nobody has shown this one.
+CREATE TABLE sessions_resume (
+    token_hash      VARBINARY(32) NOT NULL PRIMARY KEY,
+    user_id         BIGINT        NOT NULL,
+    device_type     BIGINT        NOT NULL,
+    replaces        VARBINARY(32),
+    created_at_ms   BIGINT        NOT NULL,
+    expires_at_ms   BIGINT        NOT NULL,
+    last_used_at_ms BIGINT        NOT NULL,
+    KEY sessions_resume_by_user (user_id, last_used_at_ms)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;

@@ -1,0 +1,106 @@
+//! Who logs in, again and again: with the password the first time, with a resume token from then on.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use proto::capability;
+use proto::device::DeviceType;
+use proto::im::login::ImLoginReq;
+
+use super::address::Address;
+use super::error::{ConnectError, LoginError};
+use super::event::Events;
+use super::login::{Client, Status, login_request};
+use super::session::Session;
+
+/// A name, a password and a device, with the resume token of its last login. Clones share the token.
+///
+/// The token is in memory only. It is dropped when the server does not take it.
+#[derive(Clone)]
+pub struct Account {
+    request: ImLoginReq,
+    /// Locked for a moment, never across an await.
+    token: Arc<Mutex<Option<Bytes>>>,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("user", &self.request.user_name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// No session came of it.
+#[derive(Debug, thiserror::Error)]
+pub enum EnterError {
+    /// msg_server could not be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// It was, but did not let one in.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+}
+
+impl Account {
+    /// Somebody with a plain password, of which only the digest is kept.
+    pub fn new(user: &str, password: &str, device: impl Into<DeviceType>, status: Status) -> Self {
+        let request = ImLoginReq {
+            capabilities: Some(capability::RESUME),
+            ..login_request(user, password, device.into(), status)
+        };
+        Self {
+            request,
+            token: Arc::default(),
+        }
+    }
+
+    /// Connects and logs in: with the token if there is one, with the password if there is none or it is refused, which
+    /// takes another connection.
+    pub async fn enter(&self, address: &Address) -> Result<(Session, Events), EnterError> {
+        if let Some(token) = self.token() {
+            let request = ImLoginReq {
+                password: String::new(),
+                resume_token: Some(token.clone()),
+                ..self.request.clone()
+            };
+            match self.log_in(address, request).await {
+                Err(EnterError::Login(LoginError::Refused { code, .. }))
+                    if LoginError::is_final(code) =>
+                {
+                    self.forget(&token);
+                }
+                other => return other,
+            }
+        }
+        self.log_in(address, self.request.clone()).await
+    }
+
+    /// What the next login shows instead of the password.
+    pub fn token(&self) -> Option<Bytes> {
+        let token = self.token.lock();
+        token.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn log_in(
+        &self,
+        address: &Address,
+        request: ImLoginReq,
+    ) -> Result<(Session, Events), EnterError> {
+        let client = Client::connect(address).await?;
+        let (session, events) = client.login_with(request).await?;
+        // a server without the extension gives none
+        if let Some(next) = session.resume_token() {
+            let mut token = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+            *token = Some(next.clone());
+        }
+        Ok((session, events))
+    }
+
+    /// Unless another clone has got a newer one meanwhile.
+    fn forget(&self, refused: &Bytes) {
+        let mut token = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        token.take_if(|token| token == refused);
+    }
+}
