@@ -76,7 +76,8 @@ pub async fn restore(file: &Path, store: &Path, replace: bool) -> Result<u64, Ba
     // also brings its tables up to date, or refuses one from a newer release
     let restored = SqliteStore::open(&draft.path).await?;
     let epoch = fastrand::u64(1..);
-    let set = restored.set_epoch(epoch).await;
+    let set = forget_sessions(&restored).await;
+    let set = set.and(restored.set_epoch(epoch).await);
     SqliteStore::close(&restored).await;
     set.map_err(BackupError::Epoch)?;
     if let Some(replaced) = replaced {
@@ -88,6 +89,14 @@ pub async fn restore(file: &Path, store: &Path, replace: bool) -> Result<u64, Ba
     }
     draft.keep(store)?;
     Ok(epoch)
+}
+
+/// A token that was taken back since the backup must not let anybody in again.
+async fn forget_sessions(restored: &SqliteStore) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM sessions_resume")
+        .execute(&restored.writer)
+        .await?;
+    Ok(())
 }
 
 /// Refuses a file that somebody has open.
