@@ -59,8 +59,8 @@ async fn sound_data_comes_over_as_it_was() {
         [0, 9, 1, 4, 0, 0, 0],
         [0, 9, 2, 4, 0, 4, 0],
         [0, 9, 3, 4, 0, 4, 2],
-        [1, 2, 1, 3, 0, 0, 0],
-        [1, 2, 2, 3, 0, 3, 0],
+        [1, 2, 1, 3, 1, 0, 0],
+        [1, 2, 2, 3, 2, 3, 0],
     ];
     assert_eq!(participants, expected);
     target.close().await;

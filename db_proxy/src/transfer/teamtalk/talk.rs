@@ -43,6 +43,8 @@ pub struct Talk {
     /// Last message that was written before somebody joined.
     unseen: Vec<(u32, u32)>,
     last: u32,
+    /// Messages of the lower of two users.
+    by_low: u32,
     last_at: UnixMillis,
     created: Option<UnixMillis>,
     renumbered: bool,
@@ -97,6 +99,7 @@ impl Talk {
             waiting,
             unseen: Vec::new(),
             last: 0,
+            by_low: 0,
             last_at: UnixMillis(0),
             created,
             renumbered: false,
@@ -122,6 +125,7 @@ impl Talk {
         let (sender, kind) = self.judge(raw, known)?;
         let (created, late) = known.time(raw.created);
         self.last += 1;
+        self.by_low += u32::from(sender == self.low);
         self.renumbered |= i64::from(self.last) != raw.msg_id;
         self.last_at = self.last_at.max(created);
         self.created.get_or_insert(created);
@@ -164,6 +168,7 @@ impl Talk {
             self.high.into(),
             0i64.into(),
             0i64.into(),
+            0i64.into(),
             self.created.unwrap_or_default().0.into(),
         ]
     }
@@ -176,6 +181,7 @@ impl Talk {
                 self.low.into(),
                 self.high.into(),
                 self.last.into(),
+                self.by_low.into(),
                 self.last_at.0.into(),
                 created.0.into(),
             ],
@@ -187,6 +193,11 @@ impl Talk {
             // who joined behind the last message has seen none
             let visible_after = unseen.get(&user).copied().unwrap_or(self.last);
             let session = session(user).unwrap_or_default();
+            let own = match self.low {
+                0 => 0,
+                low if low == user => self.by_low,
+                _ => self.last - self.by_low,
+            };
             let hidden_through = if session.listed { 0 } else { self.last };
             if self.low == 0 {
                 ended.members.push(vec![
@@ -202,7 +213,7 @@ impl Talk {
                 self.high.into(),
                 user.into(),
                 self.last.into(),
-                0i64.into(),
+                own.into(),
                 hidden_through.into(),
                 visible_after.into(),
                 session.updated.max(created).0.into(),
