@@ -16,6 +16,9 @@ pub mod store;
 /// Copies that may be flushed at any moment.
 pub mod cache;
 
+/// Moving everything there is from one database into another.
+pub mod transfer;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::process::ExitCode;

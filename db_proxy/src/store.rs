@@ -16,6 +16,8 @@ mod department;
 mod device;
 mod resume;
 
+mod archive;
+
 mod error;
 mod membership;
 mod meta;
@@ -27,6 +29,7 @@ mod sqlite;
 mod time;
 mod trouble;
 
+pub use archive::{Archive, Batch, Cursor, Page, Row, Table, Value};
 pub use conversation::{Conversation, Counterpart, Pair};
 pub use department::{Department, DepartmentId, DepartmentStore, NewDepartment};
 pub use device::{Device, DeviceStore, MAX_DEVICES};
@@ -41,13 +44,14 @@ pub use message::{
 };
 pub use meta::MetaStore;
 pub use mysql::MySqlStore;
-pub use open::{open, open_with, shown};
+pub use open::{open, open_archive, open_with, shown, sqlite_path};
 pub use participant::{
     ParticipantStore, ReadMark, RecentConversation, UnreadConversation, UnreadList,
 };
 pub use request::RequestKey;
 pub use resume::{MAX_RESUMES, ResumeHash, ResumeStore, ResumeToken};
 pub use sqlite::SqliteStore;
+pub use sqlite::backup::{BackupError, backup, refuse_in_use, restore};
 pub use time::UnixMillis;
 pub use user::{
     Account, Inserted, NewUser, Profile, ProfileChange, User, UserCursor, UserStatus, UserStore,

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::terminal::Paint;
-use crate::{chat, conform, departments, doctor, roles, up, users};
+use crate::{backup, chat, conform, departments, doctor, import, migrate, roles, up, users};
 
 /// An instant-messaging backend that speaks the TeamTalk wire protocol
 #[derive(Debug, Parser)]
@@ -33,6 +33,10 @@ enum Command {
     Chat(chat::ChatArgs),
     User(users::UserArgs),
     Department(departments::DepartmentArgs),
+    Import(import::ImportArgs),
+    Migrate(migrate::MigrateArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Doctor(doctor::DoctorArgs),
     Conform(conform::ConformArgs),
 }
@@ -53,6 +57,10 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Command::Department(args) => {
             block_on(async { departments::run(args).await.map(|()| ExitCode::SUCCESS) })
         }
+        Command::Import(args) => block_on(import::run(args)),
+        Command::Migrate(args) => block_on(migrate::run(args)),
+        Command::Backup(args) => block_on(backup::back_up(args)),
+        Command::Restore(args) => block_on(backup::restore(args)),
         Command::Doctor(args) => block_on(doctor::run(args)),
         Command::Conform(args) => block_on(conform::run(args)),
     };

@@ -25,7 +25,7 @@
 //! again without the password where the server lets it.
 
 mod address;
-mod http;
+pub(crate) mod http;
 
 mod connection;
 mod login;

@@ -3,7 +3,7 @@
 //!
 //! Read in this order: [`client`] (what a client does, from the address to a session), [`chat`], [`doctor`] and
 //! [`conform`] (programs made of it), [`cluster`] and [`up`] (the processes and the command that starts them), [`users`] and
-//! [`departments`]. The command line itself is [`cli`]; the server processes are entered through [`roles`].
+//! [`departments`], [`import`], [`migrate`] and [`backup`] (everything at once). The command line itself is [`cli`]; the server processes are entered through [`roles`].
 
 #![allow(
     clippy::print_stdout,
@@ -20,6 +20,12 @@ pub mod departments;
 pub mod doctor;
 pub mod up;
 pub mod users;
+
+pub mod backup;
+pub mod import;
+pub mod migrate;
+
+mod transfer;
 
 pub mod accounts;
 pub mod cli;

@@ -37,9 +37,11 @@ CREATE TABLE users (
 
 -- The id is made of who takes part, so that nobody has to look it up and two writers can't begin a conversation twice:
 -- between two users (lower << 32) | higher, of a group its id. To read it: id >> 32, id & 0xffffffff.
+-- low_messages counts what the lower of two users wrote; what the other one wrote is the rest.
 CREATE TABLE conversations (
     id                 BIGINT NOT NULL PRIMARY KEY,
     last_message_id    BIGINT NOT NULL DEFAULT 0,
+    low_messages       BIGINT NOT NULL DEFAULT 0,
     last_message_at_ms BIGINT NOT NULL DEFAULT 0,
     created_at_ms      BIGINT NOT NULL
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
@@ -57,14 +59,15 @@ CREATE TABLE messages (
     UNIQUE KEY messages_by_client_key (conversation_id, sender_id, client_key)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
--- own_since counts the user's own messages after last_read_id, so that
--- unread = conversations.last_message_id - last_read_id - own_since needs no scan.
+-- own_read is how many of a user's own messages lie up to last_read_id, so that
+-- unread = (last_message_id - last_read_id) - (his own messages - own_read) needs no scan, and writing a message
+-- touches no participant. In a group, whoever writes has read everything up to his own message: neither is counted.
 -- The conversation is hidden while last_message_id <= hidden_through_id: the next message brings it back.
 CREATE TABLE participants (
     user_id           BIGINT NOT NULL,
     conversation_id   BIGINT NOT NULL,
     last_read_id      BIGINT NOT NULL DEFAULT 0,
-    own_since         BIGINT NOT NULL DEFAULT 0,
+    own_read          BIGINT NOT NULL DEFAULT 0,
     hidden_through_id BIGINT NOT NULL DEFAULT 0,
     updated_at_ms     BIGINT NOT NULL,
     PRIMARY KEY (user_id, conversation_id)

@@ -110,6 +110,10 @@ impl Pair {
         })
     }
 
+    pub(crate) fn low(self) -> UserId {
+        self.low
+    }
+
     /// The other user of the two; `None` for a stranger.
     pub fn peer_of(self, user: UserId) -> Option<UserId> {
         if user == self.low {

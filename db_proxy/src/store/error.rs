@@ -79,6 +79,11 @@ pub enum OpenError {
          database if it was a new one"
     )]
     Interrupted { store: String, version: i64 },
+    #[error(
+        "{store} holds an import or a migration that did not come to its end: run the same command again, it goes on \
+         where it stopped"
+    )]
+    Unfinished { store: String },
     #[error("no database server answers at {store}: check host and port, and that it runs")]
     Unreachable {
         store: String,

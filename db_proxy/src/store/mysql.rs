@@ -20,6 +20,8 @@ mod request;
 mod resume;
 mod user;
 
+mod archive;
+
 mod attempt;
 pub(super) mod error;
 mod key;

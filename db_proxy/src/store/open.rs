@@ -1,7 +1,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{MySqlStore, OpenError, SqliteStore, Store};
+use super::{Archive, MySqlStore, OpenError, SqliteStore, Store};
+use crate::transfer::Note;
 
 /// Opens the store a URL names, creating what is missing and bringing its tables up to date.
 ///
@@ -14,10 +15,50 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
 /// `password` stands in for one in the URL.
 pub async fn open_with(url: &str, password: Option<&str>) -> Result<Arc<dyn Store>, OpenError> {
     match StoreUrl::parse(url) {
+        Some(StoreUrl::Sqlite(path)) => {
+            let store = SqliteStore::open(path).await?;
+            refuse_unfinished(&store, url).await?;
+            Ok(Arc::new(store))
+        }
+        Some(StoreUrl::MySql(address)) => {
+            let store = MySqlStore::open(&address, password).await?;
+            refuse_unfinished(&store, url).await?;
+            Ok(Arc::new(store))
+        }
+        None => Err(OpenError::Url { url: shown(url) }),
+    }
+}
+
+/// Opens the same store for somebody who moves all of it, and who will be alone with it. `password` stands in for one in
+/// the URL.
+pub async fn open_archive(
+    url: &str,
+    password: Option<&str>,
+) -> Result<Arc<dyn Archive>, OpenError> {
+    match StoreUrl::parse(url) {
         Some(StoreUrl::Sqlite(path)) => Ok(Arc::new(SqliteStore::open(path).await?)),
         Some(StoreUrl::MySql(url)) => Ok(Arc::new(MySqlStore::open(&url, password).await?)),
         None => Err(OpenError::Url { url: shown(url) }),
     }
+}
+
+/// The file of a store that is one.
+pub fn sqlite_path(url: &str) -> Option<&Path> {
+    match StoreUrl::parse(url) {
+        Some(StoreUrl::Sqlite(path)) => Some(path),
+        _ => None,
+    }
+}
+
+async fn refuse_unfinished(store: &impl Archive, url: &str) -> Result<(), OpenError> {
+    let note = store.note().await.map_err(|source| OpenError::Store {
+        store: shown(url),
+        source,
+    })?;
+    if note.is_some_and(|note| Note::is_unfinished(&note)) {
+        return Err(OpenError::Unfinished { store: shown(url) });
+    }
+    Ok(())
 }
 
 /// A store's URL as it may be shown: without its password.

@@ -48,13 +48,19 @@ pub(super) struct Plan<'a> {
     /// Keys of stored messages that have expired and are needed again.
     pub(super) expired: Vec<(i64, MessageId)>,
     pub(super) inserts: Vec<Insert<'a>>,
-    /// Conversation row and its new last id.
-    pub(super) heads: Vec<(i64, MessageId)>,
-    /// Sender, row of a conversation of two, number of his new messages there.
-    pub(super) own: Vec<(UserId, i64, u32)>,
+    pub(super) heads: Vec<Moved>,
     /// Sender, row of a group's conversation, his newest message there: he has read up to it.
     pub(super) read: Vec<(UserId, i64, MessageId)>,
     pub(super) outcomes: Vec<AppendOutcome>,
+}
+
+/// A conversation that got messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moved {
+    pub(super) row: i64,
+    pub(super) last: MessageId,
+    /// How many of the new ones the lower of two users wrote; the other one's number follows from it.
+    pub(super) by_low: u32,
 }
 
 /// A row of `messages`.
@@ -207,24 +213,24 @@ impl<'a> Plan<'a> {
     }
 
     fn sum_up(&mut self) {
-        let mut heads: HashMap<i64, MessageId> = HashMap::new();
-        let mut own: HashMap<(UserId, i64), u32> = HashMap::new();
+        let mut heads: HashMap<i64, Moved> = HashMap::new();
         let mut read: HashMap<(UserId, i64), MessageId> = HashMap::new();
         for insert in &self.inserts {
-            heads.insert(insert.row, insert.id);
-            let place = (insert.message.sender, insert.row);
+            let head = heads.entry(insert.row).or_insert(Moved {
+                row: insert.row,
+                last: insert.id,
+                by_low: 0,
+            });
+            head.last = insert.id;
+            let sender = insert.message.sender;
             match insert.message.conversation {
-                Conversation::Single(_) => *own.entry(place).or_default() += 1,
+                Conversation::Single(pair) => head.by_low += u32::from(pair.low() == sender),
                 Conversation::Group(_) => {
-                    read.insert(place, insert.id);
+                    read.insert((sender, insert.row), insert.id);
                 }
             }
         }
-        self.heads = heads.into_iter().collect();
-        self.own = own
-            .into_iter()
-            .map(|((sender, row), count)| (sender, row, count))
-            .collect();
+        self.heads = heads.into_values().collect();
         self.read = read
             .into_iter()
             .map(|((sender, row), newest)| (sender, row, newest))
@@ -299,8 +305,12 @@ mod tests {
         let plan = Plan::new(&batch, &heads(10), &Standings::new(), &[]);
         assert_eq!(ids(&plan), [11, 12, 11]);
         assert_eq!(plan.inserts.len(), 2);
-        assert_eq!(plan.heads, [(5, MessageId::new(12).unwrap())]);
-        assert_eq!(plan.own, [(user(1), 5, 2)]);
+        let moved = Moved {
+            row: 5,
+            last: MessageId::new(12).unwrap(),
+            by_low: 2,
+        };
+        assert_eq!(plan.heads, [moved]);
     }
 
     #[test]
@@ -344,7 +354,7 @@ mod tests {
         plan.read.sort_unstable();
         let id = |id| MessageId::new(id).unwrap();
         assert_eq!(plan.read, [(user(1), 5, id(13)), (user(2), 5, id(14))]);
-        assert!(plan.own.is_empty());
+        assert_eq!(plan.heads[0].by_low, 0);
         assert_eq!(plan.outcomes[3].unwrap().group_version, Some(9));
         assert_eq!(plan.outcomes[4], Err(AppendRefusal::NotAMember));
         assert_eq!(plan.outcomes[5], Err(AppendRefusal::NoSuchGroup));

@@ -14,6 +14,9 @@ mod request;
 mod resume;
 mod user;
 
+mod archive;
+pub(super) mod backup;
+
 pub(super) mod error;
 mod values;
 

@@ -105,7 +105,7 @@ async fn an_older_schema_is_brought_up_to_date_with_what_it_holds() {
         "INSERT INTO users (name, created_at_ms, updated_at_ms) VALUES ('anna', 1, 1), ('bert', 1, 1);
          INSERT INTO conversations (kind, party_low, party_high, last_message_id, created_at_ms)
          VALUES (1, 1, 2, 1, 1);
-         INSERT INTO participants (user_id, conversation_id, updated_at_ms) VALUES (1, 1, 1), (2, 1, 1);
+         INSERT INTO participants (user_id, conversation_id, own_since, updated_at_ms) VALUES (1, 1, 1, 1), (2, 1, 0, 1);
          INSERT INTO messages (conversation_id, message_id, sender_id, kind, body, created_at_ms)
          VALUES (1, 1, 1, 1, x'6869', 1)",
     )
@@ -114,6 +114,9 @@ async fn an_older_schema_is_brought_up_to_date_with_what_it_holds() {
     let (anna, bert) = (UserId::new(1).unwrap(), UserId::new(2).unwrap());
     assert_eq!(bed.texts(bert, anna).await, ["hi"]);
     assert_eq!(bed.unread(bert).await, [(anna, 1)]);
+    assert!(bed.unread(anna).await.is_empty(), "her own message");
+    bed.say(bert, anna, &["ho"]).await;
+    assert_eq!(bed.unread(anna).await, [(bert, 1)]);
     let group = bed.group(&[anna, bert]).await;
     bed.say_to(group, anna, &["x"]).await;
     assert_eq!(bed.group_unread(bert, group).await, 1);

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use super::error::seconds;
 
-/// The largest answer that is read, in bytes.
+/// The largest answer that is read when nothing else is asked for, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 
 /// Where a URL points to.
@@ -108,7 +108,7 @@ impl FromStr for Target {
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
-    /// At most 64 KiB.
+    /// At most as long as was asked for, 64 KiB if nothing was said.
     pub body: Bytes,
 }
 
@@ -155,7 +155,18 @@ pub enum HttpError {
 ///
 /// Cancel-safe: dropping it closes the connection.
 pub async fn get(target: &Target, deadline: Duration) -> Result<Response, HttpError> {
-    tokio::time::timeout(deadline, fetch(target))
+    get_up_to(target, deadline, MAX_BODY).await
+}
+
+/// As [`get`], with another limit in bytes of what is read.
+///
+/// Cancel-safe: dropping it closes the connection.
+pub(crate) async fn get_up_to(
+    target: &Target,
+    deadline: Duration,
+    limit: usize,
+) -> Result<Response, HttpError> {
+    tokio::time::timeout(deadline, fetch(target, limit))
         .await
         .map_err(|_| HttpError::Deadline {
             url: target.to_string(),
@@ -163,14 +174,14 @@ pub async fn get(target: &Target, deadline: Duration) -> Result<Response, HttpEr
         })?
 }
 
-async fn fetch(target: &Target) -> Result<Response, HttpError> {
+async fn fetch(target: &Target, limit: usize) -> Result<Response, HttpError> {
     let stream = TcpStream::connect((target.host.as_str(), target.port))
         .await
         .map_err(|source| HttpError::Connect {
             authority: target.authority(),
             source,
         })?;
-    exchange(target, stream)
+    exchange(target, stream, limit)
         .await
         .map_err(|source| HttpError::Protocol {
             url: target.to_string(),
@@ -181,6 +192,7 @@ async fn fetch(target: &Target) -> Result<Response, HttpError> {
 async fn exchange(
     target: &Target,
     stream: TcpStream,
+    limit: usize,
 ) -> Result<Response, Box<dyn std::error::Error + Send + Sync>> {
     let request = http::Request::get(target.path.as_str())
         .header(http::header::HOST, target.authority())
@@ -190,7 +202,7 @@ async fn exchange(
     let answer = async {
         let response = sender.send_request(request).await?;
         let status = response.status().as_u16();
-        let body = Limited::new(response.into_body(), MAX_BODY)
+        let body = Limited::new(response.into_body(), limit)
             .collect()
             .await?
             .to_bytes();

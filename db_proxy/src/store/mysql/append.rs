@@ -1,5 +1,5 @@
 //! The hot path: one transaction for a batch of messages, in as few statements as its shape allows. A batch in
-//! conversations that exist takes four; two more when some are for groups, and one when it has messages of both kinds.
+//! conversations that exist takes three; three more when some are for groups.
 //!
 //! Keys of messages are not looked up: nearly all are new, and looking one up costs more than storing the message. If the
 //! index refuses one, somebody has sent a message again, and the whole is made once more, looking first.
@@ -14,7 +14,7 @@ use sqlx::MySqlConnection;
 use sqlx::mysql::MySqlRow;
 
 use super::key::{self, key};
-use super::statement::{CHUNK, Statement, either, list, padded, piece, rows};
+use super::statement::{CHUNK, Statement, list, padded, piece, rows};
 use super::user::existing;
 use crate::store::plan::{Head, Plan, Standing, Standings, StoredKey};
 use crate::store::time::ChangeClock;
@@ -213,8 +213,8 @@ async fn members(
 ) -> Result<HashSet<(GroupId, UserId)>, StoreError> {
     let wanted = padded(wanted);
     let sql = format!(
-        "SELECT group_id, user_id FROM group_members FORCE INDEX (PRIMARY) WHERE {}",
-        either("group_id = ? AND user_id = ?", wanted.len())
+        "SELECT group_id, user_id FROM group_members FORCE INDEX (PRIMARY) WHERE (group_id, user_id) IN ({})",
+        rows(wanted.len(), 2)
     );
     let found = Statement::new(sql).bind_all(wanted, |row, (group, user)| {
         row.add(i64::from(group.get()));
@@ -246,8 +246,8 @@ async fn stored_keys(
         let sql =
             format!(
             "SELECT conversation_id, sender_id, client_key, message_id, created_at_ms, kind, body
-             FROM messages FORCE INDEX (messages_by_client_key) WHERE {}",
-            either("conversation_id = ? AND sender_id = ? AND client_key = ?", keys.len())
+             FROM messages FORCE INDEX (messages_by_client_key) WHERE (conversation_id, sender_id, client_key) IN ({})",
+            rows(keys.len(), 3)
         );
         let found = Statement::new(sql).bind_all(keys, |row, (conversation, sender, key)| {
             row.add(conversation);
@@ -317,16 +317,22 @@ async fn move_heads(
     let mut heads = plan.heads.clone();
     heads.sort_unstable();
     for chunk in heads.chunks(CHUNK) {
-        let heads = padded(chunk);
+        let mut heads = padded(chunk);
+        for repeated in &mut heads[chunk.len()..] {
+            repeated.by_low = 0;
+        }
         let sql = format!(
-            "INSERT INTO conversations (id, last_message_id, last_message_at_ms, created_at_ms) VALUES {}
+            "INSERT INTO conversations
+             (id, last_message_id, low_messages, last_message_at_ms, created_at_ms) VALUES {}
              ON DUPLICATE KEY UPDATE last_message_id = VALUES(last_message_id),
+             low_messages = low_messages + VALUES(low_messages),
              last_message_at_ms = greatest(last_message_at_ms, VALUES(last_message_at_ms))",
-            rows(heads.len(), 4)
+            rows(heads.len(), 5)
         );
-        let moved = Statement::new(sql).bind_all(heads, |row, (conversation, last)| {
-            row.add(conversation);
-            row.add(i64::from(last.get()));
+        let moved = Statement::new(sql).bind_all(heads, |row, moved| {
+            row.add(moved.row);
+            row.add(i64::from(moved.last.get()));
+            row.add(i64::from(moved.by_low));
             row.add(now.0);
             row.add(now.0);
         });
@@ -335,34 +341,15 @@ async fn move_heads(
     Ok(())
 }
 
+/// Whoever writes to a group has read everything up to there. In a conversation of two, nobody's row is touched.
 async fn move_senders(connection: &mut MySqlConnection, plan: &Plan<'_>) -> Result<(), StoreError> {
-    let mut own = plan.own.clone();
-    own.sort_unstable();
-    for chunk in own.chunks(CHUNK) {
-        let mut own = padded(chunk);
-        for (_, _, repeated) in &mut own[chunk.len()..] {
-            *repeated = 0;
-        }
-        let sql = format!(
-            "INSERT INTO participants (user_id, conversation_id, own_since, updated_at_ms) VALUES {}
-             ON DUPLICATE KEY UPDATE own_since = own_since + VALUES(own_since)",
-            rows(own.len(), 4)
-        );
-        let moved = Statement::new(sql).bind_all(own, |row, (sender, conversation, count)| {
-            row.add(i64::from(sender.get()));
-            row.add(conversation);
-            row.add(i64::from(count));
-            row.add(0);
-        });
-        moved.execute(connection).await?;
-    }
     let mut read = plan.read.clone();
     read.sort_unstable();
     for chunk in read.chunks(CHUNK) {
         let read = padded(chunk);
         let sql = format!(
             "INSERT INTO participants (user_id, conversation_id, last_read_id, updated_at_ms) VALUES {}
-             ON DUPLICATE KEY UPDATE last_read_id = VALUES(last_read_id), own_since = 0",
+             ON DUPLICATE KEY UPDATE last_read_id = VALUES(last_read_id)",
             rows(read.len(), 4)
         );
         let moved = Statement::new(sql).bind_all(read, |row, (sender, conversation, newest)| {

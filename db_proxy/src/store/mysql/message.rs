@@ -5,7 +5,7 @@ use super::MySqlStore;
 use super::append::{Keys, append, is_key_taken};
 use super::attempt::{Repeat, attempts};
 use super::key::key;
-use super::statement::{CHUNK, Statement, list, padded};
+use super::statement::{CHUNK, Statement, list, padded, rows};
 use crate::store::row::{self, MESSAGE};
 use crate::store::{
     AppendOutcome, Conversation, MessageStore, NewMessage, PageLimit, StoreError, StoredMessage,
@@ -187,11 +187,8 @@ impl MySqlStore {
             let places: Vec<_> = chunk.iter().map(|(_, at, id)| (*at, *id)).collect();
             let places = padded(&places);
             let sql = format!(
-                "SELECT m.conversation_id, {MESSAGE} FROM messages AS m FORCE INDEX (PRIMARY) WHERE {}",
-                super::statement::either(
-                    "m.conversation_id = ? AND m.message_id = ?",
-                    places.len()
-                )
+                "SELECT m.conversation_id, {MESSAGE} FROM messages AS m FORCE INDEX (PRIMARY) WHERE (m.conversation_id, m.message_id) IN ({})",
+                rows(places.len(), 2)
             );
             let found = Statement::new(sql).bind_all(places, |row, (conversation, id)| {
                 row.add(conversation);

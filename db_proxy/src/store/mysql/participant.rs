@@ -8,7 +8,7 @@ use sqlx::mysql::MySqlRow;
 use super::MySqlStore;
 use super::attempt::{Repeat, attempts};
 use super::key::{self, key};
-use super::statement::{CHUNK, Statement, either, list, padded, rows};
+use super::statement::{CHUNK, Statement, list, padded, rows};
 use crate::store::{
     Conversation, Counterpart, PageLimit, ParticipantStore, ReadMark, RecentConversation,
     StoreError, UnixMillis, UnreadConversation, UnreadList, row,
@@ -18,6 +18,12 @@ use crate::store::{
 const VISIBLE: &str =
     "FROM participants AS p STRAIGHT_JOIN conversations AS c ON c.id = p.conversation_id
     WHERE p.user_id = ? AND c.last_message_id > p.hidden_through_id";
+
+/// What others wrote after what the participant has read. In a group his own messages are read when they are written, and
+/// not counted.
+const UNREAD: &str = "(c.last_message_id - p.last_read_id + p.own_read -
+    CASE WHEN c.id BETWEEN 0 AND 4294967295 THEN 0 WHEN p.user_id = c.id >> 32 THEN c.low_messages
+    ELSE c.last_message_id - c.low_messages END)";
 
 /// The order of lists, newest first.
 const NEWEST: &str = "ORDER BY c.last_message_at_ms DESC, c.id DESC";
@@ -103,9 +109,9 @@ impl ParticipantStore for MySqlStore {
 
     async fn unread(&self, user: UserId, limit: PageLimit) -> Result<UnreadList, StoreError> {
         let sql = format!(
-            "SELECT c.id, c.last_message_id, c.last_message_id - p.last_read_id - p.own_since AS unread,
-             CAST(sum(c.last_message_id - p.last_read_id - p.own_since) OVER () AS SIGNED) AS total
-             {VISIBLE} AND c.last_message_id - p.last_read_id - p.own_since > 0 {NEWEST} LIMIT ?"
+            "SELECT c.id, c.last_message_id, {UNREAD} AS unread,
+             CAST(sum({UNREAD}) OVER () AS SIGNED) AS total
+             {VISIBLE} AND {UNREAD} > 0 {NEWEST} LIMIT ?"
         );
         let list = Statement::new(sql)
             .bind(i64::from(user.get()))
@@ -168,27 +174,56 @@ struct Mark {
     up_to: i64,
 }
 
+/// A conversation's last message and counts, of one moment.
+#[derive(Clone, Copy)]
+struct Counts {
+    id: i64,
+    last: i64,
+    low: i64,
+}
+
+impl Counts {
+    fn of(found: &MySqlRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row::int(found, "id")?,
+            last: row::int(found, "last_message_id")?,
+            low: row::int(found, "low_messages")?,
+        })
+    }
+
+    /// The user's own messages; none that count, in a group.
+    fn own(&self, user: i64) -> i64 {
+        match key::conversation(self.id) {
+            Some(Conversation::Single(pair)) if i64::from(pair.low().get()) == user => self.low,
+            Some(Conversation::Single(_)) => self.last - self.low,
+            Some(Conversation::Group(_)) | None => 0,
+        }
+    }
+}
+
 /// What is to become of a participant's row.
 #[derive(Clone, Copy)]
 struct Position {
     mark: Mark,
     from: i64,
-    own_since: i64,
+    /// Known, or still to be counted from what it was.
+    own_read: i64,
+    counted: bool,
 }
 
 /// The participants' rows are locked, but not their conversations: messages that are being written lie behind every
-/// position that can be reached here, and what they add to `own_since` waits.
+/// position that can be reached here.
 async fn mark_read(
     connection: &mut MySqlConnection,
     marks: &[Mark],
     now: UnixMillis,
 ) -> Result<(), StoreError> {
-    let latest = latest(connection, marks).await?;
+    let counts = counts(connection, marks).await?;
     let wanted = padded(marks);
     let sql = format!(
-        "SELECT user_id, conversation_id, last_read_id, own_since FROM participants FORCE INDEX (PRIMARY)
-         WHERE {} ORDER BY user_id, conversation_id FOR UPDATE",
-        either("user_id = ? AND conversation_id = ?", wanted.len())
+        "SELECT user_id, conversation_id, last_read_id, own_read FROM participants FORCE INDEX (PRIMARY)
+         WHERE (user_id, conversation_id) IN ({}) ORDER BY user_id, conversation_id FOR UPDATE",
+        rows(wanted.len(), 2)
     );
     let held = Statement::new(sql).bind_all(wanted, |row, mark| {
         row.add(mark.user);
@@ -200,18 +235,22 @@ async fn mark_read(
         .collect();
     let mut moved = Vec::new();
     for found in &held.fetch(connection).await? {
-        let place = (
-            row::int(found, "user_id")?,
-            row::int(found, "conversation_id")?,
-        );
+        let user = row::int(found, "user_id")?;
+        let conversation = row::int(found, "conversation_id")?;
         let from = row::int(found, "last_read_id")?;
-        if let (Some(mark), Some(latest)) = (marks.get(&place), latest.get(&place.1)) {
-            let up_to = mark.up_to.min(*latest);
+        let own_read: i64 = row::int(found, "own_read")?;
+        let place = (user, conversation);
+        if let (Some(mark), Some(counts)) = (marks.get(&place), counts.get(&conversation)) {
+            let up_to = mark.up_to.min(counts.last);
+            // all of his own, if there is nothing behind the position or nothing new of his
+            let own = counts.own(user);
+            let counted = up_to == counts.last || own == own_read;
             if up_to > from {
                 moved.push(Position {
                     mark: Mark { up_to, ..**mark },
                     from,
-                    own_since: row::int(found, "own_since")?,
+                    own_read: if counted { own } else { own_read },
+                    counted,
                 });
             }
         }
@@ -219,11 +258,11 @@ async fn mark_read(
     if moved.is_empty() {
         return Ok(());
     }
-    forget_own(connection, &mut moved).await?;
+    count_own(connection, &mut moved).await?;
     let moved = padded(&moved);
     let sql = format!(
-        "INSERT INTO participants (user_id, conversation_id, last_read_id, own_since, updated_at_ms) VALUES {}
-         ON DUPLICATE KEY UPDATE last_read_id = VALUES(last_read_id), own_since = VALUES(own_since),
+        "INSERT INTO participants (user_id, conversation_id, last_read_id, own_read, updated_at_ms) VALUES {}
+         ON DUPLICATE KEY UPDATE last_read_id = VALUES(last_read_id), own_read = VALUES(own_read),
          updated_at_ms = VALUES(updated_at_ms)",
         rows(moved.len(), 5)
     );
@@ -231,67 +270,42 @@ async fn mark_read(
         row.add(position.mark.user);
         row.add(position.mark.conversation);
         row.add(position.mark.up_to);
-        row.add(position.own_since);
+        row.add(position.own_read);
         row.add(now.0);
     });
     moved.execute(connection).await?;
     Ok(())
 }
 
-async fn latest(
+async fn counts(
     connection: &mut MySqlConnection,
     marks: &[Mark],
-) -> Result<HashMap<i64, i64>, StoreError> {
+) -> Result<HashMap<i64, Counts>, StoreError> {
     let wanted = padded(marks);
     let sql = format!(
-        "SELECT id, last_message_id FROM conversations WHERE id IN ({})",
+        "SELECT id, last_message_id, low_messages FROM conversations WHERE id IN ({})",
         list(wanted.len())
     );
     let found = Statement::new(sql).bind_all(wanted, |row, mark| row.add(mark.conversation));
-    let latest =
-        |found: &MySqlRow| Ok((row::int(found, "id")?, row::int(found, "last_message_id")?));
-    found.fetch(connection).await?.iter().map(latest).collect()
+    let counts = |found: &MySqlRow| Counts::of(found).map(|counts| (counts.id, counts));
+    found.fetch(connection).await?.iter().map(counts).collect()
 }
 
-/// Takes from `own_since` what lies behind the new position no more.
-async fn forget_own(
+/// Adds the user's own messages between the old position and the new one, where that is not known without a look.
+async fn count_own(
     connection: &mut MySqlConnection,
     moved: &mut [Position],
 ) -> Result<(), StoreError> {
-    let counted: Vec<Position> = moved
-        .iter()
-        .filter(|position| position.own_since > 0)
-        .copied()
-        .collect();
-    if counted.is_empty() {
-        return Ok(());
-    }
-    let counted = padded(&counted);
-    let sql = format!(
-        "SELECT sender_id, conversation_id, count(*) AS own FROM messages FORCE INDEX (PRIMARY)
-         WHERE {} GROUP BY sender_id, conversation_id",
-        either(
-            "conversation_id = ? AND message_id > ? AND message_id <= ? AND sender_id = ?",
-            counted.len()
-        )
-    );
-    let found = Statement::new(sql).bind_all(counted, |row, position| {
-        row.add(position.mark.conversation);
-        row.add(position.from);
-        row.add(position.mark.up_to);
-        row.add(position.mark.user);
-    });
-    let mut own: HashMap<(i64, i64), i64> = HashMap::new();
-    for found in &found.fetch(connection).await? {
-        let place = (
-            row::int(found, "sender_id")?,
-            row::int(found, "conversation_id")?,
-        );
-        own.insert(place, row::int(found, "own")?);
-    }
-    for position in moved {
-        let place = (position.mark.user, position.mark.conversation);
-        position.own_since -= own.get(&place).copied().unwrap_or(0);
+    for position in moved.iter_mut().filter(|position| !position.counted) {
+        let sql = "SELECT count(*) AS own FROM messages FORCE INDEX (PRIMARY)
+                   WHERE conversation_id = ? AND message_id > ? AND message_id <= ? AND sender_id = ?";
+        let own = Statement::new(sql)
+            .bind(position.mark.conversation)
+            .bind(position.from)
+            .bind(position.mark.up_to)
+            .bind(position.mark.user);
+        let own = own.first(connection).await?;
+        position.own_read += own.map_or(Ok(0), |own| row::int(&own, "own"))?;
     }
     Ok(())
 }
@@ -302,22 +316,24 @@ async fn hide(
     user: UserId,
     conversation: i64,
 ) -> Result<bool, StoreError> {
-    let sql = "SELECT last_message_id FROM conversations WHERE id = ? FOR UPDATE";
-    let last = Statement::new(sql)
+    let sql = "SELECT id, last_message_id, low_messages FROM conversations WHERE id = ? FOR UPDATE";
+    let found = Statement::new(sql)
         .bind(conversation)
         .first(connection)
         .await?;
-    let Some(last) = last else { return Ok(false) };
-    let last: i64 = row::int(&last, "last_message_id")?;
-    let sql = "UPDATE participants SET hidden_through_id = ?, last_read_id = ?, own_since = 0, updated_at_ms = ?
+    let Some(found) = found else { return Ok(false) };
+    let counts = Counts::of(&found)?;
+    let user = i64::from(user.get());
+    let sql = "UPDATE participants SET hidden_through_id = ?, last_read_id = ?, own_read = ?, updated_at_ms = ?
                WHERE user_id = ? AND conversation_id = ? AND hidden_through_id < ?";
     let hidden = Statement::new(sql)
-        .bind(last)
-        .bind(last)
+        .bind(counts.last)
+        .bind(counts.last)
+        .bind(counts.own(user))
         .bind(UnixMillis::now().0)
-        .bind(i64::from(user.get()))
+        .bind(user)
         .bind(conversation)
-        .bind(last)
+        .bind(counts.last)
         .execute(connection)
         .await?;
     Ok(hidden > 0)

@@ -136,11 +136,6 @@ pub(super) fn rows(count: usize, width: usize) -> String {
     repeated(&format!("({})", list(width)), count, ",")
 }
 
-/// One condition for each of several, any of which is enough.
-pub(super) fn either(condition: &str, count: usize) -> String {
-    repeated(&format!("({condition})"), count, " OR ")
-}
-
 fn repeated(part: &str, count: usize, separator: &str) -> String {
     let mut text = String::with_capacity(count * (part.len() + separator.len()));
     for n in 0..count {
@@ -162,7 +157,6 @@ mod tests {
     fn placeholders_are_as_many_as_asked_for() {
         assert_eq!(list(3), "?,?,?");
         assert_eq!(rows(2, 2), "(?,?),(?,?)");
-        assert_eq!(either("a = ?", 2), "(a = ?) OR (a = ?)");
         assert_eq!(list(0), "");
     }
 

@@ -1,6 +1,5 @@
 //! The hot path: one transaction for a batch of messages, in as few statements as its shape allows. A batch in
-//! conversations that exist takes four; one more when some messages carry a key, one when some are for groups, and one
-//! when it has messages of both kinds.
+//! conversations that exist takes three; one more when some messages carry a key, and two when some are for groups.
 
 use std::collections::{HashMap, HashSet};
 
@@ -294,39 +293,24 @@ async fn write(
         .await?;
     }
     for chunk in plan.heads.chunks(CHUNK) {
-        let heads = Values::new(chunk, 3, |row, (conversation, last)| {
-            row.add(*conversation)?;
-            row.add(i64::from(last.get()))?;
+        let heads = Values::new(chunk, 4, |row, moved| {
+            row.add(moved.row)?;
+            row.add(i64::from(moved.last.get()))?;
+            row.add(i64::from(moved.by_low))?;
             row.add(now.0)
         })?;
         heads
             .query(|values| {
                 format!(
-                    "WITH head(conversation, last, at) AS ({values})
+                    "WITH head(conversation, last, by_low, at) AS ({values})
                      UPDATE conversations SET last_message_id = head.last,
+                     low_messages = low_messages + head.by_low,
                      last_message_at_ms = max(last_message_at_ms, head.at)
                      FROM head WHERE conversations.id = head.conversation"
                 )
             })
             .execute(&mut *connection)
             .await?;
-    }
-    for chunk in plan.own.chunks(CHUNK) {
-        let own = Values::new(chunk, 3, |row, (sender, conversation, count)| {
-            row.add(i64::from(sender.get()))?;
-            row.add(*conversation)?;
-            row.add(i64::from(*count))
-        })?;
-        own.query(|values| {
-            format!(
-                "WITH own(sender, conversation, count) AS ({values})
-                 UPDATE participants SET own_since = own_since + own.count FROM own
-                 WHERE participants.user_id = own.sender
-                 AND participants.conversation_id = own.conversation"
-            )
-        })
-        .execute(&mut *connection)
-        .await?;
     }
     for chunk in plan.read.chunks(CHUNK) {
         let read = Values::new(chunk, 3, |row, (sender, conversation, newest)| {
@@ -337,7 +321,7 @@ async fn write(
         read.query(|values| {
             format!(
                 "WITH read(sender, conversation, newest) AS ({values})
-                 UPDATE participants SET last_read_id = read.newest, own_since = 0 FROM read
+                 UPDATE participants SET last_read_id = read.newest FROM read
                  WHERE participants.user_id = read.sender
                  AND participants.conversation_id = read.conversation"
             )

@@ -18,6 +18,16 @@ const VISIBLE: &str =
     "FROM participants AS p CROSS JOIN conversations AS c ON c.id = p.conversation_id
     WHERE p.user_id = ? AND c.last_message_id > p.hidden_through_id";
 
+/// Messages of the participant `p` himself in the conversation `c`. In a group they are all read when they are written, and
+/// not counted.
+const OWN: &str = "CASE WHEN c.kind <> 1 THEN 0 WHEN p.user_id = c.party_low THEN c.low_messages
+    ELSE c.last_message_id - c.low_messages END";
+
+/// What others wrote after what the participant has read.
+const UNREAD: &str =
+    "c.last_message_id - p.last_read_id + p.own_read - (CASE WHEN c.kind <> 1 THEN 0
+    WHEN p.user_id = c.party_low THEN c.low_messages ELSE c.last_message_id - c.low_messages END)";
+
 /// The order of lists, newest first.
 const NEWEST: &str = "ORDER BY last_message_at_ms DESC, conversation_id DESC";
 
@@ -64,17 +74,20 @@ impl ParticipantStore for SqliteStore {
                     format!(
                         "WITH mark(user_id, kind, low, high, up_to, at) AS ({values}),
                          target AS MATERIALIZED (
-                             SELECT mark.user_id, c.id, min(mark.up_to, c.last_message_id) AS up_to, mark.at
+                             SELECT mark.user_id, c.id, min(mark.up_to, c.last_message_id) AS up_to, mark.at,
+                             c.kind, c.party_low, c.last_message_id, c.low_messages
                              FROM mark CROSS JOIN conversations AS c
                              ON c.kind = mark.kind AND c.party_low = mark.low AND c.party_high = mark.high)
-                         UPDATE participants AS p SET last_read_id = target.up_to,
-                         own_since = CASE own_since WHEN 0 THEN 0 ELSE own_since - (
-                             SELECT count(*) FROM messages AS m
-                             WHERE m.conversation_id = p.conversation_id AND m.sender_id = p.user_id
-                             AND m.message_id > p.last_read_id AND m.message_id <= target.up_to) END,
-                         updated_at_ms = target.at
-                         FROM target WHERE p.user_id = target.user_id AND p.conversation_id = target.id
-                         AND p.last_read_id < target.up_to"
+                         UPDATE participants AS p SET last_read_id = c.up_to,
+                         own_read = CASE
+                             WHEN c.up_to = c.last_message_id OR own_read = ({OWN}) THEN {OWN}
+                             ELSE own_read + (
+                                 SELECT count(*) FROM messages AS m
+                                 WHERE m.conversation_id = p.conversation_id AND m.sender_id = p.user_id
+                                 AND m.message_id > p.last_read_id AND m.message_id <= c.up_to) END,
+                         updated_at_ms = c.at
+                         FROM target AS c WHERE p.user_id = c.user_id AND p.conversation_id = c.id
+                         AND p.last_read_id < c.up_to"
                     )
                 })
                 .execute(&mut *transaction)
@@ -86,21 +99,22 @@ impl ParticipantStore for SqliteStore {
 
     async fn hide(&self, user: UserId, conversation: Conversation) -> Result<bool, StoreError> {
         let (kind, low, high) = conversation.parties();
-        let hidden = sqlx::query(
+        let sql = format!(
             "UPDATE participants AS p SET hidden_through_id = c.last_message_id,
-             last_read_id = c.last_message_id, own_since = 0, updated_at_ms = ?
+             last_read_id = c.last_message_id, own_read = {OWN}, updated_at_ms = ?
              FROM conversations AS c
              WHERE c.kind = ? AND c.party_low = ? AND c.party_high = ?
              AND p.user_id = ? AND p.conversation_id = c.id
-             AND c.last_message_id > p.hidden_through_id",
-        )
-        .bind(UnixMillis::now().0)
-        .bind(kind)
-        .bind(low)
-        .bind(high)
-        .bind(i64::from(user.get()))
-        .execute(&self.writer)
-        .await?;
+             AND c.last_message_id > p.hidden_through_id"
+        );
+        let hidden = sqlx::query(AssertSqlSafe(sql))
+            .bind(UnixMillis::now().0)
+            .bind(kind)
+            .bind(low)
+            .bind(high)
+            .bind(i64::from(user.get()))
+            .execute(&self.writer)
+            .await?;
         Ok(hidden.rows_affected() > 0)
     }
 
@@ -138,9 +152,8 @@ impl ParticipantStore for SqliteStore {
     async fn unread(&self, user: UserId, limit: PageLimit) -> Result<UnreadList, StoreError> {
         let list = format!(
             "SELECT c.id AS conversation_id, {}, c.last_message_id, c.last_message_at_ms,
-             c.last_message_id - p.last_read_id - p.own_since AS unread,
-             sum(c.last_message_id - p.last_read_id - p.own_since) OVER () AS total
-             {VISIBLE} AND c.last_message_id - p.last_read_id - p.own_since > 0 {NEWEST} LIMIT ?",
+             {UNREAD} AS unread, sum({UNREAD}) OVER () AS total
+             {VISIBLE} AND {UNREAD} > 0 {NEWEST} LIMIT ?",
             row::CONVERSATION
         );
         let rows = sqlx::query(with_latest(&list))

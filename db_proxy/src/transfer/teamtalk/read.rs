@@ -1,0 +1,437 @@
+//! The steps: departments, users, groups, then one conversation after the other.
+
+use async_trait::async_trait;
+use bytes::{BufMut, Bytes, BytesMut};
+use sqlx::AssertSqlSafe;
+
+use super::clips::MAX_SOUND;
+use super::messages::{Audio, Feed};
+use super::raw::{department, group, user};
+use super::schema::int;
+use super::step::{Building, judged};
+use super::survey::Part;
+use super::talk::{Placed, RawMessage, Talk};
+use super::window::{Window, talk_at};
+use super::{TeamTalk, TeamTalkError};
+use crate::store::{Table, UnixMillis};
+use crate::transfer::{Account, Origin, Position, Reason, Report, Source, SourceError, Step};
+
+/// Users and groups of one step.
+const PAGE: usize = 1_000;
+
+/// Where the reader is.
+#[derive(Default)]
+pub(super) struct At {
+    stage: Stage,
+    /// Messages of the first conversation that are written already.
+    skip: u32,
+    window: Window,
+    audio: Audio,
+    current: Option<Current>,
+}
+
+#[derive(Clone, Copy, Default)]
+enum Stage {
+    #[default]
+    Departments,
+    Users(i64),
+    Groups(i64),
+    /// The place of a conversation's first part.
+    Talks(usize),
+}
+
+/// A conversation that is being read.
+struct Current {
+    talk: Talk,
+    feed: Feed,
+    parts: Vec<Part>,
+    /// The target has heard of it.
+    begun: bool,
+}
+
+#[async_trait]
+impl Source for TeamTalk {
+    fn identity(&self) -> String {
+        format!(
+            "TeamTalk database {:?} ({} users, {} messages, state {:016x})",
+            self.schema.database,
+            self.survey.rows(Origin::Users),
+            self.survey.rows(Origin::Messages) + self.survey.rows(Origin::GroupMessages),
+            self.survey.state
+        )
+    }
+
+    fn rows(&self) -> u64 {
+        Origin::ALL
+            .iter()
+            .filter(|origin| **origin != Origin::Sessions)
+            .map(|origin| self.survey.rows(*origin))
+            .sum()
+    }
+
+    fn epoch(&self) -> Option<u64> {
+        None
+    }
+
+    fn last_ids(&self) -> Vec<(Table, i64)> {
+        self.survey.last_ids.clone()
+    }
+
+    async fn seek(&mut self, position: &Position, sounds: bool) -> Result<(), SourceError> {
+        self.sounds = sounds;
+        self.at = At::default();
+        self.at.stage = match position {
+            Position::Start | Position::Stored { .. } => Stage::Departments,
+            Position::Judged {
+                table: Table::Departments,
+                ..
+            } => Stage::Users(-1),
+            Position::Judged {
+                table: Table::Users,
+                after,
+            } => Stage::Users(*after),
+            Position::Judged { after, .. } => Stage::Groups(*after),
+            Position::Talk { low, high, written } => {
+                let talk = (*low, *high);
+                self.at.skip = written.unwrap_or(0);
+                let parts = &self.survey.parts;
+                Stage::Talks(match written {
+                    None => parts.partition_point(|part| (part.low, part.high) <= talk),
+                    Some(_) => parts.partition_point(|part| (part.low, part.high) < talk),
+                })
+            }
+        };
+        Ok(())
+    }
+
+    async fn step(&mut self) -> Result<Option<Step>, SourceError> {
+        loop {
+            let step = match self.at.stage {
+                Stage::Departments => Some(self.departments().await?),
+                Stage::Users(after) => self.users(after).await?,
+                Stage::Groups(after) => self.groups(after).await?,
+                Stage::Talks(_) => return Ok(self.talks().await?),
+            };
+            if step.is_some() {
+                return Ok(step);
+            }
+        }
+    }
+
+    fn rest(&self, steps: &Report) -> Report {
+        self.survey.rest(steps)
+    }
+
+    fn as_of(&self) -> UnixMillis {
+        self.survey.known.now
+    }
+
+    fn accounts(&self, report: &Report) -> Vec<Account> {
+        self.survey.accounts(report)
+    }
+}
+
+impl TeamTalk {
+    async fn departments(&mut self) -> Result<Step, TeamTalkError> {
+        let table = &self.schema.departments;
+        let sql = format!(
+            "SELECT {}, {}, {}, {}, {}, {}, {} FROM {} ORDER BY id",
+            table.int("id"),
+            table.text("departName"),
+            table.int("priority"),
+            table.int("parentId"),
+            table.int("status"),
+            table.int("created"),
+            table.int("updated"),
+            table.sql()
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .fetch_all(&mut self.connection)
+            .await?;
+        let raw = rows.iter().map(department).collect::<Result<_, _>>()?;
+        let mut report = Report::default();
+        let rows = self.survey.known.departments(raw, &mut report);
+        self.at.stage = Stage::Users(-1);
+        Ok(judged(Table::Departments, rows, 0, report))
+    }
+
+    async fn users(&mut self, after: i64) -> Result<Option<Step>, TeamTalkError> {
+        let table = &self.schema.users;
+        let texts = [
+            "name",
+            "domain",
+            "nick",
+            "password",
+            "salt",
+            "phone",
+            "email",
+            "avatar",
+            "sign_info",
+        ];
+        let ints = [
+            "id",
+            "sex",
+            "departId",
+            "status",
+            "created",
+            "updated",
+            "push_shield_status",
+        ];
+        let columns = ints.map(|column| table.int(column)).into_iter();
+        let columns = columns.chain(texts.map(|column| table.text(column)));
+        let sql = format!(
+            "SELECT {} FROM {} WHERE id > ? ORDER BY id LIMIT {PAGE}",
+            Vec::from_iter(columns).join(", "),
+            table.sql()
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(after)
+            .fetch_all(&mut self.connection)
+            .await?;
+        let Some(last) = rows.last() else {
+            self.at.stage = Stage::Groups(i64::MIN);
+            return Ok(None);
+        };
+        let after = int(last, 0)?;
+        let mut report = Report::default();
+        let mut users = Vec::with_capacity(rows.len());
+        for row in &rows {
+            users.extend(self.survey.known.user(user(row)?, &mut report));
+        }
+        self.at.stage = Stage::Users(after);
+        Ok(Some(judged(Table::Users, users, after, report)))
+    }
+
+    async fn groups(&mut self, after: i64) -> Result<Option<Step>, TeamTalkError> {
+        let table = &self.schema.groups;
+        let sql = format!(
+            "SELECT {}, {}, {}, {}, {}, {}, {}, {}, {} FROM {} WHERE id > ? ORDER BY id LIMIT {PAGE}",
+            table.int("id"),
+            table.int("creator"),
+            table.int("type"),
+            table.int("status"),
+            table.int("version"),
+            table.int("updated"),
+            table.int("created"),
+            table.text("name"),
+            table.text("avatar"),
+            table.sql()
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(after)
+            .fetch_all(&mut self.connection)
+            .await?;
+        let Some(last) = rows.last() else {
+            self.at.stage = Stage::Talks(0);
+            return Ok(None);
+        };
+        let after = int(last, 0)?;
+        let mut report = Report::default();
+        let mut groups = Vec::with_capacity(rows.len());
+        for row in &rows {
+            groups.extend(self.survey.known.group(group(row)?, &mut report));
+        }
+        self.at.stage = Stage::Groups(after);
+        Ok(Some(judged(Table::Groups, groups, after, report)))
+    }
+
+    async fn talks(&mut self) -> Result<Option<Step>, TeamTalkError> {
+        let mut building = Building::default();
+        while building.has_room() {
+            let mut current = match self.at.current.take() {
+                Some(current) => current,
+                None => match self.begin(&mut building.report).await? {
+                    Some(current) => current,
+                    None => break,
+                },
+            };
+            let next = current
+                .feed
+                .next(&mut self.connection, &self.schema, &mut self.at.audio)
+                .await?;
+            match next {
+                Some(raw) => {
+                    self.message(&raw, &mut current.talk, &mut building).await?;
+                    self.at.current = Some(current);
+                }
+                None => {
+                    self.end(current, &mut building);
+                }
+            }
+        }
+        if let Some(current) = &mut self.at.current {
+            building.cut(&current.talk, &mut current.begun);
+        }
+        Ok(building.finish())
+    }
+
+    /// The next conversation; `None` behind the last.
+    async fn begin(&mut self, report: &mut Report) -> Result<Option<Current>, TeamTalkError> {
+        let Stage::Talks(start) = self.at.stage else {
+            return Ok(None);
+        };
+        let known = &self.survey.known;
+        if start >= self.at.window.end && start < self.survey.parts.len() {
+            self.at.window = Window::load(
+                &mut self.connection,
+                &self.schema,
+                known,
+                &self.survey.parts,
+                start,
+                &mut self.at.audio,
+            )
+            .await?;
+        }
+        let parts = talk_at(&self.survey.parts, start).to_vec();
+        let Some(Part { low, high, .. }) = parts.first().copied() else {
+            return Ok(None);
+        };
+        self.at.stage = Stage::Talks(start + parts.len());
+        let talk = if low == 0 {
+            let members = self.at.window.members.remove(&high).unwrap_or_default();
+            // what was found of members was reported when the conversation was begun
+            let mut again = Report::default();
+            let report = if self.at.skip > 0 { &mut again } else { report };
+            let members = known.members(high, &members, report);
+            let created = known.groups.get(&high).copied().unwrap_or_default();
+            Talk::in_group(high, members, created)
+        } else {
+            Talk::between(low, high)
+        };
+        Ok(Some(Current {
+            talk,
+            feed: Feed::new(&parts, self.at.window.messages.remove(&(low, high))),
+            parts,
+            begun: self.at.skip > 0,
+        }))
+    }
+
+    async fn message(
+        &mut self,
+        raw: &RawMessage,
+        talk: &mut Talk,
+        building: &mut Building,
+    ) -> Result<(), TeamTalkError> {
+        let written_before = talk.written() < self.at.skip;
+        let place = talk.place(raw, &self.survey.known);
+        if written_before {
+            return Ok(());
+        }
+        let group = talk.is_group();
+        let example = || {
+            let (low, high) = (talk.low, talk.high);
+            match low {
+                0 => format!("group {high}: row {}", raw.row),
+                _ => format!("users {low} and {high}: row {}", raw.row),
+            }
+        };
+        let placed = match place {
+            Ok(placed) => placed,
+            Err(reason) => {
+                building.report.find(reason, example);
+                return Ok(());
+            }
+        };
+        let either = |single, in_group| if group { in_group } else { single };
+        let origin = if group {
+            Origin::GroupMessages
+        } else {
+            Origin::Messages
+        };
+        building.report.carry(origin, 1);
+        if placed.late {
+            let reason = either(Reason::MessageTime, Reason::GroupMessageTime);
+            building.report.find(reason, example);
+        }
+        let body = match self.body(raw, &placed).await {
+            (body, None) => body,
+            (body, Some(why)) => {
+                let reason = either(Reason::MessageSound, Reason::GroupMessageSound);
+                building
+                    .report
+                    .find(reason, || format!("{}: {why}", example()));
+                body
+            }
+        };
+        building.bytes += body.len();
+        building.messages.push(placed.row(talk, body));
+        Ok(())
+    }
+
+    /// What is stored of a message, and for a voice message without its sound, why.
+    async fn body(&self, raw: &RawMessage, placed: &Placed) -> (Bytes, Option<String>) {
+        if !placed.kind.is_voice() {
+            return (raw.content.clone(), None);
+        }
+        let Some(clip) = self.at.audio.of(raw) else {
+            let why = "IMAudio has no such clip".to_owned();
+            return (Bytes::copy_from_slice(&[0; 4]), Some(why));
+        };
+        let mut body = BytesMut::with_capacity(4);
+        body.put_u32(clip.duration);
+        if !self.sounds {
+            return (body.freeze(), None);
+        }
+        let why = match self.clips.fetch(&clip.path).await {
+            Ok(sound) if sound.len() > MAX_SOUND => {
+                Some(format!("{} bytes are too many", sound.len()))
+            }
+            Ok(sound) if sound.is_empty() => Some("the file is empty".to_owned()),
+            Ok(sound) if clip.size > 0 && sound.len() as i64 != clip.size => Some(format!(
+                "the file has {} bytes instead of {}",
+                sound.len(),
+                clip.size
+            )),
+            Ok(sound) => {
+                body.extend_from_slice(&sound);
+                None
+            }
+            Err(why) => Some(why),
+        };
+        (body.freeze(), why)
+    }
+
+    fn end(&mut self, current: Current, building: &mut Building) {
+        let Current { talk, parts, .. } = current;
+        self.at.skip = 0;
+        let (low, high, group) = (talk.low, talk.high, talk.is_group());
+        if talk.is_renumbered() {
+            let muddled = parts.iter().any(|part| part.muddled);
+            let reason = match (group, muddled, parts.len()) {
+                (false, true, _) => Some(Reason::RelationIds),
+                (true, true, _) => Some(Reason::GroupIds),
+                (false, false, 1) => Some(Reason::RelationGaps),
+                (true, false, 1) => Some(Reason::GroupGaps),
+                // of several relations: said before
+                _ => None,
+            };
+            if let Some(reason) = reason {
+                building.report.find(reason, || match low {
+                    0 => format!("group {high}"),
+                    _ => format!("users {low} and {high}"),
+                });
+            }
+        }
+        // all that was written in it was left
+        if talk.written() == 0 && !group {
+            building.talk_ended(low, high);
+            return;
+        }
+        let window = &self.at.window;
+        let report = &mut building.report;
+        let ended = talk.end(|user| {
+            let peer = if user == low { high } else { low };
+            let peer = if group { high } else { peer };
+            let found = window.session(user, peer, group)?;
+            report.carry(Origin::Sessions, 1);
+            report.find_many(Reason::SessionDouble, found.entries - 1, || {
+                format!("user {user} with {peer}")
+            });
+            Some(found.session)
+        });
+        building.conversations.push(ended.conversation);
+        building.members.extend(ended.members);
+        building.participants.extend(ended.participants);
+        building.talk_ended(low, high);
+    }
+}

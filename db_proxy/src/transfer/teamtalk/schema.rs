@@ -1,0 +1,222 @@
+use std::collections::{BTreeMap, HashSet};
+
+use sqlx::mysql::MySqlRow;
+use sqlx::{AssertSqlSafe, MySqlConnection, Row};
+
+use super::TeamTalkError;
+
+/// Which tables and columns there are. Names are compared without case: a database that was moved to Windows and back
+/// has other ones.
+pub(super) struct Schema {
+    pub(super) database: String,
+    pub(super) users: Table,
+    pub(super) departments: Table,
+    pub(super) groups: Table,
+    pub(super) members: Table,
+    pub(super) relations: Table,
+    pub(super) sessions: Table,
+    /// Voice clips; some dialects have none.
+    pub(super) audio: Option<Table>,
+    pub(super) messages: Vec<Table>,
+    pub(super) group_messages: Vec<Table>,
+}
+
+/// A table with what it has.
+pub(super) struct Table {
+    name: String,
+    columns: HashSet<String>,
+}
+
+type Found = BTreeMap<String, Table>;
+
+impl Schema {
+    pub(super) async fn read(
+        connection: &mut MySqlConnection,
+        database: &str,
+    ) -> Result<Self, TeamTalkError> {
+        let rows = sqlx::query(
+            "SELECT CAST(table_name AS BINARY), CAST(column_name AS BINARY) FROM information_schema.columns
+             WHERE table_schema = DATABASE()",
+        )
+        .fetch_all(connection)
+        .await?;
+        let mut found = Found::new();
+        for row in &rows {
+            let (name, column) = (text(row, 0)?, text(row, 1)?);
+            let table = found.entry(name.to_lowercase()).or_insert_with(|| Table {
+                name,
+                columns: HashSet::new(),
+            });
+            table.columns.insert(column.to_lowercase());
+        }
+        Self::of(found, database)
+    }
+
+    fn of(mut found: Found, database: &str) -> Result<Self, TeamTalkError> {
+        let mut table = |name: &str, columns: &[&str]| {
+            let missing = || TeamTalkError::NoTable {
+                database: database.to_owned(),
+                table: name.to_owned(),
+            };
+            let table = found.remove(&name.to_lowercase()).ok_or_else(missing)?;
+            let lacks = columns.iter().find(|column| !table.has(column));
+            match lacks {
+                None => Ok(table),
+                Some(column) => Err(TeamTalkError::NoColumn {
+                    database: database.to_owned(),
+                    table: table.name,
+                    column: (*column).to_owned(),
+                }),
+            }
+        };
+        let users = table("IMUser", &["id", "name", "password", "salt"])?;
+        let departments = table("IMDepart", &["id", "departName", "parentId"])?;
+        let groups = table("IMGroup", &["id", "name", "creator", "status"])?;
+        let members = table("IMGroupMember", &["groupId", "userId", "status"])?;
+        let relations = table("IMRelationShip", &["id", "smallId", "bigId"])?;
+        let sessions = table("IMRecentSession", &["userId", "peerId", "type", "status"])?;
+        let single = [
+            "id", "relateId", "fromId", "msgId", "content", "type", "created",
+        ];
+        let group = [
+            "id", "groupId", "userId", "msgId", "content", "type", "created",
+        ];
+        let mut messages = vec![table("IMMessage_0", &single)?];
+        let mut group_messages = vec![table("IMGroupMessage_0", &group)?];
+        let audio = table("IMAudio", &["id", "path"]).ok();
+        for (prefix, columns, shards) in [
+            ("IMMessage_", single, &mut messages),
+            ("IMGroupMessage_", group, &mut group_messages),
+        ] {
+            for shard in 1..=last_shard(&found, prefix) {
+                let missing = || TeamTalkError::NoTable {
+                    database: database.to_owned(),
+                    table: format!("{prefix}{shard}"),
+                };
+                let table = found
+                    .remove(&format!("{prefix}{shard}").to_lowercase())
+                    .ok_or_else(missing)?;
+                if let Some(column) = columns.iter().find(|column| !table.has(column)) {
+                    return Err(TeamTalkError::NoColumn {
+                        database: database.to_owned(),
+                        table: table.name,
+                        column: (*column).to_owned(),
+                    });
+                }
+                shards.push(table);
+            }
+        }
+        Ok(Self {
+            database: database.to_owned(),
+            users,
+            departments,
+            groups,
+            members,
+            relations,
+            sessions,
+            audio,
+            messages,
+            group_messages,
+        })
+    }
+
+    /// The shards of conversations of two, or of groups.
+    pub(super) fn shards(&self, groups: bool) -> &[Table] {
+        if groups {
+            &self.group_messages
+        } else {
+            &self.messages
+        }
+    }
+}
+
+/// The largest number of a shard that is there; one that is missing below it has to be named.
+fn last_shard(found: &Found, prefix: &str) -> usize {
+    let prefix = prefix.to_lowercase();
+    let numbers = found
+        .keys()
+        .filter_map(|name| name.strip_prefix(&prefix)?.parse::<usize>().ok());
+    numbers.filter(|number| *number < 1024).max().unwrap_or(0)
+}
+
+impl Table {
+    fn has(&self, column: &str) -> bool {
+        self.columns.contains(&column.to_lowercase())
+    }
+
+    /// The name, to be written into a statement.
+    pub(super) fn sql(&self) -> String {
+        format!("`{}`", self.name.replace('`', "``"))
+    }
+
+    /// A number of any width; NULL where the dialect has no such column.
+    pub(super) fn int(&self, column: &str) -> String {
+        if self.has(column) {
+            format!("CAST(`{column}` AS SIGNED)")
+        } else {
+            "CAST(NULL AS SIGNED)".to_owned()
+        }
+    }
+
+    /// A text of any character set, as UTF-8; NULL where the dialect has no such column.
+    pub(super) fn text(&self, column: &str) -> String {
+        if self.has(column) {
+            format!("CAST(CONVERT(`{column}` USING utf8mb4) AS BINARY)")
+        } else {
+            "CAST(NULL AS BINARY)".to_owned()
+        }
+    }
+
+    /// Bytes as they are stored.
+    pub(super) fn bytes(&self, column: &str) -> String {
+        format!("CAST(`{column}` AS BINARY)")
+    }
+
+    /// `column = 0`, where it exists: TeamTalk passes over other rows.
+    pub(super) fn live(&self) -> &'static str {
+        if self.has("status") {
+            "status = 0"
+        } else {
+            "1 = 1"
+        }
+    }
+
+    pub(super) async fn count(
+        &self,
+        connection: &mut MySqlConnection,
+    ) -> Result<u64, TeamTalkError> {
+        let sql = format!("SELECT COUNT(*) FROM {}", self.sql());
+        let count: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+            .fetch_one(connection)
+            .await?;
+        Ok(count.unsigned_abs())
+    }
+}
+
+/// A statement that is not asked again: to prepare it and forget it would cost two trips more. It is made of numbers and
+/// names of columns.
+pub(super) async fn once(
+    connection: &mut MySqlConnection,
+    sql: String,
+) -> Result<Vec<MySqlRow>, TeamTalkError> {
+    Ok(sqlx::raw_sql(AssertSqlSafe(sql))
+        .fetch_all(connection)
+        .await?)
+}
+
+/// NULL is 0.
+pub(super) fn int(row: &MySqlRow, place: usize) -> Result<i64, TeamTalkError> {
+    Ok(row.try_get::<Option<i64>, _>(place)?.unwrap_or(0))
+}
+
+/// NULL is empty; what is no UTF-8 is replaced.
+pub(super) fn text(row: &MySqlRow, place: usize) -> Result<String, TeamTalkError> {
+    Ok(String::from_utf8_lossy(&bytes(row, place)?).into_owned())
+}
+
+/// NULL is empty.
+pub(super) fn bytes(row: &MySqlRow, place: usize) -> Result<Vec<u8>, TeamTalkError> {
+    Ok(row
+        .try_get::<Option<Vec<u8>>, _>(place)?
+        .unwrap_or_default())
+}

@@ -1,0 +1,129 @@
+use std::fs;
+
+use db_proxy::store::{
+    BackupError, Inserted, NewUser, Profile, Store, backup, open, refuse_in_use, restore,
+};
+
+use crate::bed::Files;
+
+async fn add(store: &dyn Store, name: &str) -> u32 {
+    let new = NewUser {
+        profile: Profile {
+            name: name.to_owned(),
+            ..Profile::default()
+        },
+        password: String::new(),
+    };
+    match store.insert_users(&[new]).await.unwrap()[0] {
+        Inserted::Created(id) => id.get(),
+        Inserted::NameTaken => panic!("{name} exists"),
+    }
+}
+
+#[tokio::test]
+async fn a_store_is_backed_up_while_it_is_used_and_comes_back_with_a_new_epoch() {
+    let files = Files::new();
+    let (path, file) = (files.path("store.db"), files.path("backup.db"));
+    let store = open(&files.url("store.db")).await.unwrap();
+    let epoch = store.store_epoch().await.unwrap();
+    add(&*store, "anna").await;
+    let writing = async {
+        for n in 0..200 {
+            add(&*store, &format!("user{n}")).await;
+        }
+    };
+    let (made, ()) = tokio::join!(backup(&path, &file, false), writing);
+    assert!(made.unwrap() > 0);
+    add(&*store, "bert").await;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(
+            fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+    let again = backup(&path, &file, false).await.unwrap_err();
+    assert!(matches!(again, BackupError::Exists { .. }), "{again}");
+
+    let refused = restore(&file, &path, false).await.unwrap_err();
+    assert!(matches!(refused, BackupError::Exists { .. }), "{refused}");
+    let refused = restore(&file, &path, true).await.unwrap_err();
+    assert!(matches!(refused, BackupError::InUse { .. }), "{refused}");
+    assert!(store.user_by_name("bert").await.unwrap().is_some());
+
+    drop(store);
+    // dropped connections close a little later
+    while refuse_in_use(&path).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    let restored = restore(&file, &path, true).await.unwrap();
+    assert_ne!(restored, epoch);
+    let store = open(&files.url("store.db")).await.unwrap();
+    assert_eq!(store.store_epoch().await.unwrap(), restored);
+    assert!(store.user_by_name("anna").await.unwrap().is_some());
+    assert!(store.user_by_name("bert").await.unwrap().is_none());
+    let left = fs::read_dir(path.parent().unwrap()).unwrap();
+    let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(!left.into_iter().any(|name| name.contains("partial")));
+}
+
+#[tokio::test]
+async fn what_is_no_backup_replaces_nothing() {
+    let files = Files::new();
+    let path = files.path("store.db");
+    let missing = restore(&files.path("nowhere"), &path, false)
+        .await
+        .unwrap_err();
+    assert!(matches!(missing, BackupError::Missing { .. }), "{missing}");
+    fs::write(
+        files.path("text"),
+        "this is no database, and long enough to look at",
+    )
+    .unwrap();
+    let foreign = restore(&files.path("text"), &path, false)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(foreign, BackupError::NotAStore { .. }),
+        "{foreign}"
+    );
+
+    let store = open(&files.url("whole.db")).await.unwrap();
+    for n in 0..500 {
+        add(&*store, &format!("somebody with the number {n}")).await;
+    }
+    backup(&files.path("whole.db"), &files.path("b.db"), false)
+        .await
+        .unwrap();
+    let mut bytes = fs::read(files.path("b.db")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..].fill(0xa5);
+    fs::write(files.path("b.db"), bytes).unwrap();
+    let damaged = restore(&files.path("b.db"), &path, false)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(damaged, BackupError::Damaged { .. }),
+        "{damaged:?}"
+    );
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_side_file_of_a_store_that_is_gone_is_not_taken_for_the_new_ones() {
+    let files = Files::new();
+    let path = files.path("store.db");
+    let store = open(&files.url("other.db")).await.unwrap();
+    add(&*store, "anna").await;
+    backup(&files.path("other.db"), &files.path("b.db"), false)
+        .await
+        .unwrap();
+    // what another store has not yet written back
+    add(&*store, "bert").await;
+    fs::copy(files.path("other.db-wal"), files.path("store.db-wal")).unwrap();
+    restore(&files.path("b.db"), &path, false).await.unwrap();
+    let store = open(&files.url("store.db")).await.unwrap();
+    assert!(store.user_by_name("anna").await.unwrap().is_some());
+    assert!(store.user_by_name("bert").await.unwrap().is_none());
+}

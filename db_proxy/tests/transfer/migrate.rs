@@ -1,0 +1,228 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use db_proxy::store::{
+    ClientKey, Conversation, Device, GroupKind, Inserted, MessageKind, NewDepartment, NewGroup,
+    NewMessage, NewUser, PageLimit, Profile, ReadMark, RequestKey, Store, Table, UnixMillis, open,
+    open_archive,
+};
+use db_proxy::transfer::{StoreSource, TransferError, copy};
+use proto::device::DeviceType;
+use proto::ids::{GroupId, MessageId, UserId};
+use sqlx::{ConnectOptions, Row};
+
+use crate::bed::{Database, Files, Unwatched, dump, transfer};
+
+const ALL: PageLimit = PageLimit {
+    rows: usize::MAX,
+    bytes: usize::MAX,
+};
+
+fn user(id: u32) -> UserId {
+    UserId::new(id).unwrap()
+}
+
+fn message(conversation: Conversation, sender: u32, text: &str, key: &[u8]) -> NewMessage {
+    let group = matches!(conversation, Conversation::Group(_));
+    NewMessage {
+        conversation,
+        sender: user(sender),
+        kind: MessageKind(if group { 0x11 } else { 1 }),
+        body: Bytes::from(text.to_owned()),
+        created_at: UnixMillis(1_600_000_000_000),
+        client_key: ClientKey::explicit(key),
+    }
+}
+
+/// A store with something in every table; the group in it.
+async fn fill(store: &dyn Store) -> GroupId {
+    let people = (1..=3000).map(|n| NewUser {
+        profile: Profile {
+            name: format!("user{n}"),
+            nick_name: "名前 🦀".to_owned(),
+            ..Profile::default()
+        },
+        password: "$argon2id$x".to_owned(),
+    });
+    let people = store.insert_users(&Vec::from_iter(people)).await.unwrap();
+    assert_eq!(people[0], Inserted::Created(user(1)));
+    let department = NewDepartment {
+        name: "Sales".to_owned(),
+        parent: db_proxy::store::DepartmentId(0),
+        priority: 3,
+    };
+    let removed = store.insert_department(&department).await.unwrap();
+    store.insert_department(&department).await.unwrap();
+    store.remove_department(removed).await.unwrap();
+    let new = NewGroup {
+        kind: GroupKind::Temporary,
+        name: "trip".to_owned(),
+        avatar_url: "a".to_owned(),
+        creator: Some(user(1)),
+        members: [1, 2, 3].map(user).into(),
+        groups_per_user: 10,
+        request: RequestKey::of_creation(Some(user(1)), b"key"),
+    };
+    let group = store.create_group(&new).await.unwrap().unwrap().group_id;
+    store.mute_group(user(2), group, true).await.unwrap();
+    let pair = Conversation::between(user(1), user(2)).unwrap();
+    let mut batch = Vec::new();
+    for n in 1..=2_600 {
+        batch.push(message(
+            pair,
+            1 + n % 2,
+            &format!("line {n}"),
+            &n.to_be_bytes(),
+        ));
+        let other = Conversation::between(user(3), user(10 + n)).unwrap();
+        batch.push(message(other, 3, "hello", b""));
+    }
+    batch.push(message(Conversation::Group(group), 1, "all", b"g"));
+    store.append(&batch).await.unwrap();
+    let mark = ReadMark {
+        user: user(2),
+        conversation: pair,
+        up_to: MessageId::new(1_000).unwrap(),
+    };
+    store.mark_read(&[mark]).await.unwrap();
+    let hidden = Conversation::between(user(3), user(11)).unwrap();
+    store.hide(user(3), hidden).await.unwrap();
+    for token in ["token-a", "token-b"] {
+        let device = Device {
+            user: user(1),
+            device_type: DeviceType::parse(0x12).unwrap(),
+            token: token.to_owned(),
+        };
+        store.register_device(&device).await.unwrap();
+    }
+    store.set_push_shield(user(1), true).await.unwrap();
+    group
+}
+
+async fn migrate(from: &str, to: &str) {
+    let from = open_archive(from, None).await.unwrap();
+    let to = open_archive(to, None).await.unwrap();
+    let mut source = StoreSource::new(Arc::clone(&from)).await.unwrap();
+    let (_, verdict) = transfer(&mut source, &*to).await.unwrap();
+    assert!(verdict.passed(), "{verdict:#?}");
+    assert!(dump(&*from).await == dump(&*to).await);
+    assert_eq!(from.epoch().await.unwrap(), to.epoch().await.unwrap());
+    for archive in [from, to] {
+        archive.close().await;
+    }
+}
+
+/// What a user of the store sees in the one he sees in the other.
+async fn compare(a: &dyn Store, b: &dyn Store, group: GroupId) {
+    let pair = Conversation::between(user(1), user(2)).unwrap();
+    for reader in [1, 2, 3].map(user) {
+        let (one, other) = (
+            a.recent(reader, 0, ALL).await,
+            b.recent(reader, 0, ALL).await,
+        );
+        let list = |recent: Vec<db_proxy::store::RecentConversation>| {
+            let entries = recent.into_iter().map(|entry| (entry.with, entry.latest));
+            BTreeMap::from_iter(entries)
+        };
+        assert_eq!(list(one.unwrap()), list(other.unwrap()));
+        let (one, other) = (a.unread(reader, ALL).await, b.unread(reader, ALL).await);
+        assert_eq!(one.unwrap().total, other.unwrap().total);
+    }
+    let history = async |store: &dyn Store| store.history(user(1), pair, None, ALL).await.unwrap();
+    assert_eq!(history(a).await, history(b).await);
+    let groups = async |store: &dyn Store| store.groups(Some(user(2)), &[group]).await.unwrap();
+    assert_eq!(groups(a).await, groups(b).await);
+    assert!(groups(b).await[0].muted);
+    let devices = async |store: &dyn Store| store.devices(&[user(1)]).await.unwrap();
+    assert_eq!(devices(a).await, devices(b).await);
+    assert_eq!(b.push_shield(user(1)).await.unwrap(), Some(true));
+    // a resend is known, a new message follows, a new user gets the next id
+    let again = message(pair, 2, "line 1", &1u32.to_be_bytes());
+    let next = message(pair, 1, "next", b"next");
+    let outcomes = b.append(&[again, next]).await.unwrap();
+    assert!(outcomes[0].unwrap().duplicate);
+    assert_eq!(outcomes[1].unwrap().message_id.get(), 2_601);
+    let new = NewUser {
+        profile: Profile {
+            name: "newcomer".to_owned(),
+            ..Profile::default()
+        },
+        password: String::new(),
+    };
+    let inserted = b.insert_users(&[new]).await.unwrap();
+    assert_eq!(inserted, [Inserted::Created(user(3_001))]);
+}
+
+#[tokio::test]
+async fn a_copy_of_a_sqlite_store_is_the_store() {
+    let files = Files::new();
+    let (from, to) = (files.url("a.db"), files.url("folder/b.db"));
+    let store = open(&from).await.unwrap();
+    let group = fill(&*store).await;
+    migrate(&from, &to).await;
+    compare(&*store, &*open(&to).await.unwrap(), group).await;
+}
+
+#[tokio::test]
+async fn there_and_back_again() {
+    let Some(server) = Database::unmade() else {
+        return;
+    };
+    let files = Files::new();
+    let (from, to) = (files.url("a.db"), files.url("b.db"));
+    let store = open(&from).await.unwrap();
+    let group = fill(&*store).await;
+    migrate(&from, &server.url()).await;
+    migrate(&server.url(), &to).await;
+    compare(&*store, &*open(&to).await.unwrap(), group).await;
+    compare(&*store, &*open(&server.url()).await.unwrap(), group).await;
+}
+
+#[tokio::test]
+async fn a_store_in_use_takes_nothing() {
+    let files = Files::new();
+    for name in ["a.db", "b.db"] {
+        let store = open(&files.url(name)).await.unwrap();
+        fill(&*store).await;
+    }
+    let from = files.archive("a.db").await;
+    let mut source = StoreSource::new(from).await.unwrap();
+    let to = files.archive("b.db").await;
+    let before = dump(&*to).await;
+    let refused = copy(&mut source, &*to, &Unwatched).await.unwrap_err();
+    assert!(
+        matches!(refused, TransferError::Occupied { what: "users" }),
+        "{refused}"
+    );
+    assert!(dump(&*to).await == before);
+}
+
+/// Whoever adds a column or a table has to say here what becomes of it.
+#[tokio::test]
+async fn every_table_and_column_moves_or_is_named() {
+    const STAYS: [&str; 4] = ["meta", "_sqlx_migrations", "transfer", "sessions_resume"];
+    let files = Files::new();
+    let store = open(&files.url("a.db")).await.unwrap();
+    store.count_users().await.unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(files.path("a.db"));
+    let mut connection = options.connect().await.unwrap();
+    let found = sqlx::query(
+        "SELECT t.name AS of_table, c.name AS name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
+         WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%'",
+    );
+    let found = found.fetch_all(&mut connection).await.unwrap();
+    let moves: Vec<(&str, &str)> = Table::ALL.iter().flat_map(|table| table.moved()).collect();
+    for column in &found {
+        let (table, name): (&str, &str) = (column.get("of_table"), column.get("name"));
+        // its row number and its kind are made anew; the others name it by its parties
+        let derived = matches!(
+            (table, name),
+            ("conversations", "id" | "kind") | ("participants" | "messages", "conversation_id")
+        );
+        assert!(
+            derived || STAYS.contains(&table) || moves.contains(&(table, name)),
+            "{table}.{name} does not move"
+        );
+    }
+}

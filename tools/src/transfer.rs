@@ -1,0 +1,96 @@
+//! What `import` and `migrate` have in common: go through a source, show how far it is, compare, sum up.
+
+mod progress;
+mod summary;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use db_proxy::store::{Archive, open_archive, refuse_in_use, sqlite_path};
+use db_proxy::transfer::{self, Source};
+
+use progress::Progress;
+use summary::Summary;
+
+/// The variable that db_proxy too takes the password of a MySQL store from.
+const STORE_PASSWORD: &str = "FERROTALK_STORE__PASSWORD";
+
+/// How a transfer is made.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Manner {
+    /// Read and judge everything, and write nothing; the target is not looked at
+    #[arg(long)]
+    dry_run: bool,
+    /// Don't compare both sides afterwards
+    #[arg(long, conflicts_with = "dry_run")]
+    no_verify: bool,
+    /// The summary as one JSON object on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+impl Manner {
+    /// Whether nothing is written.
+    pub(crate) fn is_rehearsal(&self) -> bool {
+        self.dry_run
+    }
+}
+
+/// Opens a store that nobody may be using.
+pub(crate) async fn open_alone(url: &str) -> anyhow::Result<Arc<dyn Archive>> {
+    if let Some(path) = sqlite_path(url) {
+        refuse_in_use(path).await?;
+    }
+    open(url).await
+}
+
+/// Opens a store, with the password out of [`STORE_PASSWORD`] if there is one.
+pub(crate) async fn open(url: &str) -> anyhow::Result<Arc<dyn Archive>> {
+    let password = match std::env::var_os(STORE_PASSWORD) {
+        None => None,
+        Some(value) => match value.into_string() {
+            Ok(value) => Some(value),
+            Err(_) => bail!("the value of {STORE_PASSWORD} is not UTF-8"),
+        },
+    };
+    Ok(open_archive(url, password.as_deref()).await?)
+}
+
+/// Goes through the source. Exit code 1 if both sides are not the same afterwards.
+pub(crate) async fn run(
+    source: &mut dyn Source,
+    target: Option<&dyn Archive>,
+    manner: &Manner,
+) -> anyhow::Result<ExitCode> {
+    let identity = source.identity();
+    eprintln!("from {identity}");
+    let rows = source.rows();
+    let moves = source.epoch().is_some();
+    let Some(target) = target else {
+        let progress = Progress::new("reading", rows, moves);
+        let note = transfer::rehearse(source, &progress).await?;
+        progress.done();
+        let summary = Summary::new(identity, &note, source, None);
+        return Ok(summary.show(manner.json, true));
+    };
+    let progress = Progress::new("writing", rows, moves);
+    let note = transfer::copy(source, target, &progress)
+        .await
+        .context("the transfer stopped; run the same command again to go on from there")?;
+    progress.done();
+    let verdict = match manner.no_verify {
+        true => None,
+        false => {
+            let progress = Progress::new("comparing", rows, moves);
+            let verdict = transfer::verify(source, target, &note, &progress)
+                .await
+                .context("everything is written, but comparing both sides stopped")?;
+            progress.done();
+            Some(verdict)
+        }
+    };
+    let summary = Summary::new(identity, &note, source, verdict);
+    Ok(summary.show(manner.json, false))
+}
