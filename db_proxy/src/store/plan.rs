@@ -8,8 +8,29 @@ use proto::ids::{GroupId, MessageId, UserId};
 
 use super::{
     AppendOutcome, AppendRefusal, Appended, ClientKey, Conversation, MessageKind, NewMessage,
-    UnixMillis,
+    StoreError, UnixMillis,
 };
+
+/// What is taken for granted of the keys of a batch. Nearly all are new, and looking one up costs as much as storing its
+/// message: so first none is looked up, and if the index refuses one, somebody has sent a message again, and the
+/// transaction is made once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// That no message of an earlier batch has them. Otherwise the transaction fails with what `is_key_taken` tells.
+    New,
+    /// Nothing: they are looked up.
+    LookedUp,
+}
+
+/// Whether the transaction has to be made again with its keys looked up. The driver names the index or its columns.
+pub(super) fn is_key_taken(error: &StoreError) -> bool {
+    let StoreError::Refused(cause) = error else {
+        return false;
+    };
+    let driver = cause.downcast_ref::<sqlx::Error>();
+    let told = driver.and_then(sqlx::Error::as_database_error);
+    told.is_some_and(|told| told.is_unique_violation() && told.message().contains("client_key"))
+}
 
 /// How the batch's senders stand to the groups they write to; a group that does not exist is not in it.
 pub(super) type Standings = HashMap<(GroupId, UserId), Standing>;

@@ -48,7 +48,7 @@ async fn sound_data_comes_over_as_it_was() {
     let in_group = messages(&*target, 0, 9).await;
     assert_eq!(in_group, [line(1, 2), line(2, 1), line(3, 2), line(4, 1)]);
 
-    // low, high, user, last read, own since, hidden through, visible after, changed
+    // low, high, user, last read, own of what was read, hidden through, visible after, changed
     let participants = rows_of(&*target, Table::Participants).await;
     let mut participants: Vec<Vec<i64>> = participants
         .iter()

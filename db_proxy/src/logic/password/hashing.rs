@@ -67,10 +67,13 @@ impl Hashing {
         self.runs.fetch_add(1, Ordering::Relaxed);
         let (answer, computed) = oneshot::channel();
         let work = move || {
-            let _places = (place, core);
+            // given back before anybody hears of the outcome, be it a panic
+            let places = (place, core);
             give_way();
+            let computed = compute();
+            drop(places);
             // nobody may be waiting any more
-            let _unread = answer.send(compute());
+            let _unread = answer.send(computed);
         };
         let thread = Builder::new().name("hash".to_owned()).spawn(work);
         thread.map_err(|_| HashError::Failed)?;

@@ -1,9 +1,6 @@
 //! The hot path: one transaction for a batch of messages, in as few statements as its shape allows. A batch in
 //! conversations that exist takes three; three more when some are for groups.
 //!
-//! Keys of messages are not looked up: nearly all are new, and looking one up costs more than storing the message. If the
-//! index refuses one, somebody has sent a message again, and the whole is made once more, looking first.
-//!
 //! The rows of its conversations are locked first and until the commit. Whatever else depends on a conversation's last
 //! message, or on who is in a group, locks them too.
 
@@ -16,34 +13,13 @@ use sqlx::mysql::MySqlRow;
 use super::key::{self, key};
 use super::statement::{CHUNK, Statement, list, padded, piece, rows};
 use super::user::existing;
-use crate::store::plan::{Head, Plan, Standing, Standings, StoredKey};
+use crate::store::plan::{Head, Keys, Plan, Standing, Standings, StoredKey};
 use crate::store::time::ChangeClock;
 use crate::store::{
     AppendOutcome, ClientKey, Conversation, MessageKind, NewMessage, StoreError, UnixMillis, row,
 };
 
 type Heads = HashMap<Conversation, Head>;
-
-/// What is taken for granted of the keys of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keys {
-    /// That no message of an earlier batch has them. Otherwise the transaction fails with what `is_key_taken` tells.
-    New,
-    /// Nothing: they are looked up.
-    LookedUp,
-}
-
-/// Whether the transaction has to be made again with its keys looked up.
-pub(super) fn is_key_taken(error: &StoreError) -> bool {
-    let StoreError::Refused(cause) = error else {
-        return false;
-    };
-    let driver = cause.downcast_ref::<sqlx::Error>();
-    let told = driver.and_then(sqlx::Error::as_database_error);
-    told.is_some_and(|told| {
-        told.is_unique_violation() && told.message().contains("messages_by_client_key")
-    })
-}
 
 /// Runs inside a transaction; the caller commits. `bytes` bounds the bodies of one statement.
 pub(super) async fn append(

@@ -2,10 +2,11 @@ use async_trait::async_trait;
 use proto::ids::{MessageId, UserId};
 
 use super::MySqlStore;
-use super::append::{Keys, append, is_key_taken};
+use super::append::append;
 use super::attempt::{Repeat, attempts};
 use super::key::key;
 use super::statement::{CHUNK, Statement, list, padded, rows};
+use crate::store::plan::{Keys, is_key_taken};
 use crate::store::row::{self, MESSAGE};
 use crate::store::{
     AppendOutcome, Conversation, MessageStore, NewMessage, PageLimit, StoreError, StoredMessage,

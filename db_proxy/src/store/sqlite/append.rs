@@ -1,5 +1,5 @@
 //! The hot path: one transaction for a batch of messages, in as few statements as its shape allows. A batch in
-//! conversations that exist takes three; one more when some messages carry a key, and two when some are for groups.
+//! conversations that exist takes three; two more when some are for groups.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::row;
 use super::user::existing;
 use super::values::{CHUNK, Values};
-use crate::store::plan::{Head, Plan, Standing, Standings, StoredKey};
+use crate::store::plan::{Head, Keys, Plan, Standing, Standings, StoredKey};
 use crate::store::{
     AppendOutcome, ClientKey, Conversation, MessageKind, NewMessage, StoreError, UnixMillis,
 };
@@ -21,6 +21,7 @@ type Heads = HashMap<Conversation, Head>;
 pub(super) async fn append(
     connection: &mut SqliteConnection,
     batch: &[NewMessage],
+    keys: Keys,
     now: UnixMillis,
 ) -> Result<Vec<AppendOutcome>, StoreError> {
     let conversations: HashSet<Conversation> = batch.iter().map(|m| m.conversation).collect();
@@ -30,8 +31,15 @@ pub(super) async fn append(
         begin_missing(connection, batch, &mut heads).await?;
     }
     let standings = standings(connection, batch).await?;
-    let stored = stored_keys(connection, batch, &heads).await?;
-    let plan = Plan::new(batch, &heads, &standings, &stored);
+    let mut stored = Vec::new();
+    let mut plan = Plan::new(batch, &heads, &standings, &[]);
+    // what is refused may be stored already, by somebody who could still write then
+    if keys == Keys::LookedUp || plan.outcomes.iter().any(Result::is_err) {
+        stored = stored_keys(connection, batch, &heads).await?;
+    }
+    if !stored.is_empty() {
+        plan = Plan::new(batch, &heads, &standings, &stored);
+    }
     write(connection, &plan, now).await?;
     Ok(plan.outcomes)
 }

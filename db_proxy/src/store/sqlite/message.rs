@@ -7,6 +7,7 @@ use sqlx::{Arguments, AssertSqlSafe};
 use super::append::append;
 use super::values::{CHUNK, Values};
 use super::{SqliteStore, row};
+use crate::store::plan::{Keys, is_key_taken};
 use crate::store::{
     AppendOutcome, Conversation, MessageStore, NewMessage, PageLimit, StoreError, StoredMessage,
 };
@@ -23,10 +24,10 @@ impl MessageStore for SqliteStore {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
-        let mut transaction = self.begin().await?;
-        let outcomes = append(&mut transaction, batch, self.clock.stamp()).await?;
-        transaction.commit().await?;
-        Ok(outcomes)
+        match self.append_once(batch, Keys::New).await {
+            Err(error) if is_key_taken(&error) => self.append_once(batch, Keys::LookedUp).await,
+            outcome => outcome,
+        }
     }
 
     async fn history(
@@ -120,6 +121,19 @@ impl MessageStore for SqliteStore {
             Some(found) => Ok(MessageId::new(row::int(&found, "last_message_id")?)),
             None => Ok(None),
         }
+    }
+}
+
+impl SqliteStore {
+    async fn append_once(
+        &self,
+        batch: &[NewMessage],
+        keys: Keys,
+    ) -> Result<Vec<AppendOutcome>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let outcomes = append(&mut transaction, batch, keys, self.clock.stamp()).await?;
+        transaction.commit().await?;
+        Ok(outcomes)
     }
 }
 
