@@ -30,9 +30,7 @@ async fn a_reconnect_shows_a_token_and_misses_nothing() {
     bob.says(me, "meanwhile").await;
     let (session, events) = account.enter(&world.msg(1)).await.unwrap();
     let accepted = [("outcome", "accepted")];
-    world
-        .counts_to(Role::DbProxy, 0, RESUMES, &accepted, 1)
-        .await;
+    world.db_proxies_count_to(RESUMES, &accepted, 1).await;
     assert_ne!(account.token().unwrap(), token, "it was exchanged");
     let mut alice = Person { session, events };
     assert_eq!(alice.id(), me);
@@ -52,9 +50,7 @@ async fn a_token_is_good_after_a_restart_of_everything() {
     world = world.restart().await;
     drop(account.enter(&world.msg(1)).await.unwrap());
     let accepted = [("outcome", "accepted")];
-    world
-        .counts_to(Role::DbProxy, 0, RESUMES, &accepted, 1)
-        .await;
+    world.db_proxies_count_to(RESUMES, &accepted, 1).await;
     world.end().await;
 }
 
@@ -73,7 +69,7 @@ async fn a_new_password_ends_the_tokens_of_the_old_one() {
     assert!(!error.is_retryable(), "{error}");
     assert_eq!(account.token(), None, "not shown again");
     let labels = [("outcome", "refused")];
-    world.counts_to(Role::DbProxy, 0, RESUMES, &labels, 1).await;
+    world.db_proxies_count_to(RESUMES, &labels, 1).await;
     drop(demo1("new").enter(&world.msg(1)).await.unwrap());
     world.end().await;
 }
@@ -90,7 +86,7 @@ async fn without_a_good_token_the_password_is_sent() {
     assert_ne!(account.token().unwrap(), token);
     session.ping().await.unwrap();
     let labels = [("outcome", "refused")];
-    world.counts_to(Role::DbProxy, 0, RESUMES, &labels, 1).await;
+    world.db_proxies_count_to(RESUMES, &labels, 1).await;
     world.end().await;
 }
 

@@ -1,6 +1,7 @@
 //! An installation for one test: real processes, a folder of its own, and everything they say.
 
 use std::future::Future;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -165,7 +166,7 @@ impl World {
     }
 
     /// Every db_proxy, by index.
-    pub(crate) fn db_proxies(&self) -> std::ops::Range<usize> {
+    pub(crate) fn db_proxies(&self) -> Range<usize> {
         0..self.topology.ports.db.len()
     }
 
@@ -241,10 +242,36 @@ impl World {
         labels: &[(&str, &str)],
         wanted: u64,
     ) {
+        self.all_count_to(role, index..index + 1, name, labels, wanted)
+            .await;
+    }
+
+    /// As [`counts_to`](Self::counts_to), over all db_proxies: which one is asked is not a test's to know.
+    pub(crate) async fn db_proxies_count_to(
+        &self,
+        name: &str,
+        labels: &[(&str, &str)],
+        wanted: u64,
+    ) {
+        self.all_count_to(Role::DbProxy, self.db_proxies(), name, labels, wanted)
+            .await;
+    }
+
+    async fn all_count_to(
+        &self,
+        role: Role,
+        indices: Range<usize>,
+        name: &str,
+        labels: &[(&str, &str)],
+        wanted: u64,
+    ) {
         let mut last = 0;
         let counting = async {
             loop {
-                last = self.count(role, index, name, labels).await;
+                last = 0;
+                for index in indices.clone() {
+                    last += self.count(role, index, name, labels).await;
+                }
                 if last == wanted {
                     return;
                 }
@@ -254,7 +281,7 @@ impl World {
         let counted = timeout(SOON, counting).await;
         assert!(
             counted.is_ok(),
-            "{role}.{index} counts {last} and not {wanted} of {name}{labels:?}"
+            "{role} {indices:?} count {last} and not {wanted} of {name}{labels:?}"
         );
     }
 }
