@@ -6,6 +6,7 @@
 //! A database that takes several transactions at the same time gets several writers. A conversation has one of them, so
 //! its writes keep their order.
 
+use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::future::Future;
 use std::hash::BuildHasher;
@@ -283,17 +284,20 @@ impl<S: MessageStore + ParticipantStore + ?Sized> WriterTask<S> {
                     answer(reply, Ok(outcome));
                 }
             }
-            // one message the database can't take must not fail its neighbours
-            Err(error) if !error.is_retryable() && messages.len() > 1 => {
+            // what the database can't take, or a conversation that somebody holds, must not fail its neighbours
+            Err(error @ (StoreError::Refused(_) | StoreError::Corrupt(_)))
+                if messages.len() > 1 =>
+            {
                 warn!(messages = messages.len(), %error, "batch refused, storing its messages one by one");
                 for (message, reply) in messages.iter().zip(replies) {
-                    let stored = self.store.append(std::slice::from_ref(message)).await;
-                    let outcome = stored.map(|outcomes| outcomes.into_iter().next());
-                    match outcome {
-                        Ok(Some(outcome)) => answer(reply, Ok(outcome)),
-                        Ok(None) => drop(reply),
-                        Err(error) => answer(reply, Err(error)),
-                    }
+                    self.append_apart(std::slice::from_ref(message), vec![reply])
+                        .await;
+                }
+            }
+            Err(error @ StoreError::Conflict(_)) if several_conversations(messages) => {
+                warn!(messages = messages.len(), %error, "batch in the way of others, storing its conversations one by one");
+                for (messages, replies) in by_conversation(messages, replies) {
+                    self.append_apart(&messages, replies).await;
                 }
             }
             Err(error) => {
@@ -303,6 +307,46 @@ impl<S: MessageStore + ParticipantStore + ?Sized> WriterTask<S> {
             }
         }
     }
+
+    /// A part of a batch that could not be stored as a whole.
+    async fn append_apart(&self, messages: &[NewMessage], replies: Vec<Reply<AppendOutcome>>) {
+        match self.store.append(messages).await {
+            Ok(outcomes) => {
+                for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                    answer(reply, Ok(outcome));
+                }
+            }
+            Err(error) => {
+                for reply in replies {
+                    answer(reply, Err(error.clone()));
+                }
+            }
+        }
+    }
+}
+
+fn several_conversations(messages: &[NewMessage]) -> bool {
+    messages
+        .windows(2)
+        .any(|pair| pair[0].conversation != pair[1].conversation)
+}
+
+/// The messages of each conversation in their order, with those who wait for them.
+fn by_conversation(
+    messages: &[NewMessage],
+    replies: Vec<Reply<AppendOutcome>>,
+) -> Vec<(Vec<NewMessage>, Vec<Reply<AppendOutcome>>)> {
+    let mut places: HashMap<Conversation, usize> = HashMap::new();
+    let mut parts: Vec<(Vec<NewMessage>, Vec<Reply<AppendOutcome>>)> = Vec::new();
+    for (message, reply) in messages.iter().zip(replies) {
+        let place = *places.entry(message.conversation).or_insert(parts.len());
+        if place == parts.len() {
+            parts.push(Default::default());
+        }
+        parts[place].0.push(message.clone());
+        parts[place].1.push(reply);
+    }
+    parts
 }
 
 /// Once for a whole batch: whoever answers its writers has nothing to add.

@@ -30,8 +30,7 @@ mod statement;
 
 use std::sync::Arc;
 
-use sqlx::MySqlPool;
-
+use self::session::Connections;
 use super::time::ChangeClock;
 
 /// A store in a database of a MySQL or MariaDB server.
@@ -42,9 +41,12 @@ use super::time::ChangeClock;
 #[derive(Clone, Debug)]
 pub struct MySqlStore {
     /// Apart from those who read, so that a burst of lists does not hold up a message.
-    writers: MySqlPool,
-    readers: MySqlPool,
+    writers: Arc<Connections>,
+    readers: Arc<Connections>,
+    /// For what this process changes in users, departments, groups and devices.
     clock: Arc<ChangeClock>,
+    /// For messages: fed by the server's time alone, which all processes share, so that no machine's own clock moves it.
+    messages: Arc<ChangeClock>,
     /// Bytes of bodies that one statement may carry.
     statement_bytes: usize,
 }

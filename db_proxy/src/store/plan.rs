@@ -22,14 +22,14 @@ pub(super) enum Keys {
     LookedUp,
 }
 
-/// Whether the transaction has to be made again with its keys looked up. The driver names the index or its columns.
+/// Whether the transaction has to be made again with its keys looked up: nothing else of it is unique and could be taken.
 pub(super) fn is_key_taken(error: &StoreError) -> bool {
     let StoreError::Refused(cause) = error else {
         return false;
     };
     let driver = cause.downcast_ref::<sqlx::Error>();
     let told = driver.and_then(sqlx::Error::as_database_error);
-    told.is_some_and(|told| told.is_unique_violation() && told.message().contains("client_key"))
+    told.is_some_and(|told| told.is_unique_violation())
 }
 
 /// How the batch's senders stand to the groups they write to; a group that does not exist is not in it.

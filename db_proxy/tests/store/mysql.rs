@@ -87,6 +87,8 @@ async fn bed() -> Option<Bed> {
 
 crate::suite!(crate::mysql::bed);
 
+mod trouble;
+
 #[tokio::test]
 async fn many_may_make_the_tables_at_once() {
     let Some(schema) = schema() else { return };

@@ -21,8 +21,9 @@ const ATTEMPT: Duration = Duration::from_secs(8);
 /// How long a server that is gone is waited for: less than those who ask wait for an answer.
 const LOSS: Duration = Duration::from_secs(3);
 
-/// How often others may be in the way.
+/// How often others may be in the way, and for how long.
 const CONFLICTS: u32 = 12;
+const CONFLICT: Duration = Duration::from_secs(2);
 
 /// Before the second attempt; doubled before each further one up to `LONGEST`, and never exact, so that two that met
 /// once do not meet again.
@@ -55,7 +56,7 @@ where
         let again = match &error {
             StoreError::Conflict(_) => {
                 counter!(STORE_CONFLICTS).increment(1);
-                tried < CONFLICTS
+                tried < CONFLICTS && started.elapsed() < CONFLICT
             }
             StoreError::Unavailable(_) => {
                 counter!(STORE_LOSSES).increment(1);

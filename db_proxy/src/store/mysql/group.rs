@@ -34,7 +34,7 @@ impl GroupStore for MySqlStore {
             transaction.end(created, Result::is_ok).await
         });
         let created = created.await?;
-        self.forget_requests(UnixMillis::now()).await?;
+        self.forget_requests(new.request.as_ref()).await;
         Ok(created)
     }
 
@@ -45,7 +45,7 @@ impl GroupStore for MySqlStore {
             transaction.end(changed, Result::is_ok).await
         });
         let changed = changed.await?;
-        self.forget_requests(UnixMillis::now()).await?;
+        self.forget_requests(wanted.request.as_ref()).await;
         Ok(changed)
     }
 

@@ -143,18 +143,22 @@ pub(super) async fn leave(
     for chunk in users.chunks(CHUNK) {
         let leaving = padded(chunk);
         let sql = format!(
-            "DELETE FROM group_members WHERE group_id = ? AND user_id IN ({})",
-            list(leaving.len())
+            "DELETE FROM group_members WHERE (group_id, user_id) IN ({})",
+            rows(leaving.len(), 2)
         );
-        let members = Statement::new(sql).bind(place.group);
-        let members = members.bind_all(leaving.clone(), add_id);
+        let members = Statement::new(sql).bind_all(&leaving, |row, user| {
+            row.add(place.group);
+            row.add(i64::from(user.get()));
+        });
         members.execute(connection).await?;
         let sql = format!(
-            "DELETE FROM participants WHERE conversation_id = ? AND user_id IN ({})",
-            list(leaving.len())
+            "DELETE FROM participants WHERE (user_id, conversation_id) IN ({})",
+            rows(leaving.len(), 2)
         );
-        let participants = Statement::new(sql).bind(place.conversation);
-        let participants = participants.bind_all(leaving, add_id);
+        let participants = Statement::new(sql).bind_all(&leaving, |row, user| {
+            row.add(i64::from(user.get()));
+            row.add(place.conversation);
+        });
         participants.execute(connection).await?;
     }
     Ok(())

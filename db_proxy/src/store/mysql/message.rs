@@ -129,7 +129,7 @@ impl MySqlStore {
         keys: Keys,
     ) -> Result<Vec<AppendOutcome>, StoreError> {
         let mut transaction = self.begin().await?;
-        let (clock, bytes) = (&self.clock, self.statement_bytes);
+        let (clock, bytes) = (&self.messages, self.statement_bytes);
         let appended = append(&mut transaction, batch, keys, clock, bytes).await;
         transaction.end(appended, |_| true).await
     }

@@ -1,40 +1,30 @@
+use std::future::Future;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
-use sqlx::{ConnectOptions, Executor, MySqlConnection, MySqlPool};
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::{ConnectOptions, MySqlConnection};
 use tokio::time::timeout;
 
 use super::MySqlStore;
+use super::session::{self, Connections};
 use super::statement::Statement;
 use crate::store::time::ChangeClock;
 use crate::store::trouble::{Trouble, trouble};
-use crate::store::{OpenError, StoreError, UnixMillis, row};
+use crate::store::{Cause, OpenError, StoreError, UnixMillis, row};
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/mysql");
 
-/// Connections of one process, for each of the two pools.
-const CONNECTIONS: u32 = 8;
-
-/// How long a caller waits for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Connections of one process for those who write, and as many for those who read.
+const CONNECTIONS: usize = 8;
 
 /// How long a server may take to answer at the start.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection unused for that long is closed; servers and firewalls forget idle ones.
-const IDLE: Duration = Duration::from_secs(120);
-
 /// Statements exist in few shapes, and all of them should stay prepared.
-const PREPARED_STATEMENTS: usize = 256;
-
-/// What every connection is told: to see what others have committed and lock no gaps, to refuse what does not fit rather
-/// than cut it, and not to wait long for a lock.
-const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
-    SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 3";
+const PREPARED_STATEMENTS: usize = 192;
 
 /// Room for a packet with the largest message and everything around it.
 const LEAST_PACKET: i64 = 1024 * 1024;
@@ -74,78 +64,102 @@ impl MySqlStore {
         let store = without_password(url);
 
         let mut connection = connect(&options, &store).await?;
-        let packet = settings(&mut connection, &store).await?;
+        let packet = in_time(&store, settings(&mut connection)).await?;
+        let packet = packet.map_err(|error| error.of(&store))?;
         migrate(&mut connection, &store).await?;
-        let failed = |source| OpenError::Store {
-            store: store.clone(),
-            source,
-        };
-        super::meta::ensure_epoch(&mut connection)
+        let failed = |error| Refusal::from(error).of(&store);
+        let epoch = in_time(&store, super::meta::ensure_epoch(&mut connection)).await?;
+        epoch.map_err(failed)?;
+        let clock = clock(&mut connection, CHANGES).await.map_err(failed)?;
+        let messages = self::clock(&mut connection, MESSAGES)
             .await
             .map_err(failed)?;
-        let clock = clock(&mut connection).await.map_err(failed)?;
         drop(connection);
         Ok(Self {
-            writers: pool(options.clone()),
-            readers: pool(options),
+            writers: Connections::new(options.clone(), CONNECTIONS),
+            readers: Connections::new(options, CONNECTIONS),
             clock: Arc::new(clock),
+            messages: Arc::new(messages),
             statement_bytes: usize::try_from(packet.min(STATEMENT_BYTES) / 2).unwrap_or(0),
         })
     }
 
     /// Waits for what is running and closes the connections.
     pub async fn close(&self) {
-        self.readers.close().await;
-        self.writers.close().await;
+        self.readers.close(CONNECTIONS).await;
+        self.writers.close(CONNECTIONS).await;
     }
 }
 
-fn pool(options: MySqlConnectOptions) -> MySqlPool {
-    MySqlPoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .idle_timeout(IDLE)
-        // a transaction notices by itself, and what only reads is asked again
-        .test_before_acquire(false)
-        .after_connect(|connection, _| prepare(connection))
-        .connect_lazy_with(options)
+/// A server that accepts and then says nothing is as good as none.
+async fn in_time<T>(store: &str, step: impl Future<Output = T>) -> Result<T, OpenError> {
+    timeout(CONNECT_TIMEOUT, step)
+        .await
+        .map_err(|late| OpenError::Unreachable {
+            store: store.to_owned(),
+            source: Arc::new(late),
+        })
 }
 
-fn prepare(connection: &mut MySqlConnection) -> BoxFuture<'_, Result<(), sqlx::Error>> {
-    Box::pin(async move {
-        connection.execute(SESSION).await?;
-        Ok(())
-    })
+/// Why a server is not used.
+enum Refusal {
+    Setting(&'static str, String, &'static str),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Refusal {
+    fn of(self, store: &str) -> OpenError {
+        match self {
+            Self::Setting(setting, found, mend) => OpenError::Setting {
+                store: store.to_owned(),
+                setting,
+                found,
+                mend,
+            },
+            Self::Store(error) => told(store, error),
+        }
+    }
+}
+
+/// What the driver said decides, where it said something.
+fn told(store: &str, error: StoreError) -> OpenError {
+    let kind = match &error {
+        StoreError::Unavailable(cause) => cause.downcast_ref::<sqlx::Error>().map(trouble),
+        _ => None,
+    };
+    let StoreError::Unavailable(source) = error else {
+        return OpenError::Store {
+            store: store.to_owned(),
+            source: error,
+        };
+    };
+    unusable(store, kind.unwrap_or(Trouble::Unavailable), source)
 }
 
 /// The first connection. A database that does not exist is made.
 async fn connect(options: &MySqlConnectOptions, store: &str) -> Result<MySqlConnection, OpenError> {
-    let mut connection = match attempt(options, store).await? {
-        Ok(connection) => connection,
+    match attempt(options, store).await? {
+        Ok(connection) => Ok(connection),
         Err(error) if trouble(&error) == Trouble::NoDatabase => {
             create_database(options, store).await?;
-            attempt(options, store)
-                .await?
-                .map_err(|error| open_error(store, error))?
+            let again = attempt(options, store).await?;
+            again.map_err(|error| open_error(store, error))
         }
-        Err(error) => return Err(open_error(store, error)),
-    };
-    prepare(&mut connection)
-        .await
-        .map_err(|error| open_error(store, error))?;
-    Ok(connection)
+        Err(error) => Err(open_error(store, error)),
+    }
 }
 
 async fn attempt(
     options: &MySqlConnectOptions,
     store: &str,
 ) -> Result<Result<MySqlConnection, sqlx::Error>, OpenError> {
-    timeout(CONNECT_TIMEOUT, options.connect())
-        .await
-        .map_err(|late| OpenError::Unreachable {
-            store: store.to_owned(),
-            source: Arc::new(late),
-        })
+    in_time(store, session::connect(options)).await
 }
 
 async fn create_database(options: &MySqlConnectOptions, store: &str) -> Result<(), OpenError> {
@@ -172,42 +186,41 @@ async fn create_database(options: &MySqlConnectOptions, store: &str) -> Result<(
 }
 
 /// Refuses a server on which something would go wrong later. The bytes one packet may have.
-async fn settings(connection: &mut MySqlConnection, store: &str) -> Result<i64, OpenError> {
-    let sql = "SELECT CAST(@@max_allowed_packet AS SIGNED) AS packet, CAST(@@read_only AS SIGNED) AS read_only";
-    let found = Statement::new(sql).fetch(connection).await;
-    let read = |column: &str| {
-        let found = found.as_ref().map_err(Clone::clone)?;
-        found.first().map_or(Ok(0), |found| row::int(found, column))
-    };
-    let failed = |source| OpenError::Store {
-        store: store.to_owned(),
-        source,
-    };
-    let packet: i64 = read("packet").map_err(failed)?;
+async fn settings(connection: &mut MySqlConnection) -> Result<i64, Refusal> {
+    let sql =
+        "SELECT CAST(@@max_allowed_packet AS SIGNED) AS packet, CAST(@@log_bin AS SIGNED) AS logs,
+               @@binlog_format AS format";
+    let found = Statement::new(sql).first(connection).await?;
+    let Some(found) = found else { return Ok(0) };
+    let packet: i64 = row::int(&found, "packet")?;
     if packet < LEAST_PACKET {
-        return Err(OpenError::Setting {
-            store: store.to_owned(),
-            setting: "max_allowed_packet",
-            found: packet.to_string(),
-            mend: "set it to 16M, the largest message has to fit with what is around it",
-        });
+        let mend = "set it to 16M, the largest message has to fit with what is around it";
+        return Err(Refusal::Setting(
+            "max_allowed_packet",
+            packet.to_string(),
+            mend,
+        ));
+    }
+    let format = row::text(&found, "format")?;
+    if row::flag(&found, "logs")? && format == "STATEMENT" {
+        let mend = "set it to ROW or MIXED, transactions that see what others commit can't be logged otherwise";
+        return Err(Refusal::Setting("binlog_format", format, mend));
     }
     Ok(packet)
 }
 
-/// Goes on behind the last change that is stored, whatever this machine's clock says now.
-async fn clock(connection: &mut MySqlConnection) -> Result<ChangeClock, StoreError> {
-    let last = Statement::new(
-        "SELECT max(at) AS last FROM (
-             SELECT max(updated_at_ms) AS at FROM users
-             UNION ALL SELECT max(updated_at_ms) FROM departments
-             UNION ALL SELECT max(updated_at_ms) FROM chat_groups
-             UNION ALL SELECT max(last_message_at_ms) FROM conversations) AS changes",
-    );
-    let last = last.fetch(connection).await?;
-    let last = last
-        .first()
-        .map_or(Ok(UnixMillis(0)), |last| row::time(last, "last"))?;
+/// The latest of what changes are asked for by.
+const CHANGES: &str = "SELECT max(at) AS last FROM (
+    SELECT max(updated_at_ms) AS at FROM users UNION ALL SELECT max(updated_at_ms) FROM departments) AS changes";
+const MESSAGES: &str = "SELECT max(last_message_at_ms) AS last FROM conversations";
+
+/// Goes on behind the last change that is stored, whatever a clock says now.
+async fn clock(
+    connection: &mut MySqlConnection,
+    sql: &'static str,
+) -> Result<ChangeClock, StoreError> {
+    let last = Statement::new(sql).first(connection).await?;
+    let last = last.map_or(Ok(UnixMillis(0)), |last| row::time(&last, "last"))?;
     Ok(ChangeClock::behind(last))
 }
 
@@ -271,43 +284,49 @@ struct Busy;
 struct Foreign;
 
 fn open_error(store: &str, error: sqlx::Error) -> OpenError {
-    let store = store.to_owned();
     match trouble(&error) {
-        Trouble::Denied | Trouble::NoDatabase => OpenError::Denied {
-            store,
-            rights: RIGHTS,
-            source: Arc::new(error),
-        },
-        Trouble::Unwritable => OpenError::Unwritable {
-            store,
-            mend: READ_ONLY,
-            source: Arc::new(error),
-        },
-        Trouble::Unavailable => OpenError::Unreachable {
-            store,
-            source: Arc::new(error),
-        },
+        Trouble::Denied | Trouble::NoDatabase | Trouble::Unwritable | Trouble::Unavailable => {
+            unusable(store, trouble(&error), Arc::new(error))
+        }
         _ => OpenError::Store {
-            store,
+            store: store.to_owned(),
             source: error.into(),
         },
     }
 }
 
-/// The URL as it may be shown.
+fn unusable(store: &str, trouble: Trouble, source: Cause) -> OpenError {
+    let store = store.to_owned();
+    match trouble {
+        Trouble::Denied | Trouble::NoDatabase => OpenError::Denied {
+            store,
+            rights: RIGHTS,
+            source,
+        },
+        Trouble::Unwritable => OpenError::Unwritable {
+            store,
+            mend: READ_ONLY,
+            source,
+        },
+        _ => OpenError::Unreachable { store, source },
+    }
+}
+
+/// The URL as it may be shown: without what lies between the user's name and the last `@`, even if somebody forgot to
+/// write a character of his password otherwise, or the slashes.
 pub(in crate::store) fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
+    let end = url.find('?').unwrap_or(url.len());
+    let Some(at) = url[..end]
+        .rfind('@')
+        .filter(|_| !url.starts_with("sqlite:"))
+    else {
         return url.to_owned();
     };
-    let end = rest.find('/').unwrap_or(rest.len());
-    // the last one: somebody may have forgotten to write %40 in a password
-    match rest[..end].rfind('@') {
-        Some(at) => {
-            let user = rest[..at].split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}@{}", &rest[at + 1..])
-        }
-        None => url.to_owned(),
-    }
+    let scheme = url.find([':', '/']).unwrap_or(0).min(at);
+    let user = url[scheme..at].trim_start_matches([':', '/']);
+    let before = &url[..at - user.len()];
+    let user = user.split(':').next().unwrap_or_default();
+    format!("{before}{user}{}", &url[at..])
 }
 
 #[cfg(test)]
@@ -319,11 +338,15 @@ mod tests {
         for (url, shown) in [
             ("mysql://im:secret@db:3306/im", "mysql://im@db:3306/im"),
             ("mysql://im:se@cr:et@db/im", "mysql://im@db/im"),
+            ("mysql://im:se/cr@et@db/im", "mysql://im@db/im"),
+            ("mysql:im:secret@db/im", "mysql:im@db/im"),
+            ("mysql//im:secret@db/im", "mysql//im@db/im"),
             ("mysql://db/im", "mysql://db/im"),
             (
                 "mysql://im@db/im?socket=/a@b",
                 "mysql://im@db/im?socket=/a@b",
             ),
+            ("sqlite:a@b:c.db", "sqlite:a@b:c.db"),
             ("nonsense", "nonsense"),
         ] {
             assert_eq!(without_password(url), shown);

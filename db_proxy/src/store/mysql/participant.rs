@@ -209,6 +209,9 @@ struct Position {
     /// Known, or still to be counted from what it was.
     own_read: i64,
     counted: bool,
+    /// The conversation's last message, and the user's own of all up to it.
+    last: i64,
+    own: i64,
 }
 
 /// The participants' rows are locked, but not their conversations: messages that are being written lie behind every
@@ -251,6 +254,8 @@ async fn mark_read(
                     from,
                     own_read: if counted { own } else { own_read },
                     counted,
+                    last: counts.last,
+                    own,
                 });
             }
         }
@@ -297,15 +302,27 @@ async fn count_own(
     moved: &mut [Position],
 ) -> Result<(), StoreError> {
     for position in moved.iter_mut().filter(|position| !position.counted) {
+        // from the nearer end, so that a position in the middle of a long conversation costs no more than half of it
+        let behind = position.last - position.mark.up_to;
+        let (after, up_to) = if behind < position.mark.up_to - position.from {
+            (position.mark.up_to, position.last)
+        } else {
+            (position.from, position.mark.up_to)
+        };
         let sql = "SELECT count(*) AS own FROM messages FORCE INDEX (PRIMARY)
                    WHERE conversation_id = ? AND message_id > ? AND message_id <= ? AND sender_id = ?";
         let own = Statement::new(sql)
             .bind(position.mark.conversation)
-            .bind(position.from)
-            .bind(position.mark.up_to)
+            .bind(after)
+            .bind(up_to)
             .bind(position.mark.user);
         let own = own.first(connection).await?;
-        position.own_read += own.map_or(Ok(0), |own| row::int(&own, "own"))?;
+        let own: i64 = own.map_or(Ok(0), |own| row::int(&own, "own"))?;
+        if after == position.from {
+            position.own_read += own;
+        } else {
+            position.own_read = position.own - own;
+        }
     }
     Ok(())
 }

@@ -1,35 +1,126 @@
 //! Connections as they are used: whatever goes wrong on one ends it, so that nobody inherits its state or waits for it.
+//!
+//! They are kept here and not in the driver's pool, which asks a connection for a sign of life when it comes back and
+//! waits for it as long as it takes: a network that falls silent would take its places away one by one.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::Duration;
 
-use sqlx::mysql::MySql;
-use sqlx::pool::PoolConnection;
-use sqlx::{Executor, MySqlConnection, MySqlPool};
+use parking_lot::Mutex;
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::{ConnectOptions, Connection, Executor, MySqlConnection};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
 
 use super::MySqlStore;
 use crate::store::StoreError;
 
-/// A connection out of a pool. It goes back by `release` alone: dropped in the middle of something, it is closed, and
+/// How long a caller waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A connection unused for that long is closed; servers and firewalls forget idle ones.
+pub(super) const IDLE: Duration = Duration::from_secs(20);
+
+/// A connection unused for that long is asked for a sign of life first, and how long it may take.
+const FRESH: Duration = Duration::from_millis(200);
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+
+/// What every connection is told: to see what others have committed and lock no gaps, to refuse what does not fit rather
+/// than cut it, and not to wait long for a lock. The server is to end a connection that says nothing any more, and with
+/// it the locks of a process whose machine is gone: what only MariaDB knows is in a comment that only MariaDB reads.
+const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 1,
+        wait_timeout = 30;
+    /*M! SET SESSION idle_transaction_timeout = 10 */";
+
+/// Some connections to one database, made when they are needed.
+#[derive(Debug)]
+pub(super) struct Connections {
+    options: MySqlConnectOptions,
+    places: Arc<Semaphore>,
+    /// The latest used last. Held for a moment only.
+    idle: Mutex<Vec<(MySqlConnection, Instant)>>,
+}
+
+impl Connections {
+    pub(super) fn new(options: MySqlConnectOptions, most: usize) -> Arc<Self> {
+        Arc::new(Self {
+            options,
+            places: Arc::new(Semaphore::new(most)),
+            idle: Mutex::default(),
+        })
+    }
+
+    /// Lets nobody take a connection any more, and waits for those who have one.
+    pub(super) async fn close(&self, most: usize) {
+        let all = u32::try_from(most).unwrap_or(u32::MAX);
+        let gone = timeout(ACQUIRE_TIMEOUT, self.places.acquire_many(all)).await;
+        self.places.close();
+        drop(gone);
+        self.idle.lock().clear();
+    }
+
+    /// One that was used a moment ago, or gives a sign of life. If one does not in time, the others won't either.
+    async fn take_idle(&self) -> Option<MySqlConnection> {
+        loop {
+            let (mut connection, since) = {
+                let mut idle = self.idle.lock();
+                idle.retain(|(_, since)| since.elapsed() < IDLE);
+                idle.pop()?
+            };
+            if since.elapsed() < FRESH {
+                return Some(connection);
+            }
+            match timeout(SIGN_OF_LIFE, connection.ping()).await {
+                Ok(Ok(())) => return Some(connection),
+                Ok(Err(_)) => {}
+                Err(_) => self.idle.lock().clear(),
+            }
+        }
+    }
+}
+
+/// A connection as every one is used.
+pub(super) async fn connect(options: &MySqlConnectOptions) -> Result<MySqlConnection, sqlx::Error> {
+    let mut connection = options.connect().await?;
+    connection.execute(SESSION).await?;
+    Ok(connection)
+}
+
+/// A connection in use. It is kept for others by `release` alone: dropped in the middle of something, it is closed, and
 /// the server takes back what was not committed.
 pub(super) struct Session {
-    connection: Option<PoolConnection<MySql>>,
+    connection: MySqlConnection,
+    home: Arc<Connections>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Session {
-    pub(super) async fn of(pool: &MySqlPool) -> Result<Self, StoreError> {
-        let connection = Some(pool.acquire().await?);
-        Ok(Self { connection })
+    pub(super) async fn of(home: &Arc<Connections>) -> Result<Self, StoreError> {
+        let place = Arc::clone(&home.places).acquire_owned();
+        let place = match timeout(ACQUIRE_TIMEOUT, place).await {
+            Ok(Ok(place)) => place,
+            Ok(Err(_)) => return Err(sqlx::Error::PoolClosed.into()),
+            Err(_) => return Err(sqlx::Error::PoolTimedOut.into()),
+        };
+        let connection = match home.take_idle().await {
+            Some(connection) => connection,
+            None => timeout(ACQUIRE_TIMEOUT, connect(&home.options))
+                .await
+                .map_err(|late| StoreError::Unavailable(Arc::new(late)))??,
+        };
+        Ok(Self {
+            connection,
+            home: Arc::clone(home),
+            _place: place,
+        })
     }
 
-    pub(super) fn release(mut self) {
-        drop(self.connection.take());
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        // not back to the pool, which would wait for an answer that may never come
-        drop(self.connection.take().map(PoolConnection::detach));
+    /// To be called when the last statement was answered.
+    pub(super) fn release(self) {
+        let mut idle = self.home.idle.lock();
+        idle.push((self.connection, Instant::now()));
     }
 }
 
@@ -63,20 +154,20 @@ impl Transaction {
 }
 
 impl MySqlStore {
-    /// A connection that has just answered: one that died in the pool is passed over.
+    /// On a connection that has just answered. One that ended while nobody used it is passed over, whatever it says;
+    /// nothing has happened yet.
     pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
-        let most = self.writers.options().get_max_connections();
-        for _ in 0..most {
+        loop {
+            let unused = self.writers.idle.lock().len();
             let mut session = Session::of(&self.writers).await?;
             match session.execute("START TRANSACTION").await {
                 Ok(_) => return Ok(Transaction { session }),
-                Err(sqlx::Error::Io(_)) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => match StoreError::from(error) {
+                    StoreError::Unavailable(_) if unused > 0 => {}
+                    error => return Err(error),
+                },
             }
         }
-        let mut session = Session::of(&self.writers).await?;
-        session.execute("START TRANSACTION").await?;
-        Ok(Transaction { session })
     }
 }
 
@@ -84,18 +175,13 @@ impl Deref for Session {
     type Target = MySqlConnection;
 
     fn deref(&self) -> &MySqlConnection {
-        // `release` and `drop` take it, and both end the session
-        self.connection
-            .as_ref()
-            .expect("a session has a connection")
+        &self.connection
     }
 }
 
 impl DerefMut for Session {
     fn deref_mut(&mut self) -> &mut MySqlConnection {
-        self.connection
-            .as_mut()
-            .expect("a session has a connection")
+        &mut self.connection
     }
 }
 

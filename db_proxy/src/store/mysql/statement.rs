@@ -9,11 +9,15 @@ use sqlx::{Arguments, AssertSqlSafe, Encode, MySqlConnection, Type};
 
 use crate::store::StoreError;
 
-/// Most rows of one statement.
-pub(super) const CHUNK: usize = 256;
+/// Most rows of one statement. A server keeps a hundred bytes and more for each placeholder of a prepared one, for each
+/// connection.
+pub(super) const CHUNK: usize = 128;
 
 /// Above this many rows, statements exist in steps of as many.
 const STEP: usize = 16;
+
+/// As `STEP`, of statements that can repeat rows.
+const WIDE_STEP: usize = 32;
 
 #[derive(Clone)]
 pub(super) struct Statement {
@@ -92,10 +96,10 @@ impl Statement {
 /// How many rows a statement for `count` of them is made for, so that few different ones have to be prepared. What is
 /// missing is filled with repetitions, by whoever can bear them.
 pub(super) fn rounded(count: usize) -> usize {
-    if count <= STEP {
+    if count <= WIDE_STEP {
         count.next_power_of_two()
     } else {
-        count.next_multiple_of(STEP)
+        count.next_multiple_of(WIDE_STEP)
     }
 }
 

@@ -88,10 +88,12 @@ impl UserStore for MySqlStore {
         let user = i64::from(user.get());
         let set = match expected {
             Some(expected) => {
-                Statement::new("UPDATE users SET password = ? WHERE id = ? AND password = ?")
+                Statement::new("UPDATE users SET password = ? WHERE id = ? AND password IN (?, ?)")
                     .bind(hash)
                     .bind(user)
                     .bind(expected)
+                    // as it is when this is done a second time
+                    .bind(hash)
             }
             None => Statement::new("UPDATE users SET password = ? WHERE id = ?")
                 .bind(hash)
