@@ -10,7 +10,7 @@ use tracing::{info, warn};
 pub use guard::Guard;
 
 use super::password::{Checked, HashError, Passwords};
-use super::resume::Resumes;
+use super::resume::{Exchanged, Resumes};
 use crate::cache::Attempt;
 use crate::store::{Account, Store, StoreError, User, UserStatus};
 
@@ -86,29 +86,25 @@ impl Login {
         account.ok_or(LoginRefusal::WrongNameOrPassword)
     }
 
-    /// Lets a user in who shows a token, and gives him the next one. A token that is no good counts as a wrong password
-    /// does; a good one forgives nothing, since it says nothing of who guesses passwords.
+    /// Lets a user in who shows a token, and gives him the next one; none if he is to keep the one he has. Failures
+    /// neither count nor matter here: nobody guesses a token, and looking costs little more than refusing to.
     pub async fn resume(
         &self,
         resumes: &Resumes,
         name: &str,
         device_type: DeviceType,
         token: &[u8],
-        source: Option<IpAddr>,
-    ) -> Result<(Account, Bytes), LoginRefusal> {
-        let attempt = Attempt { name, source };
-        self.limit(attempt).await?;
+    ) -> Result<(Account, Option<Bytes>), LoginRefusal> {
         let account = self.store.user_by_name(name).await?;
         let account = account.filter(|account| may_log_in(&account.user));
-        let next = resumes
+        let exchanged = resumes
             .exchange(account.as_ref(), device_type, token)
             .await?;
-        if let Some(resumed) = account.zip(next) {
-            return Ok(resumed);
-        }
-        match &self.guard {
-            Some(guard) if guard.failed(attempt).await => Err(LoginRefusal::TooManyFailures),
-            _ => Err(LoginRefusal::Token),
+        let account = account.ok_or(LoginRefusal::Token)?;
+        match exchanged {
+            Exchanged::Next(next) => Ok((account, Some(next))),
+            Exchanged::Kept => Ok((account, None)),
+            Exchanged::Refused => Err(LoginRefusal::Token),
         }
     }
 
