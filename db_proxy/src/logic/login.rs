@@ -118,7 +118,7 @@ impl Login {
     /// The account, if the password is right and its user may log in. Takes the same time for any wrong pair.
     async fn check(&self, name: &str, received: &str) -> Result<Option<Account>, LoginTrouble> {
         let Some(mut account) = self.store.user_by_name(name).await? else {
-            self.passwords.check_nothing(received).await?;
+            self.passwords.check_nothing(name, received).await?;
             return Ok(None);
         };
         let checked = self.passwords.check(&account.password, received).await?;
