@@ -265,6 +265,7 @@ pub(super) async fn kick_desktop(
     if !session.device.is_mobile() {
         return Err(HandlerError::Refused("not_a_phone"));
     }
+    session.take_allowance()?;
     let server = &session.server;
     let user_id = session.user_id();
     let now = clock::login_stamp();
