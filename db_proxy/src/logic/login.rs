@@ -125,23 +125,40 @@ impl Login {
         if checked == Checked::Wrong || !may_log_in(&account.user) {
             return Ok(None);
         }
-        if let Checked::RightUpgrade(hash) = checked {
-            self.upgrade(&mut account, &hash).await;
+        if let Checked::RightUpgrade(hash) = checked
+            && !self.upgrade(&mut account, &hash).await
+        {
+            return self.check_changed(name, received).await;
         }
         Ok(Some(account))
     }
 
-    /// Stores the new form, unless the password was changed meanwhile. A failure costs nobody his login.
-    async fn upgrade(&self, account: &mut Account, new: &str) {
+    /// Stores the new form, unless the password was changed meanwhile (`false`). A failure costs nobody his login.
+    async fn upgrade(&self, account: &mut Account, new: &str) -> bool {
         let (user_id, old) = (account.user.id, &account.password);
         match self.store.set_password(user_id, Some(old), new).await {
             Ok(true) => {
                 new.clone_into(&mut account.password);
                 info!(%user_id, "stored password upgraded");
             }
-            Ok(false) => {}
+            Ok(false) => return false,
             Err(error) => warn!(%user_id, %error, "stored password not upgraded"),
         }
+        true
+    }
+
+    /// As `check`, after somebody else stored the password anew: another login of the same user most of the time. What is
+    /// stored now is what a resume token is bound to.
+    async fn check_changed(
+        &self,
+        name: &str,
+        received: &str,
+    ) -> Result<Option<Account>, LoginTrouble> {
+        let Some(account) = self.store.user_by_name(name).await? else {
+            return Ok(None);
+        };
+        let checked = self.passwords.check(&account.password, received).await?;
+        Ok((checked != Checked::Wrong && may_log_in(&account.user)).then_some(account))
     }
 }
 
