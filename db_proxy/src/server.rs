@@ -79,7 +79,14 @@ pub(crate) fn accept(
     let guard = config.limits.failures();
     let guard = guard.map(|limits| Guard::new(limits, caches.failures));
     let passwords = Arc::new(Passwords::sharing(caches.credentials));
-    let resumes = config.resume.limits();
+    let resumes = config.resume.limits().map(|limits| {
+        let (resumes, writing) = Resumes::new(store.clone(), limits);
+        let stopping = shutdown.clone();
+        shutdown.background().spawn("resume tokens", async move {
+            writing.run(async move { stopping.stopping().await }).await;
+        });
+        resumes
+    });
     let proxy = Arc::new(DbProxy {
         messages: Messages::new(store.clone(), write, limits),
         groups: Groups::new(store.clone(), caches.groups, group_limits),
@@ -87,8 +94,8 @@ pub(crate) fn accept(
         contacts: Contacts::new(store.clone(), config.presence.limits()),
         departments: Departments::new(store.clone(), caches.departments),
         devices: Devices::new(store.clone()),
-        login: Login::new(store.clone(), passwords, guard),
-        resumes: resumes.map(|limits| Resumes::new(store, limits)),
+        login: Login::new(store, passwords, guard),
+        resumes,
     });
     let router = Arc::new(handlers::router());
     let in_flight = config.servers.in_flight;

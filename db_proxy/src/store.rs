@@ -49,7 +49,9 @@ pub use participant::{
     ParticipantStore, ReadMark, RecentConversation, UnreadConversation, UnreadList,
 };
 pub use request::RequestKey;
-pub use resume::{MAX_RESUMES, ResumeHash, ResumeStore, ResumeToken};
+pub use resume::{
+    MAX_RESUMES, ResumeHash, ResumeOutcome, ResumeStore, ResumeToken, ResumeWrite, ShownToken,
+};
 pub use sqlite::SqliteStore;
 pub use sqlite::backup::{BackupError, backup, refuse_in_use, restore};
 pub use time::UnixMillis;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fake::{ME, Peer, login};
+use proto::capability;
 use proto::im::base_define::{UserStat, UserStatType};
 use proto::im::buddy::{ImAllUserReq, ImAllUserRsp, ImUserStatNotify};
 use proto::im::login::{ImKickUser, ImLoginReq, ImLoginRes, ImLogoutReq, ImLogoutRsp};
@@ -17,8 +18,8 @@ use proto::im::message::{
     ImMsgDataAck,
 };
 use tools::client::{
-    Client, CloseReason, Connection, Device, Event, LoginError, Outgoing, ReceiveError,
-    RequestError, SendError, Status,
+    Account, Client, CloseReason, Connection, Device, EnterError, Event, LoginError, Outgoing,
+    ReceiveError, RequestError, SendError, Status,
 };
 
 /// Longer than anything here takes; only a failing test waits for it.
@@ -58,6 +59,60 @@ async fn a_login_sends_the_digest_under_number_one() {
     assert_eq!(request.user_name, "alice");
     assert_eq!(request.password, "e10adc3949ba59abbe56e057f20f883e");
     assert_eq!((request.client_type, request.online_status), (0x12, 1));
+}
+
+/// Too many failures, a server in trouble: nothing of that says that the token is no good.
+#[tokio::test]
+async fn a_token_is_forgotten_only_when_it_is_no_good() {
+    let (address, listener) = fake::listen().await;
+    let account = Account::new("alice", "123456", Device::Windows, Status::Online);
+    let token = Bytes::from(vec![7; 32]);
+    let given = ImLoginRes {
+        capabilities: Some(capability::RESUME),
+        resume_token: Some(token.clone()),
+        ..fake::accepted()
+    };
+    let refused = |resume_refused| ImLoginRes {
+        result_code: 6,
+        resume_refused,
+        ..Default::default()
+    };
+    let kept = ImLoginRes {
+        resume_token: None,
+        ..given.clone()
+    };
+    let client = async {
+        drop(account.enter(&address).await.unwrap());
+        let Err(EnterError::Login(error)) = account.enter(&address).await else {
+            panic!("let in");
+        };
+        assert!(error.is_retryable(), "{error}");
+        assert_eq!(account.token(), Some(token.clone()));
+        drop(account.enter(&address).await.unwrap());
+        assert_eq!(account.token(), Some(token.clone()), "no other was sent");
+        let Err(EnterError::Login(error)) = account.enter(&address).await else {
+            panic!("let in");
+        };
+        assert!(!error.is_retryable(), "{error}");
+        assert_eq!(account.token(), None);
+    };
+    let server = async {
+        let with_token = Some(token.clone());
+        for (shown, answer) in [
+            (None, given),
+            (with_token.clone(), refused(None)),
+            (with_token.clone(), kept),
+            (with_token, refused(Some(true))),
+            (None, refused(None)),
+        ] {
+            let mut peer = fake::accept(&listener).await;
+            let (seq_num, request) = peer.expect::<ImLoginReq>().await;
+            assert_eq!(request.resume_token, shown);
+            assert_eq!(request.password.is_empty(), shown.is_some());
+            peer.reply(seq_num, &answer).await;
+        }
+    };
+    tokio::join!(client, server);
 }
 
 #[tokio::test]

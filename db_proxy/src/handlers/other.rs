@@ -110,16 +110,14 @@ async fn identify(
             return Err(LoginRefusal::Token);
         };
         let login = &proxy.login;
-        let resumed = login.resume(resumes, name, device_type, token, source);
-        let resumed = resumed.await;
+        let resumed = login.resume(resumes, name, device_type, token).await;
         let outcome = if resumed.is_ok() {
             "accepted"
         } else {
             "refused"
         };
         counter!(RESUMES, "outcome" => outcome).increment(1);
-        let (account, next) = resumed?;
-        return Ok((account, Some(next)));
+        return resumed;
     }
     let account = proxy
         .login

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 pub use guard::Guard;
 
 use super::password::{Checked, HashError, Passwords};
-use super::resume::Resumes;
+use super::resume::{Exchanged, Resumes};
 use crate::cache::Attempt;
 use crate::store::{Account, Store, StoreError, User, UserStatus};
 
@@ -86,29 +86,25 @@ impl Login {
         account.ok_or(LoginRefusal::WrongNameOrPassword)
     }
 
-    /// Lets a user in who shows a token, and gives him the next one. A token that is no good counts as a wrong password
-    /// does; a good one forgives nothing, since it says nothing of who guesses passwords.
+    /// Lets a user in who shows a token, and gives him the next one; none if he is to keep the one he has. Failures
+    /// neither count nor matter here: nobody guesses a token, and looking costs little more than refusing to.
     pub async fn resume(
         &self,
         resumes: &Resumes,
         name: &str,
         device_type: DeviceType,
         token: &[u8],
-        source: Option<IpAddr>,
-    ) -> Result<(Account, Bytes), LoginRefusal> {
-        let attempt = Attempt { name, source };
-        self.limit(attempt).await?;
+    ) -> Result<(Account, Option<Bytes>), LoginRefusal> {
         let account = self.store.user_by_name(name).await?;
         let account = account.filter(|account| may_log_in(&account.user));
-        let next = resumes
+        let exchanged = resumes
             .exchange(account.as_ref(), device_type, token)
             .await?;
-        if let Some(resumed) = account.zip(next) {
-            return Ok(resumed);
-        }
-        match &self.guard {
-            Some(guard) if guard.failed(attempt).await => Err(LoginRefusal::TooManyFailures),
-            _ => Err(LoginRefusal::Token),
+        let account = account.ok_or(LoginRefusal::Token)?;
+        match exchanged {
+            Exchanged::Next(next) => Ok((account, Some(next))),
+            Exchanged::Kept => Ok((account, None)),
+            Exchanged::Refused => Err(LoginRefusal::Token),
         }
     }
 
@@ -122,30 +118,47 @@ impl Login {
     /// The account, if the password is right and its user may log in. Takes the same time for any wrong pair.
     async fn check(&self, name: &str, received: &str) -> Result<Option<Account>, LoginTrouble> {
         let Some(mut account) = self.store.user_by_name(name).await? else {
-            self.passwords.check_nothing(received).await?;
+            self.passwords.check_nothing(name, received).await?;
             return Ok(None);
         };
         let checked = self.passwords.check(&account.password, received).await?;
         if checked == Checked::Wrong || !may_log_in(&account.user) {
             return Ok(None);
         }
-        if let Checked::RightUpgrade(hash) = checked {
-            self.upgrade(&mut account, &hash).await;
+        if let Checked::RightUpgrade(hash) = checked
+            && !self.upgrade(&mut account, &hash).await
+        {
+            return self.check_changed(name, received).await;
         }
         Ok(Some(account))
     }
 
-    /// Stores the new form, unless the password was changed meanwhile. A failure costs nobody his login.
-    async fn upgrade(&self, account: &mut Account, new: &str) {
+    /// Stores the new form, unless the password was changed meanwhile (`false`). A failure costs nobody his login.
+    async fn upgrade(&self, account: &mut Account, new: &str) -> bool {
         let (user_id, old) = (account.user.id, &account.password);
         match self.store.set_password(user_id, Some(old), new).await {
             Ok(true) => {
                 new.clone_into(&mut account.password);
                 info!(%user_id, "stored password upgraded");
             }
-            Ok(false) => {}
+            Ok(false) => return false,
             Err(error) => warn!(%user_id, %error, "stored password not upgraded"),
         }
+        true
+    }
+
+    /// As `check`, after somebody else stored the password anew: another login of the same user most of the time. What is
+    /// stored now is what a resume token is bound to.
+    async fn check_changed(
+        &self,
+        name: &str,
+        received: &str,
+    ) -> Result<Option<Account>, LoginTrouble> {
+        let Some(account) = self.store.user_by_name(name).await? else {
+            return Ok(None);
+        };
+        let checked = self.passwords.check(&account.password, received).await?;
+        Ok((checked != Checked::Wrong && may_log_in(&account.user)).then_some(account))
     }
 }
 

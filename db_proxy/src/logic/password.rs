@@ -5,6 +5,7 @@
 mod format;
 mod hashing;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,32 +89,53 @@ impl Passwords {
 
     /// Checks a password as received against its stored form. A form nobody knows is never right.
     pub async fn check(&self, stored: &str, received: &str) -> Result<Checked, HashError> {
-        let fingerprint = self.fingerprint(stored, received);
-        let check = self.checks.get_with(fingerprint, Arc::default);
-        let verdict = check
-            .get_or_try_init(|| self.find_out(stored, received))
+        let fingerprint = self.fingerprint("stored", stored, received);
+        let verdict = self
+            .once(fingerprint, || self.find_out(stored, received))
             .await?;
-        if matches!(verdict, Verdict::Wrong) {
-            self.checks.invalidate(&fingerprint);
-        }
         Ok(match verdict {
             Verdict::Right => Checked::Right,
-            Verdict::RightUpgrade(hash) => Checked::RightUpgrade(hash.clone()),
+            Verdict::RightUpgrade(hash) => Checked::RightUpgrade(hash),
             Verdict::Wrong => Checked::Wrong,
         })
     }
 
-    /// Takes as long as a check of a wrong password, for names that don't exist.
-    pub async fn check_nothing(&self, received: &str) -> Result<(), HashError> {
-        self.run_check(format::NOBODY, received).await.map(drop)
+    /// Takes as long as a check of a wrong password, for names that don't exist; also when the same is asked many times
+    /// at once.
+    pub async fn check_nothing(&self, name: &str, received: &str) -> Result<(), HashError> {
+        let fingerprint = self.fingerprint("nobody", name, received);
+        let verdict = self.once(fingerprint, || async {
+            let verdict = self.find_out(format::NOBODY, received).await?;
+            debug_assert_eq!(verdict, Verdict::Wrong);
+            Ok(Verdict::Wrong)
+        });
+        verdict.await.map(drop)
+    }
+
+    /// Joins those who ask the same at the same time, and keeps what is right.
+    async fn once<F>(
+        &self,
+        fingerprint: Fingerprint,
+        find_out: impl FnOnce() -> F,
+    ) -> Result<Verdict, HashError>
+    where
+        F: Future<Output = Result<Verdict, HashError>>,
+    {
+        let check = self.checks.get_with(fingerprint, Arc::default);
+        let verdict = check.get_or_try_init(find_out).await?;
+        if matches!(verdict, Verdict::Wrong) {
+            self.checks.invalidate(&fingerprint);
+        }
+        Ok(verdict.clone())
     }
 
     async fn find_out(&self, stored: &str, received: &str) -> Result<Verdict, HashError> {
         let Some(shared) = &self.shared else {
             return self.run_check(stored, received).await;
         };
-        // an empty stored password is nobody's, whatever others say
-        if !stored.is_empty() && shared.knows(stored, received).await {
+        let known = shared.knows(stored, received).await;
+        // what can't be right is nobody's, whatever others say; they are asked all the same, since that takes time
+        if known && !stored.is_empty() && stored != format::NOBODY {
             return Ok(Verdict::Right);
         }
         let verdict = self.run_check(stored, received).await?;
@@ -130,9 +152,10 @@ impl Passwords {
             .await
     }
 
-    fn fingerprint(&self, stored: &str, received: &str) -> Fingerprint {
+    fn fingerprint(&self, kind: &'static str, stored: &str, received: &str) -> Fingerprint {
         Blake2b::<U32>::new()
             .chain_update(self.secret.as_flattened())
+            .chain_update(kind)
             .chain_update(stored.len().to_be_bytes())
             .chain_update(stored)
             .chain_update(received)
@@ -149,6 +172,8 @@ impl Passwords {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
 
     #[tokio::test]
@@ -173,6 +198,45 @@ mod tests {
         for checked in futures_util::future::join_all(logins).await {
             assert_eq!(checked, Ok(Checked::Right));
         }
+        assert_eq!(passwords.hashes(), 2);
+    }
+
+    /// Otherwise the time of ten equal guesses at once tells whether there is such a name.
+    #[tokio::test]
+    async fn checks_of_nobody_at_the_same_time_are_one_and_are_not_kept() {
+        let passwords = Passwords::new();
+        for round in 1..=2 {
+            let guesses = (0..10).map(|_| passwords.check_nothing("nobody", "guess"));
+            let checked = futures_util::future::join_all(guesses).await;
+            assert!(checked.iter().all(Result::is_ok));
+            assert_eq!(passwords.hashes(), round);
+        }
+        let two = ["nobody", "somebody"].map(|name| passwords.check_nothing(name, "guess"));
+        futures_util::future::join_all(two).await;
+        assert_eq!(passwords.hashes(), 4);
+    }
+
+    /// Counts the questions, and claims to know everything.
+    #[derive(Default)]
+    struct Liar(AtomicU64);
+
+    #[async_trait::async_trait]
+    impl CredentialCache for Liar {
+        async fn knows(&self, _: &str, _: &str) -> bool {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            true
+        }
+
+        async fn remember(&self, _: &str, _: &str) {}
+    }
+
+    #[tokio::test]
+    async fn the_others_are_asked_for_nobody_too_and_not_believed() {
+        let others = Arc::new(Liar::default());
+        let passwords = Passwords::sharing(Some(others.clone()));
+        passwords.check_nothing("nobody", "guess").await.unwrap();
+        assert_eq!(passwords.check("", "guess").await, Ok(Checked::Wrong));
+        assert_eq!(others.0.load(Ordering::Relaxed), 2);
         assert_eq!(passwords.hashes(), 2);
     }
 

@@ -1,5 +1,7 @@
 //! Tokens that let a device log in again without its password, and without the work that checking one is.
 
+mod commit;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,18 +9,21 @@ use argon2::password_hash::generate_salt;
 use blake2::digest::consts::U32;
 use blake2::{Blake2b, Digest};
 use bytes::Bytes;
+use im_base::telemetry::metrics::RESUMES_WITHHELD;
+use metrics::counter;
 use proto::device::DeviceType;
 use proto::ids::UserId;
-use tokio::sync::Semaphore;
-use tracing::warn;
 
-use crate::store::{Account, ResumeHash, ResumeToken, Store, StoreError, UnixMillis};
+pub use commit::ResumeTask;
+
+use crate::store::{
+    Account, ResumeHash, ResumeOutcome, ResumeToken, ResumeWrite, ShownToken, Store, StoreError,
+    UnixMillis,
+};
+use commit::ResumeWrites;
 
 /// Bytes of a token, all of them random.
 pub const TOKEN: usize = 32;
-
-/// Tokens that are written at the same time. A storm of logins waits here, and not before the messages' own commits.
-const WRITES: usize = 2;
 
 /// How long tokens are good for.
 #[derive(Clone, Copy, Debug)]
@@ -42,57 +47,76 @@ impl Default for ResumeLimits {
 pub struct Resumes {
     store: Arc<dyn Store>,
     limits: ResumeLimits,
-    writes: Semaphore,
+    writes: ResumeWrites,
+}
+
+/// What a token that was shown is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exchanged {
+    Next(Bytes),
+    /// It is good, and stays so, since no other could be stored for it now.
+    Kept,
+    Refused,
 }
 
 impl Resumes {
-    pub fn new(store: Arc<dyn Store>, limits: ResumeLimits) -> Self {
-        Self {
+    /// The tokens are stored by the task, which has to be run.
+    pub fn new(store: Arc<dyn Store>, limits: ResumeLimits) -> (Self, ResumeTask) {
+        let (writes, task) = commit::queue(Arc::clone(&store));
+        let resumes = Self {
             store,
             limits,
-            writes: Semaphore::new(WRITES),
-        }
+            writes,
+        };
+        (resumes, task)
     }
 
-    /// A token for somebody who has just shown his password. None, if it can't be stored: that costs nobody his login.
+    /// A token for somebody who has just shown his password. None, if it can't be stored soon: that costs nobody his
+    /// login.
     ///
     /// # Panics
     /// When the system has no randomness to give.
     pub async fn issue(&self, account: &Account, device_type: DeviceType) -> Option<Bytes> {
         let (token, new) = self.fresh(account, device_type, UnixMillis::now());
-        let _place = self.writes.acquire().await.ok()?;
-        match self.store.add_resume(&new).await {
-            Ok(()) => Some(token),
-            Err(error) => {
-                let user_id = account.user.id;
-                warn!(%user_id, %error, "no resume token stored");
-                None
-            }
+        let written = self.writes.write(ResumeWrite { new, shown: None }).await;
+        if written == Some(ResumeOutcome::Kept) {
+            return Some(token);
         }
+        counter!(RESUMES_WITHHELD, "login" => "password").increment(1);
+        None
     }
 
-    /// Exchanges a token that somebody shows for a new one. `None`: it is worth nothing, for whatever reason. Without an
-    /// account the same work is done.
+    /// Exchanges a token that somebody shows for a new one. Whether it is good is read; a store that takes no writes
+    /// keeps nobody out. Without an account the same work is done.
     pub async fn exchange(
         &self,
         account: Option<&Account>,
         device_type: DeviceType,
         shown: &[u8],
-    ) -> Result<Option<Bytes>, StoreError> {
+    ) -> Result<Exchanged, StoreError> {
+        if shown.len() != TOKEN {
+            return Ok(Exchanged::Refused);
+        }
         let nobody = Account::nobody();
         let somebody = account.unwrap_or(&nobody);
-        if shown.len() != TOKEN {
-            return Ok(None);
-        }
         let now = UnixMillis::now();
+        let hash = hash(shown, &somebody.password);
+        let user = somebody.user.id;
+        let good = self.store.has_resume(&hash, user, device_type, now).await?;
+        if !good || account.is_none() {
+            return Ok(Exchanged::Refused);
+        }
         let (token, new) = self.fresh(somebody, device_type, now);
-        let old = hash(shown, &somebody.password);
-        let Ok(_place) = self.writes.acquire().await else {
-            return Ok(None);
-        };
         let grace_until = after(now, self.limits.grace);
-        let exchanged = self.store.exchange_resume(&old, &new, grace_until).await?;
-        Ok((exchanged && account.is_some()).then_some(token))
+        let shown = Some(ShownToken { hash, grace_until });
+        Ok(match self.writes.write(ResumeWrite { new, shown }).await {
+            Some(ResumeOutcome::Kept) => Exchanged::Next(token),
+            Some(ResumeOutcome::NoSuchToken) => Exchanged::Refused,
+            Some(ResumeOutcome::Unwanted) | None => {
+                counter!(RESUMES_WITHHELD, "login" => "token").increment(1);
+                Exchanged::Kept
+            }
+        })
     }
 
     /// Takes the user's tokens for these types of devices away.

@@ -1,26 +1,34 @@
+mod held;
+
 use async_trait::async_trait;
 use proto::device::DeviceType;
 use proto::ids::UserId;
 
 use super::{StoreError, UnixMillis};
 
+pub(super) use held::{Held, HeldToken, users_of};
+
 /// Tokens that let a device log in again, by their hashes.
 #[async_trait]
 pub trait ResumeStore: Send + Sync {
-    /// Keeps a token. Of more than [`MAX_RESUMES`] of a user those used longest ago go.
-    async fn add_resume(&self, new: &ResumeToken) -> Result<(), StoreError>;
-
-    /// Exchanges a token for a new one of the same user and type of device; `false` if there is no such token, or it has
-    /// expired. The old one ends when the new one is shown, or at `grace_until`: whoever was not reached by the new one
-    /// shows the old one again and gets another.
-    async fn exchange_resume(
+    /// Whether there is such a token for this user and type of device that has not expired at `now`. Only reads.
+    async fn has_resume(
         &self,
-        old: &ResumeHash,
-        new: &ResumeToken,
-        grace_until: UnixMillis,
+        token: &ResumeHash,
+        user: UserId,
+        device_type: DeviceType,
+        now: UnixMillis,
     ) -> Result<bool, StoreError>;
 
-    /// Takes the user's tokens for these types away.
+    /// Keeps and exchanges tokens, one after the other, in one transaction. `wanted` is asked for each by its place once
+    /// the transaction can't be kept waiting any more; what nobody wants is left out.
+    async fn write_resumes(
+        &self,
+        writes: &[ResumeWrite],
+        wanted: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Vec<ResumeOutcome>, StoreError>;
+
+    /// Takes the user's tokens for these types away. Writes nothing if he has none.
     async fn revoke_resumes(&self, user: UserId, types: &[DeviceType]) -> Result<(), StoreError>;
 }
 
@@ -38,4 +46,30 @@ pub struct ResumeToken {
     pub device_type: DeviceType,
     pub created_at: UnixMillis,
     pub expires_at: UnixMillis,
+}
+
+/// A token to be kept. Of more than [`MAX_RESUMES`] of a user those used longest ago go.
+#[derive(Clone, Debug)]
+pub struct ResumeWrite {
+    pub new: ResumeToken,
+    /// `None`: it was given for a password.
+    pub shown: Option<ShownToken>,
+}
+
+/// The token that is exchanged for a new one of the same user and type of device. It ends when the new one is shown, or
+/// at `grace_until`: whoever was not reached by the new one shows the old one again and gets another.
+#[derive(Clone, Debug)]
+pub struct ShownToken {
+    pub hash: ResumeHash,
+    pub grace_until: UnixMillis,
+}
+
+/// What became of a `ResumeWrite`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResumeOutcome {
+    Kept,
+    /// What was shown is no token, or has expired.
+    NoSuchToken,
+    /// Nobody wanted it any more; nothing was changed.
+    Unwanted,
 }

@@ -40,7 +40,8 @@ pub trait UserStore: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Changes fields of a profile and returns the user as he is then; `None` if there is no such user. A change for
-    /// everybody who asks for changes, even if the new values are the old ones.
+    /// everybody who asks for changes, even if the new values are the old ones. Who may not log in any more loses his
+    /// resume tokens with it.
     async fn change_profile(
         &self,
         user: UserId,
@@ -102,6 +103,14 @@ pub struct ProfileChange {
     pub tel: Option<String>,
     pub status: Option<UserStatus>,
     pub sign_info: Option<String>,
+}
+
+impl ProfileChange {
+    /// Whether the user may not log in from then on.
+    pub(super) fn ends_logins(&self) -> bool {
+        self.status
+            .is_some_and(|status| status != UserStatus::REGULAR)
+    }
 }
 
 /// A user's standing, with the wire's numbers.

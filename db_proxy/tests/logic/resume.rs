@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use db_proxy::logic::admin::Admin;
@@ -9,7 +9,10 @@ use db_proxy::logic::login::{Guard, Login, LoginRefusal};
 use db_proxy::logic::password::{Passwords, client_password};
 use db_proxy::logic::resume::{ResumeLimits, Resumes};
 use db_proxy::store::{Account, Profile, ProfileChange, Store, UserStatus};
+use im_base::task::Tasks;
 use proto::device::DeviceType;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 
 use crate::bed::store;
 
@@ -19,7 +22,13 @@ struct Bed {
     resumes: Resumes,
     admin: Admin,
     store: Arc<dyn Store>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+}
+
+fn resumes(store: &Arc<dyn Store>, limits: ResumeLimits) -> Resumes {
+    let (resumes, task) = Resumes::new(Arc::clone(store), limits);
+    Tasks::default().spawn("resume tokens", task.run(std::future::pending()));
+    resumes
 }
 
 const WINDOWS: i32 = 1;
@@ -46,10 +55,10 @@ impl Bed {
         let guard = Some(Guard::new(failures, None));
         Self {
             login: Login::new(Arc::clone(&store), Arc::new(Passwords::new()), guard),
-            resumes: Resumes::new(Arc::clone(&store), limits),
+            resumes: resumes(&store, limits),
             admin,
             store,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -62,12 +71,11 @@ impl Bed {
     }
 
     async fn resume(&self, name: &str, raw: i32, token: &[u8]) -> Result<Bytes, LoginRefusal> {
-        let resumed = self
-            .login
-            .resume(&self.resumes, name, device(raw), token, source(1));
+        let login = &self.login;
+        let resumed = login.resume(&self.resumes, name, device(raw), token);
         resumed.await.map(|(account, next)| {
             assert_eq!(account.user.profile.name, name);
-            next
+            next.unwrap()
         })
     }
 
@@ -107,10 +115,7 @@ async fn what_is_no_token_is_refused_in_one_way() {
     }
     let long = vec![7; 100_000];
     for shown in [&b""[..], b"x", &long] {
-        let refused = bed
-            .login
-            .resume(&bed.resumes, "demo1", device(WINDOWS), shown, None);
-        assert!(matches!(refused.await, Err(LoginRefusal::Token)));
+        bed.is_refused("demo1", WINDOWS, shown).await;
     }
     bed.resume("demo1", WINDOWS, &token).await.unwrap();
 }
@@ -130,9 +135,10 @@ async fn a_new_password_and_a_lost_standing_end_all_tokens() {
         ..ProfileChange::default()
     };
     bed.admin.change("demo1", back, None).await.unwrap();
-    let token = bed.resume("demo1", WINDOWS, &token).await.unwrap();
+    bed.is_refused("demo1", WINDOWS, &token).await;
 
     // by whatever way it is changed
+    let token = bed.resumes.issue(&account, device(WINDOWS)).await.unwrap();
     bed.store
         .set_password(account.user.id, None, "another hash")
         .await
@@ -157,8 +163,8 @@ async fn a_token_that_was_revoked_or_has_expired_is_no_good() {
     bed.resumes.revoke(user, &device(2).class()).await.unwrap();
     bed.is_refused("demo1", WINDOWS, &token).await;
 
-    let expiring = Resumes::new(
-        Arc::clone(&bed.store),
+    let expiring = resumes(
+        &bed.store,
         ResumeLimits {
             lifetime: Duration::ZERO,
             ..ResumeLimits::default()
@@ -168,23 +174,54 @@ async fn a_token_that_was_revoked_or_has_expired_is_no_good() {
     bed.is_refused("demo1", WINDOWS, &token).await;
 }
 
-/// As with passwords: who guesses is refused, and nobody else.
+/// Who has a good token comes in wherever somebody guesses passwords, and who shows bad ones (all are, after a restore) is
+/// not kept from showing his password.
 #[tokio::test]
-async fn guessing_tokens_closes_the_account_for_the_guesser_only() {
+async fn bad_tokens_and_wrong_passwords_do_not_count_for_each_other() {
     let bed = Bed::new(ResumeLimits::default()).await;
     let (_, token) = bed.first().await;
-    for _ in 0..4 {
+    for _ in 0..200 {
         bed.is_refused("demo1", WINDOWS, &[1; 32]).await;
     }
-    let refused = bed.resume("demo1", WINDOWS, &token).await;
-    assert!(matches!(refused, Err(LoginRefusal::TooManyFailures)));
     let password = client_password("demo");
+    let right = bed.login.validate("demo1", &password, source(1));
+    right.await.unwrap();
+    for _ in 0..4 {
+        let wrong = bed.login.validate("demo1", "wrong", source(1)).await;
+        assert!(matches!(wrong, Err(LoginRefusal::WrongNameOrPassword)));
+    }
     let refused = bed.login.validate("demo1", &password, source(1)).await;
     assert!(matches!(refused, Err(LoginRefusal::TooManyFailures)));
-    let elsewhere = bed
-        .login
-        .resume(&bed.resumes, "demo1", device(WINDOWS), &token, source(2));
-    assert!(elsewhere.await.is_ok());
+    bed.resume("demo1", WINDOWS, &token).await.unwrap();
+}
+
+/// The disk is full, or somebody else holds the file: whoever can show what he is comes in, with no new token.
+#[tokio::test]
+async fn a_store_that_takes_no_writes_keeps_nobody_out() {
+    let bed = Bed::new(ResumeLimits {
+        grace: Duration::ZERO,
+        ..ResumeLimits::default()
+    })
+    .await;
+    let (account, token) = bed.first().await;
+    let file = SqliteConnectOptions::new().filename(bed.folder.path().join("store.db"));
+    let mut other = file.connect().await.unwrap();
+    let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let started = Instant::now();
+    let login = &bed.login;
+    let resume = || login.resume(&bed.resumes, "demo1", device(WINDOWS), &token);
+    let (first, second, none) = tokio::join!(
+        resume(),
+        resume(),
+        bed.resumes.issue(&account, device(WINDOWS))
+    );
+    assert_eq!(first.unwrap().1, None);
+    assert_eq!(second.unwrap().1, None);
+    assert_eq!(none, None);
+    assert!(started.elapsed() < Duration::from_secs(4));
+    held.rollback().await.unwrap();
+    // none of it was made up for behind their backs
+    bed.resume("demo1", WINDOWS, &token).await.unwrap();
 }
 
 /// A token that an upgrade of the stored password comes with is good.

@@ -58,7 +58,9 @@ macro_rules! suite {
                 the_night_shield_is_kept, peers_come_latest_first;
             resumes: a_token_leads_to_the_next, a_lost_token_is_made_up_for,
                 a_token_is_for_one_user_and_one_kind_of_device, tokens_are_revoked_by_kind_of_device,
-                of_too_many_tokens_the_longest_unused_go, one_token_shown_twice_at_once_leaves_one_way_on;
+                of_too_many_tokens_the_longest_unused_go, one_token_shown_twice_at_once_leaves_one_way_on,
+                many_tokens_are_exchanged_in_one_transaction, an_exchange_may_be_made_twice,
+                who_may_not_log_in_any_more_has_no_tokens;
             extremes: ids_and_numbers_up_to_the_last, a_full_conversation_refuses_and_others_go_on,
                 bodies_are_any_bytes;
             concurrent: eight_writers_in_two_stores_leave_no_gap, first_messages_at_once_make_one_conversation,

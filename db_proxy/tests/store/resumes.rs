@@ -1,4 +1,8 @@
-use db_proxy::store::{MAX_RESUMES, ResumeHash, ResumeToken, UnixMillis};
+use db_proxy::store::ResumeOutcome::{Kept, NoSuchToken, Unwanted};
+use db_proxy::store::{
+    MAX_RESUMES, ProfileChange, ResumeHash, ResumeOutcome, ResumeToken, ResumeWrite, ShownToken,
+    Store, UnixMillis, UserStatus,
+};
 use proto::device::DeviceType;
 use proto::ids::UserId;
 
@@ -29,18 +33,42 @@ fn token(user: UserId, device_type: DeviceType, number: u8, at: i64) -> ResumeTo
     }
 }
 
+fn given(new: ResumeToken) -> ResumeWrite {
+    ResumeWrite { new, shown: None }
+}
+
+fn exchanged(old: u8, new: &ResumeToken, grace_until: UnixMillis) -> ResumeWrite {
+    let hash = hash(old);
+    ResumeWrite {
+        new: new.clone(),
+        shown: Some(ShownToken { hash, grace_until }),
+    }
+}
+
+async fn write(store: &dyn Store, writes: &[ResumeWrite]) -> Vec<ResumeOutcome> {
+    store.write_resumes(writes, &|_| true).await.unwrap()
+}
+
+async fn add(bed: &Bed, new: &ResumeToken) {
+    let kept = write(&*bed.store, &[given(new.clone())]).await;
+    assert_eq!(kept, [Kept]);
+}
+
 async fn exchange(bed: &Bed, old: u8, new: &ResumeToken, grace_until: UnixMillis) -> bool {
-    let old = hash(old);
-    let exchanged = bed.store.exchange_resume(&old, new, grace_until);
-    exchanged.await.unwrap()
+    let now = new.created_at;
+    let good = bed
+        .store
+        .has_resume(&hash(old), new.user, new.device_type, now)
+        .await
+        .unwrap();
+    let outcome = write(&*bed.store, &[exchanged(old, new, grace_until)]).await;
+    assert_eq!(outcome, [if good { Kept } else { NoSuchToken }]);
+    good
 }
 
 pub(crate) async fn a_token_leads_to_the_next(bed: Bed) {
     let [a] = bed.users().await;
-    bed.store
-        .add_resume(&token(a, windows(), 1, 0))
-        .await
-        .unwrap();
+    add(&bed, &token(a, windows(), 1, 0)).await;
     for number in 1..=20 {
         let next = token(a, windows(), number + 1, i64::from(number));
         assert!(exchange(&bed, number, &next, NEVER).await, "{number}");
@@ -54,10 +82,7 @@ pub(crate) async fn a_token_leads_to_the_next(bed: Bed) {
 /// The new one got lost on its way: the old one is shown again, for a while.
 pub(crate) async fn a_lost_token_is_made_up_for(bed: Bed) {
     let [a] = bed.users().await;
-    bed.store
-        .add_resume(&token(a, windows(), 1, 0))
-        .await
-        .unwrap();
+    add(&bed, &token(a, windows(), 1, 0)).await;
     let grace = UnixMillis(100);
     assert!(exchange(&bed, 1, &token(a, windows(), 2, 10), grace).await);
     assert!(exchange(&bed, 1, &token(a, windows(), 3, 20), grace).await);
@@ -76,10 +101,7 @@ pub(crate) async fn a_lost_token_is_made_up_for(bed: Bed) {
 
 pub(crate) async fn a_token_is_for_one_user_and_one_kind_of_device(bed: Bed) {
     let [a, b] = bed.users().await;
-    bed.store
-        .add_resume(&token(a, windows(), 1, 0))
-        .await
-        .unwrap();
+    add(&bed, &token(a, windows(), 1, 0)).await;
     assert!(!exchange(&bed, 1, &token(b, windows(), 2, 1), NEVER).await);
     assert!(!exchange(&bed, 1, &token(a, phone(), 2, 1), NEVER).await);
     assert!(
@@ -97,7 +119,7 @@ pub(crate) async fn tokens_are_revoked_by_kind_of_device(bed: Bed) {
     let tokens = [(a, windows()), (a, phone()), (b, windows())];
     for ((user, device_type), number) in tokens.into_iter().zip(1..) {
         let new = token(user, device_type, number, 0);
-        bed.store.add_resume(&new).await.unwrap();
+        add(&bed, &new).await;
     }
     bed.store.revoke_resumes(a, &[]).await.unwrap();
     bed.store.revoke_resumes(a, &[windows()]).await.unwrap();
@@ -108,14 +130,11 @@ pub(crate) async fn tokens_are_revoked_by_kind_of_device(bed: Bed) {
 
 pub(crate) async fn of_too_many_tokens_the_longest_unused_go(bed: Bed) {
     let [a, b] = bed.users().await;
-    bed.store
-        .add_resume(&token(b, windows(), 0, 0))
-        .await
-        .unwrap();
+    add(&bed, &token(b, windows(), 0, 0)).await;
     let last = MAX_RESUMES as u8 + 1;
     for number in 1..=last {
         let new = token(a, windows(), number, 5);
-        bed.store.add_resume(&new).await.unwrap();
+        add(&bed, &new).await;
     }
     let mut left = 0;
     for number in (1..=last).rev() {
@@ -131,22 +150,79 @@ pub(crate) async fn of_too_many_tokens_the_longest_unused_go(bed: Bed) {
 
 pub(crate) async fn one_token_shown_twice_at_once_leaves_one_way_on(bed: Bed) {
     let [a] = bed.users().await;
-    bed.store
-        .add_resume(&token(a, windows(), 1, 0))
-        .await
-        .unwrap();
+    add(&bed, &token(a, windows(), 1, 0)).await;
     let other = bed.database.open().await;
     let (one, two) = (token(a, windows(), 2, 1), token(a, windows(), 3, 1));
-    let shown = hash(1);
-    let (first, second) = tokio::join!(
-        bed.store.exchange_resume(&shown, &one, NEVER),
-        other.exchange_resume(&shown, &two, NEVER),
-    );
-    assert!(first.unwrap() && second.unwrap());
+    let shown = [exchanged(1, &one, NEVER), exchanged(1, &two, NEVER)];
+    let (first, second) =
+        tokio::join!(write(&*bed.store, &shown[..1]), write(&*other, &shown[1..]),);
+    assert_eq!([first, second], [[Kept], [Kept]]);
     let next = [token(a, windows(), 4, 2), token(a, windows(), 5, 2)];
     let good = [
         exchange(&bed, 2, &next[0], NEVER).await,
         exchange(&bed, 3, &next[1], NEVER).await,
     ];
     assert_eq!(good.iter().filter(|good| **good).count(), 1);
+}
+
+/// As if each were alone, in their order, also those of one user; what nobody waits for is not made.
+pub(crate) async fn many_tokens_are_exchanged_in_one_transaction(bed: Bed) {
+    let users: [UserId; 40] = bed.users().await;
+    let first: Vec<_> = users
+        .iter()
+        .zip(0..)
+        .map(|(user, n)| given(token(*user, windows(), n, 0)))
+        .collect();
+    assert_eq!(write(&*bed.store, &first).await, vec![Kept; 40]);
+    let mut next: Vec<_> = users
+        .iter()
+        .zip(0..)
+        .map(|(user, n)| exchanged(n, &token(*user, windows(), 100 + n, 1), NEVER))
+        .collect();
+    next.push(exchanged(100, &token(users[0], windows(), 200, 1), NEVER));
+    next.push(exchanged(0, &token(users[0], windows(), 201, 1), NEVER));
+    next.push(exchanged(99, &token(users[1], windows(), 202, 1), NEVER));
+    let unwanted = 5;
+    let wanted = |place| place != unwanted;
+    let outcomes = bed.store.write_resumes(&next, &wanted);
+    let mut expected = vec![Kept; 41];
+    expected[unwanted] = Unwanted;
+    expected.extend([NoSuchToken, NoSuchToken]);
+    assert_eq!(outcomes.await.unwrap(), expected);
+    assert!(!exchange(&bed, 105, &token(users[5], windows(), 210, 2), NEVER).await);
+    assert!(exchange(&bed, 5, &token(users[5], windows(), 210, 2), NEVER).await);
+    assert!(exchange(&bed, 200, &token(users[0], windows(), 211, 2), NEVER).await);
+    assert!(exchange(&bed, 139, &token(users[39], windows(), 212, 2), NEVER).await);
+}
+
+/// Whoever made an exchange and did not hear of it makes it once more, even if the old one has ended with it.
+pub(crate) async fn an_exchange_may_be_made_twice(bed: Bed) {
+    let [a] = bed.users().await;
+    add(&bed, &token(a, windows(), 1, 0)).await;
+    let exchange = [exchanged(1, &token(a, windows(), 2, 1), UnixMillis(1))];
+    assert_eq!(write(&*bed.store, &exchange).await, [Kept]);
+    assert_eq!(write(&*bed.store, &exchange).await, [Kept]);
+    let other = [exchanged(1, &token(a, windows(), 3, 1), UnixMillis(1))];
+    assert_eq!(write(&*bed.store, &other).await, [NoSuchToken]);
+}
+
+pub(crate) async fn who_may_not_log_in_any_more_has_no_tokens(bed: Bed) {
+    let [a, b] = bed.users().await;
+    add(&bed, &token(a, windows(), 1, 0)).await;
+    add(&bed, &token(b, windows(), 2, 0)).await;
+    for status in [UserStatus::REGULAR, UserStatus::LEFT, UserStatus::REGULAR] {
+        let change = ProfileChange {
+            status: Some(status),
+            ..ProfileChange::default()
+        };
+        bed.store.change_profile(a, &change).await.unwrap();
+        if status == UserStatus::REGULAR {
+            continue;
+        }
+        let hash = hash(1);
+        let kept = bed.store.has_resume(&hash, a, windows(), UnixMillis(1));
+        assert!(!kept.await.unwrap());
+    }
+    assert!(!exchange(&bed, 1, &token(a, windows(), 11, 1), NEVER).await);
+    assert!(exchange(&bed, 2, &token(b, windows(), 12, 1), NEVER).await);
 }

@@ -56,6 +56,7 @@ metrics_table! {
     gauge CACHE_UP = "im_cache_up", Count, "1 while Redis is asked, 0 while db_proxy goes on without.";
     gauge CACHE_UNDELIVERED = "im_cache_undelivered_changes", Count, "Changes that Redis has not taken note of yet.";
     counter RESUMES = "im_resumes_total", Count, "Logins with a resume token. Label outcome (accepted, refused).";
+    counter RESUMES_WITHHELD = "im_resume_tokens_withheld_total", Count, "Logins that were given no resume token because it was not stored in time. Label login (password, token).";
     gauge HASH_QUEUE = "im_hash_queue_passwords", Count, "Passwords that are checked or wait for it.";
     counter HASHES_REFUSED = "im_hashes_refused_total", Count, "Passwords that were not checked because too many waited.";
     counter STORE_FAILURES = "im_store_failures_total", Count, "Operations that the store failed. Label retryable.";

@@ -157,15 +157,17 @@ pub(crate) async fn check(
         return Err(refusal);
     };
     let resume_token = verdict.resume_token.filter(|_| wants_resume);
+    // who was let in by a token and is given no other keeps that one
+    let resumable = resume_token.is_some() || shows_token;
     let answer = ImLoginRes {
         server_time: clock::unix_seconds(),
         result_code: ResultType::RefuseReasonNone as i32,
         result_string: Some(text),
         online_status: Some(status as i32),
         user_info: Some(user_info),
-        capabilities: wants_resume.then_some(match resume_token {
-            Some(_) => capability::RESUME,
-            None => 0,
+        capabilities: wants_resume.then_some(match resumable {
+            true => capability::RESUME,
+            false => 0,
         }),
         resume_token,
         resume_refused: None,
@@ -177,7 +179,7 @@ pub(crate) async fn check(
     Ok(Login {
         user_id,
         device,
-        resumable: answer.resume_token.is_some(),
+        resumable,
         groups: group_versions(&verdict.group_version_list),
         contacts,
         asked_at,
@@ -263,6 +265,7 @@ pub(super) async fn kick_desktop(
     if !session.device.is_mobile() {
         return Err(HandlerError::Refused("not_a_phone"));
     }
+    session.take_allowance()?;
     let server = &session.server;
     let user_id = session.user_id();
     let now = clock::login_stamp();

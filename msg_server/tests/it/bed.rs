@@ -12,6 +12,7 @@ use proto::im::base_define::{
     ClientType, GroupModifyType, GroupVersionInfo, MsgType, UserInfo, UserStatType,
 };
 use proto::im::ext::group::{ImGroupMembers, ImGroupMembersReq};
+use proto::im::ext::login::{ImResumeRevokeReq, ImResumeRevokeRsp};
 use proto::im::group::ImGroupChangeMemberNotify;
 use proto::im::login::{ImLoginReq, ImLoginRes};
 use proto::im::message::ImMsgData;
@@ -41,6 +42,10 @@ pub(crate) struct Bed {
 
 impl Bed {
     pub(crate) async fn new() -> Self {
+        Self::with(|config| config.limits.enabled = false).await
+    }
+
+    pub(crate) async fn with(set: impl FnOnce(&mut Config)) -> Self {
         let db = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let routes = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut config = Config::default();
@@ -50,7 +55,7 @@ impl Bed {
         config.peers.db = vec![db.local_addr().unwrap().to_string()];
         config.peers.route = vec![routes.local_addr().unwrap().to_string()];
         config.websocket.listen = String::new();
-        config.limits.enabled = false;
+        set(&mut config);
         let users: Arc<Mutex<HashMap<u32, Known>>> = Arc::default();
         let (ask, asked) = mpsc::channel(16);
         let (connected, is_connected) = oneshot::channel();
@@ -72,6 +77,10 @@ impl Bed {
     }
 
     pub(crate) async fn login(&self, id: u32, known: Known) -> Client {
+        self.login_on(ClientType::Windows, id, known).await
+    }
+
+    pub(crate) async fn login_on(&self, device: ClientType, id: u32, known: Known) -> Client {
         self.users.lock().await.insert(id, known);
         let stream = TcpStream::connect(self.clients).await.unwrap();
         let mut client = Client(TestPeer::new(stream), id);
@@ -79,7 +88,7 @@ impl Bed {
             user_name: id.to_string(),
             password: "x".to_owned(),
             online_status: UserStatType::UserStatusOnline as i32,
-            client_type: ClientType::Windows as i32,
+            client_type: device as i32,
             ..Default::default()
         };
         client.0.send(&request, 1).await;
@@ -185,6 +194,14 @@ async fn database(
                 ..message
             };
             peer.send(&stored, pdu.seq_num()).await;
+        } else if pdu.command() == ImResumeRevokeReq::ID {
+            let request: ImResumeRevokeReq = pdu.decode().unwrap();
+            let answer = ImResumeRevokeRsp {
+                user_id: request.user_id,
+                result_code: 0,
+                attach_data: request.attach_data,
+            };
+            peer.send(&answer, pdu.seq_num()).await;
         } else if pdu.command() == ImGroupMembersReq::ID {
             let request: ImGroupMembersReq = pdu.decode().unwrap();
             let (answer, answered) = oneshot::channel();

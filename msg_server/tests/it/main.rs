@@ -5,4 +5,5 @@
 mod bed;
 
 mod groups;
+mod kick;
 mod presence;

@@ -16,7 +16,7 @@ use super::session::Session;
 
 /// A name, a password and a device, with the resume token of its last login. Clones share the token.
 ///
-/// The token is in memory only. It is dropped when the server does not take it.
+/// The token is in memory only. It is dropped when the server says that it is no good.
 #[derive(Clone)]
 pub struct Account {
     request: ImLoginReq,
@@ -56,8 +56,8 @@ impl Account {
         }
     }
 
-    /// Connects and logs in: with the token if there is one, with the password if there is none or it is refused, which
-    /// takes another connection.
+    /// Connects and logs in: with the token if there is one, with the password if there is none or the token is no good,
+    /// which takes another connection. Any other refusal says nothing about the token, which is kept.
     pub async fn enter(&self, address: &Address) -> Result<(Session, Events), EnterError> {
         if let Some(token) = self.token() {
             let request = ImLoginReq {
@@ -66,11 +66,10 @@ impl Account {
                 ..self.request.clone()
             };
             match self.log_in(address, request).await {
-                Err(EnterError::Login(LoginError::Refused { code, .. }))
-                    if LoginError::is_final(code) =>
-                {
-                    self.forget(&token);
-                }
+                Err(EnterError::Login(LoginError::Refused {
+                    resume_refused: Some(true),
+                    ..
+                })) => self.forget(&token),
                 other => return other,
             }
         }

@@ -73,6 +73,8 @@ pub enum LoginError {
         code: i32,
         /// The server's own words, possibly empty and in any language.
         message: String,
+        /// Whether it was the resume token that is no good; `None`: none was shown.
+        resume_refused: Option<bool>,
     },
     /// The connection ended before the answer.
     #[error("{0} before the login was answered")]
@@ -89,15 +91,21 @@ pub enum LoginError {
 }
 
 impl LoginError {
-    /// Whether asking again later can help: anything but wrong credentials can.
+    /// Whether asking again later can help: anything but wrong credentials can. A token that was not looked at may be
+    /// good.
     pub fn is_retryable(&self) -> bool {
-        !matches!(self, Self::Refused { code, .. } if Self::is_final(*code))
-    }
-
-    /// Whether a refusal stays one whoever is asked, as long as the same is shown.
-    pub(super) fn is_final(code: i32) -> bool {
-        code == ResultType::RefuseReasonDbValidateFailed as i32
-            || code == ResultType::RefuseReasonVersionTooOld as i32
+        match self {
+            Self::Refused {
+                code,
+                resume_refused,
+                ..
+            } => {
+                let credentials = *code == ResultType::RefuseReasonDbValidateFailed as i32;
+                let too_old = *code == ResultType::RefuseReasonVersionTooOld as i32;
+                !too_old && (!credentials || *resume_refused == Some(false))
+            }
+            _ => true,
+        }
     }
 }
 

@@ -95,6 +95,7 @@ impl Client {
         mut self,
         request: ImLoginReq,
     ) -> Result<(Session, Events), LoginError> {
+        let shows_token = request.resume_token.is_some();
         let wants_token = request.capabilities() & capability::RESUME != 0;
         self.connection
             .send_message(&request, LOGIN_SEQ_NUM)
@@ -105,6 +106,7 @@ impl Client {
             return Err(LoginError::Refused {
                 code: answer.result_code,
                 message: answer.result_string.unwrap_or_default(),
+                resume_refused: shows_token.then_some(answer.resume_refused.unwrap_or_default()),
             });
         }
         let profile = answer.user_info.ok_or(LoginError::NoProfile)?;

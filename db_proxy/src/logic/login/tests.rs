@@ -117,6 +117,24 @@ async fn a_teamtalk_password_is_upgraded_by_its_first_login() {
     assert!(bed.login.validate("anna", "wrong", None).await.is_err());
 }
 
+/// Each is let in with the form that is stored, which his resume token is bound to.
+#[tokio::test]
+async fn two_first_logins_at_once_know_what_is_stored() {
+    let bed = Bed::new(None).await;
+    let stored = "teamtalk$1234$4e66e8c029d64e67f7aadf045ca45851";
+    bed.add("anna", stored, UserStatus::REGULAR).await;
+    let received = client_password("test123");
+    // as two processes: neither knows what the other computes
+    let other = Login::new(Arc::clone(&bed.store), Arc::default(), None);
+    let (one, two) = tokio::join!(
+        bed.login.validate("anna", &received, None),
+        other.validate("anna", &received, None),
+    );
+    let stored = bed.stored("anna").await;
+    assert_eq!(one.unwrap().password, stored);
+    assert_eq!(two.unwrap().password, stored);
+}
+
 #[tokio::test]
 async fn a_changed_password_counts_at_once() {
     let bed = Bed::new(None).await;

@@ -1,21 +1,29 @@
-//! Where slow hashes are computed: on threads of their own that give way to all others, or where a thread can't, on all
-//! cores but one, so that a storm of logins slows logins and not messages.
+//! Where slow hashes are computed: on threads of their own that give way to all others, or where that does not help, on
+//! all cores but one, so that a storm of logins slows logins and not messages.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{Builder, available_parallelism};
+use std::time::Duration;
 
 use im_base::telemetry::metrics::{HASH_QUEUE, HASHES_REFUSED};
 use metrics::{counter, gauge};
 use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
 use tracing::debug;
 
 /// Computations waiting beyond this are refused: at some 35 ms each a client would have given up before.
 const WAITING: usize = 1_000;
 
+/// How long one waits for a core: whoever asked gives up soon after, and his place is better taken by somebody who has not.
+const PATIENCE: Duration = Duration::from_secs(4);
+
 /// How willingly a hashing thread gives way: under load it gets about a tenth of what others get.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
+
+/// Where a container finds the quota it runs under (cgroup v2).
+const CPU_QUOTA: &str = "/sys/fs/cgroup/cpu.max";
 
 /// Why no hash was computed; neither says anything about the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,10 +46,9 @@ pub(super) struct Hashing {
 impl Hashing {
     pub(super) fn new() -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
-        let cores = if cfg!(target_os = "linux") {
-            cores
-        } else {
-            cores.saturating_sub(1).max(1)
+        let cores = match gives_way() {
+            true => cores,
+            false => cores.saturating_sub(1).max(1),
         };
         Self {
             places: Arc::new(Semaphore::new(cores + WAITING)),
@@ -62,7 +69,11 @@ impl Hashing {
             HashError::Busy
         })?;
         let _queued = Queued::new();
-        let core = Arc::clone(&self.cores).acquire_owned().await;
+        let core = timeout(PATIENCE, Arc::clone(&self.cores).acquire_owned()).await;
+        let core = core.map_err(|_| {
+            counter!(HASHES_REFUSED).increment(1);
+            HashError::Busy
+        })?;
         let core = core.map_err(|_| HashError::Failed)?;
         self.runs.fetch_add(1, Ordering::Relaxed);
         let (answer, computed) = oneshot::channel();
@@ -102,6 +113,18 @@ impl Drop for Queued {
     }
 }
 
+/// Whether a lower priority keeps hashes from slowing others. Not where a quota is shared: used up by whomever, it stops
+/// everybody.
+fn gives_way() -> bool {
+    cfg!(target_os = "linux") && !has_quota(std::fs::read_to_string(CPU_QUOTA).ok().as_deref())
+}
+
+/// `cpu.max` has the quota, or "max", before the period.
+fn has_quota(cpu_max: Option<&str>) -> bool {
+    let quota = cpu_max.and_then(|text| text.split_whitespace().next());
+    quota.is_some_and(|quota| quota != "max")
+}
+
 /// Lowers this thread's priority, where there is such a thing: for Linux a thread is what elsewhere is a process.
 fn give_way() {
     #[cfg(target_os = "linux")]
@@ -137,6 +160,25 @@ mod tests {
             assert_eq!(run.await, Ok(true));
         }
         assert_eq!(hashing.run(|| ()).await, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_long_for_a_core() {
+        let hashing = Hashing::new();
+        let all = hashing.cores.available_permits() as u32;
+        let held = Arc::clone(&hashing.cores).acquire_many_owned(all).await;
+        assert_eq!(hashing.run(|| ()).await, Err(HashError::Busy));
+        assert_eq!(hashing.runs(), 0, "what nobody waits for is not computed");
+        drop(held);
+        assert_eq!(hashing.run(|| ()).await, Ok(()));
+    }
+
+    #[test]
+    fn a_quota_is_a_number_before_the_period() {
+        assert!(has_quota(Some("150000 100000\n")));
+        for none in [Some("max 100000\n"), Some(""), None] {
+            assert!(!has_quota(none), "{none:?}");
+        }
     }
 
     #[tokio::test]

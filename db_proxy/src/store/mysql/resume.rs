@@ -5,146 +5,137 @@ use sqlx::MySqlConnection;
 
 use super::MySqlStore;
 use super::attempt::{Repeat, attempts};
-use super::statement::Statement;
-use crate::store::{
-    MAX_RESUMES, ResumeHash, ResumeStore, ResumeToken, StoreError, UnixMillis, row,
-};
+use super::statement::{CHUNK, Statement, list, padded, piece, rows};
+use super::user::{add_id, existing};
+use crate::store::resume::{Held, HeldToken, users_of};
+use crate::store::{ResumeHash, ResumeOutcome, ResumeStore, ResumeWrite, StoreError, UnixMillis};
 
 /// All of it can be done twice: the same token is kept once.
 #[async_trait]
 impl ResumeStore for MySqlStore {
-    async fn add_resume(&self, new: &ResumeToken) -> Result<(), StoreError> {
-        attempts(Repeat::Harmless, || async {
-            let mut transaction = self.begin().await?;
-            let added = add(&mut transaction, new).await;
-            transaction.end(added, |()| true).await
-        })
-        .await
+    async fn has_resume(
+        &self,
+        token: &ResumeHash,
+        user: UserId,
+        device_type: DeviceType,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        let found = Statement::new(
+            "SELECT 1 FROM sessions_resume
+             WHERE token_hash = ? AND user_id = ? AND device_type = ? AND expires_at_ms > ?",
+        )
+        .bind(&token[..])
+        .bind(i64::from(user.get()))
+        .bind(i64::from(device_type.raw()))
+        .bind(now.0);
+        Ok(self.row(found).await?.is_some())
     }
 
-    async fn exchange_resume(
+    async fn write_resumes(
         &self,
-        old: &ResumeHash,
-        new: &ResumeToken,
-        grace_until: UnixMillis,
-    ) -> Result<bool, StoreError> {
-        // guesses hold nobody's row
-        if self.row(find(old, new)).await?.is_none() {
-            return Ok(false);
-        }
+        writes: &[ResumeWrite],
+        wanted: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Vec<ResumeOutcome>, StoreError> {
         attempts(Repeat::Harmless, || async {
             let mut transaction = self.begin().await?;
-            let exchanged = exchange(&mut transaction, old, new, grace_until).await;
-            transaction.end(exchanged, |exchanged| *exchanged).await
+            let written = write(&mut transaction, writes, wanted).await;
+            transaction.end(written, |_| true).await
         })
         .await
     }
 
     async fn revoke_resumes(&self, user: UserId, types: &[DeviceType]) -> Result<(), StoreError> {
-        for device_type in types {
-            let sql = "DELETE FROM sessions_resume WHERE user_id = ? AND device_type = ?";
-            let revoke = Statement::new(sql)
-                .bind(i64::from(user.get()))
-                .bind(i64::from(device_type.raw()));
-            self.execute(revoke).await?;
+        let found = self.rows(tokens_of(&[user])).await?;
+        if Held::read(&found)?.of_types(types).is_empty() {
+            return Ok(());
         }
-        Ok(())
+        attempts(Repeat::Harmless, || async {
+            let mut transaction = self.begin().await?;
+            let revoked = revoke(&mut transaction, user, types).await;
+            transaction.end(revoked, |()| true).await
+        })
+        .await
     }
 }
 
-/// The token that `old` replaces, if `old` can be exchanged for `new`.
-fn find(old: &ResumeHash, new: &ResumeToken) -> Statement {
-    Statement::new(
-        "SELECT replaces FROM sessions_resume
-         WHERE token_hash = ? AND user_id = ? AND device_type = ? AND expires_at_ms > ?",
-    )
-    .bind(&old[..])
-    .bind(i64::from(new.user.get()))
-    .bind(i64::from(new.device_type.raw()))
-    .bind(new.created_at.0)
+async fn write(
+    connection: &mut MySqlConnection,
+    writes: &[ResumeWrite],
+    wanted: &(dyn Fn(usize) -> bool + Sync),
+) -> Result<Vec<ResumeOutcome>, StoreError> {
+    let users = users_of(writes);
+    // held, so that what is done with two tokens of a user is done one after the other
+    existing(connection, &users, "FOR UPDATE").await?;
+    let wanted: Vec<bool> = (0..writes.len()).map(wanted).collect();
+    let mut found = Vec::new();
+    for chunk in users.chunks(CHUNK) {
+        found.extend(tokens_of(chunk).fetch(connection).await?);
+    }
+    let mut held = Held::read(&found)?;
+    let outcomes = held.write_all(writes, &wanted);
+    let (removed, changed) = held.changes();
+    delete(connection, &removed).await?;
+    put(connection, &changed).await?;
+    Ok(outcomes)
 }
 
-/// The user's row is held, so that what is done with two of his tokens is done one after the other.
-async fn hold(connection: &mut MySqlConnection, user: UserId) -> Result<(), StoreError> {
-    let held = Statement::new("SELECT id FROM users WHERE id = ? FOR UPDATE");
-    held.bind(i64::from(user.get())).first(connection).await?;
+async fn revoke(
+    connection: &mut MySqlConnection,
+    user: UserId,
+    types: &[DeviceType],
+) -> Result<(), StoreError> {
+    existing(connection, &[user], "FOR UPDATE").await?;
+    let found = tokens_of(&[user]).fetch(connection).await?;
+    delete(connection, &Held::read(&found)?.of_types(types)).await
+}
+
+fn tokens_of(users: &[UserId]) -> Statement {
+    let users = padded(users);
+    let sql = format!(
+        "SELECT {} FROM sessions_resume WHERE user_id IN ({})",
+        Held::COLUMNS,
+        list(users.len())
+    );
+    Statement::new(sql).bind_all(users, add_id)
+}
+
+async fn delete(connection: &mut MySqlConnection, tokens: &[ResumeHash]) -> Result<(), StoreError> {
+    for chunk in tokens.chunks(CHUNK) {
+        let hashes = padded(chunk);
+        let sql = format!(
+            "DELETE FROM sessions_resume WHERE token_hash IN ({})",
+            list(hashes.len())
+        );
+        Statement::new(sql)
+            .bind_all(hashes, |row, hash| row.add(&hash[..]))
+            .execute(connection)
+            .await?;
+    }
     Ok(())
 }
 
-async fn exchange(
-    connection: &mut MySqlConnection,
-    old: &ResumeHash,
-    new: &ResumeToken,
-    grace_until: UnixMillis,
-) -> Result<bool, StoreError> {
-    hold(connection, new.user).await?;
-    let Some(found) = find(old, new).first(connection).await? else {
-        return Ok(false);
-    };
-    let replaces = row::blob(&found, "replaces")?;
-    // it has arrived, so the one before it is done with; and what was given for it before has not
-    let sql = "DELETE FROM sessions_resume WHERE user_id = ? AND (token_hash = ? OR replaces = ?)";
-    Statement::new(sql)
-        .bind(i64::from(new.user.get()))
-        .bind(replaces)
-        .bind(&old[..])
-        .execute(connection)
-        .await?;
-    let sql = "UPDATE sessions_resume SET replaces = NULL, last_used_at_ms = ?,
-               expires_at_ms = LEAST(expires_at_ms, ?) WHERE token_hash = ?";
-    Statement::new(sql)
-        .bind(new.created_at.0)
-        .bind(grace_until.0)
-        .bind(&old[..])
-        .execute(connection)
-        .await?;
-    insert(connection, new, Some(old)).await?;
-    Ok(true)
-}
-
-async fn add(connection: &mut MySqlConnection, new: &ResumeToken) -> Result<(), StoreError> {
-    hold(connection, new.user).await?;
-    insert(connection, new, None).await
-}
-
-async fn insert(
-    connection: &mut MySqlConnection,
-    new: &ResumeToken,
-    replaces: Option<&ResumeHash>,
-) -> Result<(), StoreError> {
-    let user = i64::from(new.user.get());
-    let sql =
-        "INSERT INTO sessions_resume (token_hash, user_id, device_type, replaces, created_at_ms,
-               expires_at_ms, last_used_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
-               ON DUPLICATE KEY UPDATE expires_at_ms = VALUES(expires_at_ms)";
-    Statement::new(sql)
-        .bind(&new.hash[..])
-        .bind(user)
-        .bind(i64::from(new.device_type.raw()))
-        .bind(replaces.map(|hash| &hash[..]))
-        .bind(new.created_at.0)
-        .bind(new.expires_at.0)
-        .bind(new.created_at.0)
-        .execute(connection)
-        .await?;
-    Statement::new("DELETE FROM sessions_resume WHERE user_id = ? AND expires_at_ms <= ?")
-        .bind(user)
-        .bind(new.created_at.0)
-        .execute(connection)
-        .await?;
-    let sql = "SELECT token_hash FROM sessions_resume WHERE user_id = ?
-               ORDER BY last_used_at_ms DESC, token_hash = ? DESC LIMIT 1000 OFFSET ?";
-    let beyond = Statement::new(sql)
-        .bind(user)
-        .bind(&new.hash[..])
-        .bind(MAX_RESUMES as i64)
-        .fetch(connection)
-        .await?;
-    for token in &beyond {
-        Statement::new("DELETE FROM sessions_resume WHERE token_hash = ?")
-            .bind(row::blob(token, "token_hash")?)
-            .execute(connection)
-            .await?;
+async fn put(connection: &mut MySqlConnection, tokens: &[HeldToken]) -> Result<(), StoreError> {
+    let mut rest = tokens;
+    while !rest.is_empty() {
+        let (chunk, others) = piece(rest, usize::MAX, |_| 0);
+        rest = others;
+        let sql = format!(
+            "INSERT INTO sessions_resume ({}) VALUES {} ON DUPLICATE KEY UPDATE replaces = VALUES(replaces),
+             expires_at_ms = VALUES(expires_at_ms), last_used_at_ms = VALUES(last_used_at_ms)",
+            Held::COLUMNS,
+            rows(chunk.len(), 7)
+        );
+        let new = Statement::new(sql).bind_all(chunk, |row, held| {
+            let token = &held.token;
+            row.add(&token.hash[..]);
+            row.add(i64::from(token.user.get()));
+            row.add(i64::from(token.device_type.raw()));
+            row.add(held.replaces.as_ref().map(|hash| &hash[..]));
+            row.add(token.created_at.0);
+            row.add(token.expires_at.0);
+            row.add(held.last_used_at.0);
+        });
+        new.execute(connection).await?;
     }
     Ok(())
 }

@@ -176,6 +176,12 @@ async fn change_profile(
         .bind(i64::from(id.get()))
         .execute(connection)
         .await?;
+    if change.ends_logins() {
+        Statement::new("DELETE FROM sessions_resume WHERE user_id = ?")
+            .bind(i64::from(id.get()))
+            .execute(connection)
+            .await?;
+    }
     let sql = format!("SELECT {USER} FROM users WHERE id = ?");
     let changed = Statement::new(sql).bind(i64::from(id.get()));
     changed

@@ -1,123 +1,127 @@
 use async_trait::async_trait;
 use proto::device::DeviceType;
 use proto::ids::UserId;
+use sqlx::Arguments;
 use sqlx::sqlite::SqliteConnection;
 
-use super::{SqliteStore, row};
-use crate::store::{MAX_RESUMES, ResumeHash, ResumeStore, ResumeToken, StoreError, UnixMillis};
+use super::SqliteStore;
+use super::user::wanted as named;
+use super::values::{CHUNK, Values};
+use crate::store::resume::{Held, HeldToken, users_of};
+use crate::store::{ResumeHash, ResumeOutcome, ResumeStore, ResumeWrite, StoreError, UnixMillis};
 
 #[async_trait]
 impl ResumeStore for SqliteStore {
-    async fn add_resume(&self, new: &ResumeToken) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        insert(&mut transaction, new, None).await?;
-        transaction.commit().await?;
-        Ok(())
+    async fn has_resume(
+        &self,
+        token: &ResumeHash,
+        user: UserId,
+        device_type: DeviceType,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        let found = sqlx::query(
+            "SELECT 1 FROM sessions_resume
+             WHERE token_hash = ? AND user_id = ? AND device_type = ? AND expires_at_ms > ?",
+        )
+        .bind(&token[..])
+        .bind(i64::from(user.get()))
+        .bind(i64::from(device_type.raw()))
+        .bind(now.0)
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(found.is_some())
     }
 
-    async fn exchange_resume(
+    async fn write_resumes(
         &self,
-        old: &ResumeHash,
-        new: &ResumeToken,
-        grace_until: UnixMillis,
-    ) -> Result<bool, StoreError> {
-        // guesses don't hold the writers up
-        let mut connection = self.readers.acquire().await?;
-        if find(&mut connection, old, new).await?.is_none() {
-            return Ok(false);
-        }
-        drop(connection);
+        writes: &[ResumeWrite],
+        wanted: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<Vec<ResumeOutcome>, StoreError> {
         let mut transaction = self.begin().await?;
-        let Some(replaces) = find(&mut transaction, old, new).await? else {
-            return Ok(false);
-        };
-        // it has arrived, so the one before it is done with; and what was given for it before has not
-        sqlx::query(
-            "DELETE FROM sessions_resume WHERE user_id = ?1 AND (token_hash = ?2 OR replaces = ?3)",
-        )
-        .bind(i64::from(new.user.get()))
-        .bind(replaces)
-        .bind(&old[..])
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query(
-            "UPDATE sessions_resume SET replaces = NULL, last_used_at_ms = ?,
-             expires_at_ms = min(expires_at_ms, ?) WHERE token_hash = ?",
-        )
-        .bind(new.created_at.0)
-        .bind(grace_until.0)
-        .bind(&old[..])
-        .execute(&mut *transaction)
-        .await?;
-        insert(&mut transaction, new, Some(old)).await?;
+        let wanted: Vec<bool> = (0..writes.len()).map(wanted).collect();
+        let mut held = hold(&mut transaction, &users_of(writes)).await?;
+        let outcomes = held.write_all(writes, &wanted);
+        let (removed, changed) = held.changes();
+        delete(&mut transaction, &removed).await?;
+        put(&mut transaction, &changed).await?;
         transaction.commit().await?;
-        Ok(true)
+        Ok(outcomes)
     }
 
     async fn revoke_resumes(&self, user: UserId, types: &[DeviceType]) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        for device_type in types {
-            sqlx::query("DELETE FROM sessions_resume WHERE user_id = ? AND device_type = ?")
-                .bind(i64::from(user.get()))
-                .bind(i64::from(device_type.raw()))
-                .execute(&mut *transaction)
-                .await?;
+        let mut connection = self.readers.acquire().await?;
+        if of_types(&mut connection, user, types).await?.is_empty() {
+            return Ok(());
         }
+        drop(connection);
+        let mut transaction = self.begin().await?;
+        let revoked = of_types(&mut transaction, user, types).await?;
+        delete(&mut transaction, &revoked).await?;
         transaction.commit().await?;
         Ok(())
     }
 }
 
-/// The token that `old` replaces, if any; `None` if `old` can't be exchanged for `new`.
-async fn find(
+/// The user's tokens for these types.
+async fn of_types(
     connection: &mut SqliteConnection,
-    old: &ResumeHash,
-    new: &ResumeToken,
-) -> Result<Option<Option<Vec<u8>>>, StoreError> {
-    let found = sqlx::query(
-        "SELECT replaces FROM sessions_resume
-         WHERE token_hash = ? AND user_id = ? AND device_type = ? AND expires_at_ms > ?",
-    )
-    .bind(&old[..])
-    .bind(i64::from(new.user.get()))
-    .bind(i64::from(new.device_type.raw()))
-    .bind(new.created_at.0)
-    .fetch_optional(connection)
-    .await?;
-    let replaces = found
-        .map(|found| row::blob(&found, "replaces"))
-        .transpose()?;
-    Ok(replaces.map(|replaces| (!replaces.is_empty()).then_some(replaces)))
+    user: UserId,
+    types: &[DeviceType],
+) -> Result<Vec<ResumeHash>, StoreError> {
+    let held = hold(connection, &[user]).await?;
+    Ok(held.of_types(types))
 }
 
-async fn insert(
+/// All tokens of the users. In a transaction they stay as they are until it ends.
+async fn hold(connection: &mut SqliteConnection, users: &[UserId]) -> Result<Held, StoreError> {
+    let mut rows = Vec::new();
+    for chunk in users.chunks(CHUNK) {
+        let found = named(chunk)?.query(|users| {
+            let columns = Held::COLUMNS;
+            format!("SELECT {columns} FROM sessions_resume WHERE user_id IN ({users})")
+        });
+        rows.extend(found.fetch_all(&mut *connection).await?);
+    }
+    Held::read(&rows)
+}
+
+async fn delete(
     connection: &mut SqliteConnection,
-    new: &ResumeToken,
-    replaces: Option<&ResumeHash>,
+    tokens: &[ResumeHash],
 ) -> Result<(), StoreError> {
-    let user = i64::from(new.user.get());
-    sqlx::query(
-        "INSERT INTO sessions_resume (token_hash, user_id, device_type, replaces, created_at_ms,
-         expires_at_ms, last_used_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?5)",
-    )
-    .bind(&new.hash[..])
-    .bind(user)
-    .bind(i64::from(new.device_type.raw()))
-    .bind(replaces.map(|hash| &hash[..]))
-    .bind(new.created_at.0)
-    .bind(new.expires_at.0)
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query(
-        "DELETE FROM sessions_resume WHERE user_id = ?1 AND (expires_at_ms <= ?2 OR token_hash NOT IN (
-             SELECT token_hash FROM sessions_resume WHERE user_id = ?1
-             ORDER BY last_used_at_ms DESC, token_hash = ?3 DESC LIMIT ?4))",
-    )
-    .bind(user)
-    .bind(new.created_at.0)
-    .bind(&new.hash[..])
-    .bind(MAX_RESUMES as i64)
-    .execute(&mut *connection)
-    .await?;
+    for chunk in tokens.chunks(CHUNK) {
+        Values::new(chunk, 1, |row, hash| row.add(&hash[..]))?
+            .query(|values| format!("DELETE FROM sessions_resume WHERE token_hash IN ({values})"))
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn put(connection: &mut SqliteConnection, tokens: &[HeldToken]) -> Result<(), StoreError> {
+    for chunk in tokens.chunks(CHUNK) {
+        let tokens = Values::new(chunk, 7, |row, held| {
+            let token = &held.token;
+            row.add(&token.hash[..])?;
+            row.add(i64::from(token.user.get()))?;
+            row.add(i64::from(token.device_type.raw()))?;
+            row.add(held.replaces.as_ref().map(|hash| &hash[..]))?;
+            row.add(token.created_at.0)?;
+            row.add(token.expires_at.0)?;
+            row.add(held.last_used_at.0)
+        })?;
+        let columns = Held::COLUMNS;
+        tokens
+            .query(|values| {
+                format!(
+                    "WITH new({columns}) AS ({values})
+                     INSERT INTO sessions_resume ({columns}) SELECT * FROM new WHERE token_hash IS NOT NULL
+                     ON CONFLICT (token_hash) DO UPDATE SET replaces = excluded.replaces,
+                     expires_at_ms = excluded.expires_at_ms, last_used_at_ms = excluded.last_used_at_ms"
+                )
+            })
+            .execute(&mut *connection)
+            .await?;
+    }
     Ok(())
 }

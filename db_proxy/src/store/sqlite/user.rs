@@ -131,6 +131,12 @@ impl UserStore for SqliteStore {
         .bind(i64::from(id.get()))
         .execute(&mut *transaction)
         .await?;
+        if change.ends_logins() {
+            sqlx::query("DELETE FROM sessions_resume WHERE user_id = ?")
+                .bind(i64::from(id.get()))
+                .execute(&mut *transaction)
+                .await?;
+        }
         let sql = format!("SELECT {USER} FROM users WHERE id = ?");
         let changed = sqlx::query(AssertSqlSafe(sql))
             .bind(i64::from(id.get()))

@@ -201,7 +201,7 @@ async fn guessing_is_stopped_where_it_comes_from_and_nowhere_else() {
         let address = world.msg(index);
         match Person::try_at(&address, "demo2", password, Device::Windows).await {
             Ok(person) => Ok(person),
-            Err(LoginError::Refused { code, message }) => {
+            Err(LoginError::Refused { code, message, .. }) => {
                 assert_eq!(code, NOT_LET_IN);
                 Err(message)
             }
