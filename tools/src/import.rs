@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -12,8 +11,8 @@ use bytes::Bytes;
 use clap::{Args, Subcommand};
 use db_proxy::store::{Archive, UnixMillis, sqlite_path};
 use db_proxy::transfer::Note;
-use db_proxy::transfer::teamtalk::TeamTalk;
-use db_proxy::transfer::teamtalk::clips::{Clips, Folder, MAX_SOUND};
+use db_proxy::transfer::teamtalk::clips::{ClipError, Clips, Folder, MAX_SOUND};
+use db_proxy::transfer::teamtalk::{Choices, TeamTalk};
 
 use crate::client::http::{self, HttpError, Target};
 use crate::transfer::{self, Manner};
@@ -24,8 +23,8 @@ const PASSWORD_VARIABLE: &str = "FERROTALK_IMPORT_PASSWORD";
 /// How long a sound is waited for.
 const SOUND_DEADLINE: Duration = Duration::from_secs(5);
 
-/// After so many that did not come in a row, the others are not asked for.
-const PATIENCE: u32 = 10;
+/// How often a sound is asked for while nobody answers.
+const ATTEMPTS: u32 = 3;
 
 /// Take over everything from another server's database
 #[derive(Args, Debug)]
@@ -78,6 +77,15 @@ struct TeamTalkArgs {
     /// HTTP from where the database says
     #[arg(long, value_name = "DIR")]
     audio_dir: Option<PathBuf>,
+    /// Carry voice messages with their durations alone
+    #[arg(long, conflicts_with = "audio_dir")]
+    without_sounds: bool,
+    /// How many tables IMMessage_* there are, and how many IMGroupMessage_* [default: 8, as TeamTalk makes them]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    shards: Option<u16>,
+    /// Go on although there are more tables of messages than are read
+    #[arg(long)]
+    leave_tables: bool,
     #[command(flatten)]
     manner: Manner,
 }
@@ -99,7 +107,12 @@ pub async fn run(args: ImportArgs) -> anyhow::Result<ExitCode> {
         }
         target = Some(opened);
     }
-    let mut source = TeamTalk::open(&args.from, password.as_deref(), clips, now).await?;
+    let choices = Choices {
+        shards: args.shards,
+        leave_tables: args.leave_tables,
+        without_sounds: args.without_sounds,
+    };
+    let mut source = TeamTalk::open(&args.from, password.as_deref(), clips, now, choices).await?;
     if let (Some(to), None) = (to, &target) {
         target = Some(transfer::open_alone(to).await?);
     }
@@ -127,39 +140,36 @@ fn password(file: Option<&Path>) -> anyhow::Result<Option<String>> {
 
 fn clips(folder: Option<&Path>) -> anyhow::Result<Arc<dyn Clips>> {
     match folder {
-        None => Ok(Arc::new(OverHttp::default())),
+        None => Ok(Arc::new(OverHttp)),
         Some(folder) if folder.is_dir() => Ok(Arc::new(Folder::new(folder.to_owned()))),
         Some(folder) => bail!("--audio-dir {} is no folder", folder.display()),
     }
 }
 
 /// Sounds from the media store itself.
-#[derive(Default)]
-struct OverHttp {
-    /// How many in a row did not come because nobody answered.
-    silence: AtomicU32,
-}
+struct OverHttp;
 
 #[async_trait]
 impl Clips for OverHttp {
-    async fn fetch(&self, url: &str) -> Result<Bytes, String> {
-        if self.silence.load(Ordering::Relaxed) >= PATIENCE {
-            return Err("not asked for, the media store does not answer".to_owned());
-        }
-        let target: Target = url.parse().map_err(|error: HttpError| error.to_string())?;
-        match http::get_up_to(&target, SOUND_DEADLINE, MAX_SOUND).await {
-            Ok(answer) => {
-                self.silence.store(0, Ordering::Relaxed);
-                match answer.status {
-                    200 => Ok(answer.body),
-                    status => Err(format!("{target} answers {status}")),
+    async fn fetch(&self, url: &str) -> Result<Bytes, ClipError> {
+        let missing = |error: HttpError| ClipError::Missing(error.to_string());
+        let target: Target = url.parse().map_err(missing)?;
+        let mut attempt = 1;
+        loop {
+            match http::get_up_to(&target, SOUND_DEADLINE, MAX_SOUND).await {
+                Ok(answer) if answer.status == 200 => return Ok(answer.body),
+                Ok(answer) => {
+                    let why = format!("{target} answers {}", answer.status);
+                    return Err(match answer.status {
+                        500.. => ClipError::Away(why),
+                        _ => ClipError::Missing(why),
+                    });
                 }
-            }
-            Err(error) => {
-                if !matches!(error, HttpError::Protocol { .. }) {
-                    self.silence.fetch_add(1, Ordering::Relaxed);
+                Err(error @ HttpError::Protocol { .. }) => return Err(missing(error)),
+                Err(error) if attempt == ATTEMPTS => {
+                    return Err(ClipError::Away(error.to_string()));
                 }
-                Err(error.to_string())
+                Err(_) => attempt += 1,
             }
         }
     }

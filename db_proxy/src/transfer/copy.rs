@@ -60,7 +60,7 @@ pub async fn copy(
     for (table, rows) in &note.written {
         watch.passed(*table, *rows);
     }
-    source.seek(&note.position, true).await?;
+    source.seek(&note.position, Some(note.sounds.count)).await?;
     let mut upcoming = source.step().await?;
     while let Some(step) = upcoming {
         take(&mut note, &step);
@@ -95,7 +95,7 @@ pub async fn rehearse(source: &mut dyn Source, watch: &dyn Watch) -> Result<Note
         source: source.identity(),
         ..Note::default()
     };
-    source.seek(&Position::Start, true).await?;
+    source.seek(&Position::Start, Some(0)).await?;
     while let Some(step) = source.step().await? {
         take(&mut note, &step);
         passed(watch, &step);

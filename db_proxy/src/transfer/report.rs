@@ -68,6 +68,7 @@ reasons! {
     UserName: Users, Repaired, "users without a usable name got one";
     UserPassword: Users, Repaired, "users with a password nobody can type: set one with `ferrotalk user passwd`";
     UserDepartment: Users, Repaired, "users of a department that is not there are in none now";
+    UserStatus: Users, Repaired, "users without a status, whom TeamTalk does not let in: nor does this server";
     UserTime: Users, Repaired, "users changed in the future are changed now";
     GroupId: Groups, Left, "groups with an id that is none";
     GroupRemoved: Groups, Left, "groups that are deleted";
@@ -86,6 +87,7 @@ reasons! {
     RelationSwapped: Relations, Repaired, "relations with their users in the wrong order";
     RelationGaps: Relations, Repaired, "conversations whose message ids had gaps: numbered anew in the same order";
     RelationIds: Relations, Repaired, "conversations with message ids of zero or twice the same: numbered anew in the order of time";
+    RelationRestart: Relations, Repaired, "conversations whose message ids began again while the first ones are gone: numbered anew in the order of time";
     MessageDeleted: Messages, Left, "messages that are deleted";
     MessageRelation: Messages, Left, "messages of a relation that is left or not there";
     MessageType: Messages, Left, "messages of an unknown type";
@@ -95,6 +97,7 @@ reasons! {
     MessageSound: Messages, Repaired, "voice messages whose sound was not found: carried with their duration alone";
     GroupGaps: GroupMessages, Repaired, "groups whose message ids had gaps: numbered anew in the same order";
     GroupIds: GroupMessages, Repaired, "groups with message ids of zero or twice the same: numbered anew in the order of time";
+    GroupRestart: GroupMessages, Repaired, "groups whose message ids began again while the first ones are gone: numbered anew in the order of time";
     GroupMessageDeleted: GroupMessages, Left, "group messages that are deleted";
     GroupMessageGroup: GroupMessages, Left, "messages of a group that is deleted or not there";
     GroupMessageType: GroupMessages, Left, "group messages of an unknown type";

@@ -20,8 +20,9 @@ pub trait Source: Send {
     /// The largest id that was ever given to a row of these tables.
     fn last_ids(&self) -> Vec<(Table, i64)>;
 
-    /// Goes to a position that a step ended with. Without `sounds`, voice messages come with their duration alone.
-    async fn seek(&mut self, position: &Position, sounds: bool) -> Result<(), SourceError>;
+    /// Goes to a position that a step ended with. With `sounds`, voice messages come with theirs,
+    /// of which so many were there so far; else with their duration alone.
+    async fn seek(&mut self, position: &Position, sounds: Option<u64>) -> Result<(), SourceError>;
 
     /// The next rows; `None` when all were given.
     async fn step(&mut self) -> Result<Option<Step>, SourceError>;

@@ -54,7 +54,7 @@ impl Source for StoreSource {
         self.last_ids.clone()
     }
 
-    async fn seek(&mut self, position: &Position, _: bool) -> Result<(), SourceError> {
+    async fn seek(&mut self, position: &Position, _: Option<u64>) -> Result<(), SourceError> {
         self.at = match position {
             Position::Stored { table, after } if *after == Cursor::default() => next(*table),
             Position::Stored { table, after } => Some((*table, after.clone())),

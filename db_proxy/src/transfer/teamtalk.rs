@@ -39,7 +39,22 @@ pub struct TeamTalk {
     survey: Survey,
     clips: Arc<dyn Clips>,
     at: read::At,
+    choices: Choices,
+    /// Whether sounds are fetched now.
     sounds: bool,
+    /// Sounds that were missing before the first one that was there; `None`: one was.
+    missed: Option<u32>,
+}
+
+/// What whoever imports says about the source.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Choices {
+    /// Tables that messages of each kind are spread over; `None`: as many as TeamTalk makes.
+    pub shards: Option<u16>,
+    /// Further tables of messages are left.
+    pub leave_tables: bool,
+    /// Voice messages are carried with their duration alone.
+    pub without_sounds: bool,
 }
 
 /// Why a TeamTalk database cannot be read.
@@ -72,6 +87,25 @@ pub enum TeamTalkError {
         #[source]
         source: Cause,
     },
+    #[error(
+        "{database:?} has no table {table}, and messages are in {shards} tables of each kind: grant SELECT on all of them, \
+         restore the one that is missing, or give --shards N if TeamTalk was set up with another number"
+    )]
+    NoShard {
+        database: String,
+        table: String,
+        shards: u16,
+    },
+    #[error(
+        "{database:?} has tables of messages that would not be read: {tables}; give --shards N if TeamTalk was set up with \
+         another number of them, or --leave-tables to go on without them"
+    )]
+    UnreadTables { database: String, tables: String },
+    #[error(
+        "the sounds of voice messages cannot be had: {why}; mend that and run the same command again, or give \
+         --without-sounds to carry voice messages with their durations alone"
+    )]
+    Sounds { why: String },
     #[error("{database:?} is not a TeamTalk database: it has no table {table}")]
     NoTable { database: String, table: String },
     #[error(
@@ -100,6 +134,7 @@ impl TeamTalk {
         password: Option<&str>,
         clips: Arc<dyn Clips>,
         now: UnixMillis,
+        choices: Choices,
     ) -> Result<Self, TeamTalkError> {
         let mut options: MySqlConnectOptions = url
             .starts_with("mysql://")
@@ -123,7 +158,7 @@ impl TeamTalk {
         connection
             .execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
             .await?;
-        let schema = Schema::read(&mut connection, &database).await?;
+        let schema = Schema::read(&mut connection, &database, choices).await?;
         let known = Known::at(now);
         let survey = Survey::make(&mut connection, &schema, known).await?;
         Ok(Self {
@@ -132,7 +167,9 @@ impl TeamTalk {
             survey,
             clips,
             at: read::At::default(),
+            choices,
             sounds: true,
+            missed: Some(0),
         })
     }
 }

@@ -54,7 +54,7 @@ pub async fn verify(
     let moved = source.epoch().is_some();
     let mut expected = Digest::new(moved);
     let mut report = Report::default();
-    source.seek(&Position::Start, false).await?;
+    source.seek(&Position::Start, None).await?;
     while let Some(step) = source.step().await? {
         report.add(&step.report);
         for (table, rows) in &step.rows {
@@ -117,7 +117,7 @@ async fn name(
             places.entry(place).or_default()[side].add_row(table, row, with_sounds);
         }
     };
-    source.seek(&Position::Start, false).await?;
+    source.seek(&Position::Start, None).await?;
     while let Some(step) = source.step().await? {
         for (table, rows) in &step.rows {
             rows.iter().for_each(|row| add(*table, row, 0));

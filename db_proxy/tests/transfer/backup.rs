@@ -127,3 +127,64 @@ async fn a_side_file_of_a_store_that_is_gone_is_not_taken_for_the_new_ones() {
     assert!(store.user_by_name("anna").await.unwrap().is_some());
     assert!(store.user_by_name("bert").await.unwrap().is_none());
 }
+
+/// With --force, a backup must neither replace the store it is made of nor one that is in use.
+#[tokio::test]
+async fn a_backup_replaces_no_store_that_is_in_use() {
+    let files = Files::new();
+    let [path, other] = ["store.db", "other.db"].map(|name| files.path(name));
+    let store = open(&files.url("store.db")).await.unwrap();
+    add(&*store, "anna").await;
+    let used = open(&files.url("other.db")).await.unwrap();
+    add(&*used, "bert").await;
+    let refused = backup(&path, &other, true).await.unwrap_err();
+    assert!(matches!(refused, BackupError::InUse { .. }), "{refused}");
+    let mut names = vec![path.clone(), path.parent().unwrap().join("./store.db")];
+    #[cfg(unix)]
+    for (name, hard) in [("hard.db", true), ("soft.db", false)] {
+        let link = files.path(name);
+        match hard {
+            true => fs::hard_link(&path, &link).unwrap(),
+            false => std::os::unix::fs::symlink(&path, &link).unwrap(),
+        }
+        names.push(link);
+    }
+    for name in names {
+        let refused = backup(&path, &name, true).await.unwrap_err();
+        assert!(matches!(refused, BackupError::Same { .. }), "{refused}");
+        let refused = restore(&name, &path, true).await.unwrap_err();
+        assert!(matches!(refused, BackupError::Same { .. }), "{refused}");
+    }
+    add(&*store, "carl").await;
+    assert!(used.user_by_name("bert").await.unwrap().is_some());
+
+    // what is no longer used is replaced, and what lay beside it goes
+    drop(used);
+    while refuse_in_use(&other).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    backup(&path, &other, true).await.unwrap();
+    fs::copy(files.path("store.db-wal"), files.path("new.db-wal")).unwrap();
+    backup(&path, &files.path("new.db"), false).await.unwrap();
+    assert!(!files.path("new.db-wal").exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_restored_store_keeps_its_link_and_its_mode() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let files = Files::new();
+    let [real, link] = ["real.db", "store.db"].map(|name| files.path(name));
+    let source = open(&files.url("other.db")).await.unwrap();
+    add(&*source, "anna").await;
+    backup(&files.path("other.db"), &files.path("b.db"), false)
+        .await
+        .unwrap();
+    fs::copy(files.path("b.db"), &real).unwrap();
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+    symlink(&real, &link).unwrap();
+    restore(&files.path("b.db"), &link, true).await.unwrap();
+    assert!(link.is_symlink());
+    let mode = fs::metadata(&real).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+}

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use db_proxy::store::{Archive, Cursor, Row, Table, UnixMillis, Value, open_archive};
-use db_proxy::transfer::teamtalk::TeamTalk;
 use db_proxy::transfer::teamtalk::clips::Folder;
+use db_proxy::transfer::teamtalk::{Choices, TeamTalk};
 use db_proxy::transfer::{Note, Source, TransferError, Verdict, Watch, copy, verify};
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, MySqlConnection};
@@ -118,9 +118,13 @@ impl Watch for Unwatched {
 
 /// The source as it is at `NOW`, with sounds from the folder `audio`.
 pub(crate) async fn teamtalk(database: &Database, files: &Files) -> TeamTalk {
+    chosen(database, files, Choices::default()).await
+}
+
+pub(crate) async fn chosen(database: &Database, files: &Files, choices: Choices) -> TeamTalk {
     let clips = Arc::new(Folder::new(files.path("audio")));
     let now = UnixMillis::from_seconds(NOW);
-    TeamTalk::open(&database.url(), None, clips, now)
+    TeamTalk::open(&database.url(), None, clips, now, choices)
         .await
         .unwrap()
 }

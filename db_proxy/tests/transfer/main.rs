@@ -8,6 +8,8 @@ mod teamtalk;
 mod import;
 mod interrupted;
 mod migrate;
+mod order;
 mod refused;
+mod sounds;
 
 mod backup;

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use db_proxy::store::UnixMillis;
 use db_proxy::transfer::teamtalk::clips::Folder;
-use db_proxy::transfer::teamtalk::{TeamTalk, TeamTalkError};
+use db_proxy::transfer::teamtalk::{Choices, TeamTalk, TeamTalkError};
 use db_proxy::transfer::{TransferError, copy};
 
-use crate::bed::{Database, Files, NOW, Unwatched, rows_of, teamtalk, transfer};
+use crate::bed::{Database, Files, NOW, Unwatched, chosen, rows_of, teamtalk, transfer};
 use crate::teamtalk::{Builder, lines};
 
 async fn refused(url: &str, password: Option<&str>) -> TeamTalkError {
     let clips = Arc::new(Folder::new("nowhere".into()));
     let now = UnixMillis::from_seconds(NOW);
-    TeamTalk::open(url, password, clips, now)
+    TeamTalk::open(url, password, clips, now, Choices::default())
         .await
         .err()
         .unwrap()
@@ -102,8 +102,15 @@ async fn older_dialects_are_read_and_so_are_other_numbers_of_shards() {
         .said(8, &lines([1, 2], 3))
         .make()
         .await;
+    let error = refused(&database.url(), None).await.to_string();
+    assert!(error.contains("no table IMMessage_1"), "{error}");
+    assert!(error.contains("--shards N"), "{error}");
     let target = files.archive("t.db").await;
-    let mut source = teamtalk(&database, &files).await;
+    let one = Choices {
+        shards: Some(1),
+        ..Choices::default()
+    };
+    let mut source = chosen(&database, &files, one).await;
     let (_, verdict) = transfer(&mut source, &*target).await.unwrap();
     assert!(verdict.passed(), "{verdict:#?}");
     assert_eq!(
@@ -138,4 +145,32 @@ async fn a_source_that_changed_is_not_gone_on_with() {
     let mut source = teamtalk(&database, &files).await;
     let error = copy(&mut source, &*target, &Unwatched).await.unwrap_err();
     assert!(matches!(error, TransferError::Occupied { .. }), "{error}");
+}
+
+/// The last table may be missing as well as any other, and one too many holds messages too.
+#[tokio::test]
+async fn tables_of_messages_are_all_read_or_named() {
+    let Some(database) = Database::made().await else {
+        return;
+    };
+    Builder::new(&database)
+        .sql("CREATE TABLE IMMessage_8 LIKE IMMessage_7")
+        .sql("CREATE TABLE IMGroupMessage_2000 LIKE IMGroupMessage_7")
+        .make()
+        .await;
+    let error = refused(&database.url(), None).await.to_string();
+    for name in ["IMMessage_8", "IMGroupMessage_2000", "--leave-tables"] {
+        assert!(error.contains(name), "{error}");
+    }
+    let files = Files::new();
+    let anyway = Choices {
+        leave_tables: true,
+        ..Choices::default()
+    };
+    chosen(&database, &files, anyway).await;
+    database
+        .run("DROP TABLE IMMessage_8, IMGroupMessage_2000, IMMessage_7")
+        .await;
+    let error = refused(&database.url(), None).await.to_string();
+    assert!(error.contains("no table IMMessage_7"), "{error}");
 }

@@ -126,6 +126,12 @@ impl<'a> Builder<'a> {
         Self { database, sql }
     }
 
+    /// For a database that was made before.
+    pub(crate) fn rows(database: &'a Database) -> Self {
+        let sql = String::new();
+        Self { database, sql }
+    }
+
     pub(crate) fn sql(&mut self, sql: &str) -> &mut Self {
         self.sql += sql;
         self.sql += ";";

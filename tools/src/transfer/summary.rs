@@ -110,6 +110,14 @@ impl Summary {
             None => println!("Both sides were not compared."),
             Some(verdict) => print_verdict(verdict, paint),
         }
+        let lost = [Reason::MessageSound, Reason::GroupMessageSound];
+        let lost = lost.map(|reason| self.report.findings.get(&reason).map_or(0, |it| it.count));
+        if lost.iter().any(|lost| *lost > 0) {
+            let lost = lost.iter().sum::<u64>();
+            let done = if rehearsal { "would come" } else { "came" };
+            let line = format!("{lost} voice messages {done} without their sound");
+            println!("{}", paint.bad(&line));
+        }
     }
 }
 

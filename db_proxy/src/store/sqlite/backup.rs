@@ -18,6 +18,8 @@ use crate::store::{Cause, OpenError, StoreError};
 pub enum BackupError {
     #[error("there is no file {}", path.display())]
     Missing { path: PathBuf },
+    #[error("{} is the store itself, under this or another name: name another file", path.display())]
+    Same { path: PathBuf },
     #[error("{} exists already: name another file, or give --force to replace it", path.display())]
     Exists { path: PathBuf },
     #[error(
@@ -48,28 +50,24 @@ pub enum BackupError {
     Epoch(#[source] StoreError),
 }
 
-/// Copies the store to a file that is complete and sound as soon as it has its name. The store may be in use.
+/// Copies the store to a file that is complete and sound as soon as it has its name. The store may be in use; a file
+/// that is replaced may not.
 pub async fn backup(store: &Path, file: &Path, replace: bool) -> Result<u64, BackupError> {
-    refuse_existing(file, replace)?;
+    let target = Target::take(file, store, replace).await?;
     let mut source = open_existing(store).await?;
-    let draft = Draft::beside(file)?;
+    let draft = Draft::beside(&target.path)?;
     draft.fill(&mut source, store).await?;
     draft.check().await?;
-    let bytes = draft.keep(file)?;
     source.close().await.ok();
-    Ok(bytes)
+    target.replace_with(draft).await
 }
 
 /// Puts a backup in a store's place, with a new epoch: clients hold ids of messages that it does not know. Returns the
 /// epoch.
 pub async fn restore(file: &Path, store: &Path, replace: bool) -> Result<u64, BackupError> {
+    let target = Target::take(store, file, replace).await?;
     let mut source = open_existing(file).await?;
-    refuse_existing(store, replace)?;
-    let replaced = match store.exists() {
-        true => Some(Alone::with(store).await?),
-        false => None,
-    };
-    let draft = Draft::beside(store)?;
+    let draft = Draft::beside(&target.path)?;
     draft.fill(&mut source, file).await?;
     draft.check().await?;
     source.close().await.ok();
@@ -80,14 +78,8 @@ pub async fn restore(file: &Path, store: &Path, replace: bool) -> Result<u64, Ba
     let set = set.and(restored.set_epoch(epoch).await);
     SqliteStore::close(&restored).await;
     set.map_err(BackupError::Epoch)?;
-    if let Some(replaced) = replaced {
-        replaced.let_go().await?;
-    }
-    // what was not yet written back of a store that is gone must not be taken for this one's
-    for side in ["-wal", "-shm", "-journal"] {
-        remove(&beside(store, side)).map_err(|error| unwritable(store, error))?;
-    }
-    draft.keep(store)?;
+    draft.belong_as(&target.path)?;
+    target.replace_with(draft).await?;
     Ok(epoch)
 }
 
@@ -107,13 +99,65 @@ pub async fn refuse_in_use(store: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-fn refuse_existing(path: &Path, replace: bool) -> Result<(), BackupError> {
-    if path.exists() && !replace {
-        return Err(BackupError::Exists {
-            path: path.to_owned(),
-        });
+/// A file that is written or replaced, and that nobody else has open until then.
+struct Target {
+    /// Behind links: these stay.
+    path: PathBuf,
+    replaced: Option<Alone>,
+}
+
+impl Target {
+    /// Refuses the file that is copied, one that exists unless it may be replaced, and one that is in use.
+    async fn take(path: &Path, copied: &Path, replace: bool) -> Result<Self, BackupError> {
+        if is_same(path, copied) {
+            return Err(BackupError::Same {
+                path: path.to_owned(),
+            });
+        }
+        if !path.exists() {
+            return Ok(Self {
+                path: path.to_owned(),
+                replaced: None,
+            });
+        }
+        if !replace {
+            return Err(BackupError::Exists {
+                path: path.to_owned(),
+            });
+        }
+        let path = path
+            .canonicalize()
+            .map_err(|error| unwritable(path, error))?;
+        let replaced = Some(Alone::with(&path).await?);
+        Ok(Self { path, replaced })
     }
-    Ok(())
+
+    /// Its size in bytes.
+    async fn replace_with(self, draft: Draft) -> Result<u64, BackupError> {
+        if let Some(replaced) = self.replaced {
+            replaced.let_go().await?;
+        }
+        // what was not yet written back of a file that is gone must not be taken for this one's
+        for side in ["-wal", "-shm", "-journal"] {
+            let side = beside(&self.path, side);
+            remove(&side).map_err(|error| unwritable(&self.path, error))?;
+        }
+        draft.keep(&self.path)
+    }
+}
+
+/// Whether two paths lead to one file, by links of whatever kind.
+fn is_same(a: &Path, b: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let inode = |path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+        if inode(a).is_some_and(|a| Some(a) == inode(b)) {
+            return true;
+        }
+    }
+    let whole = |path: &Path| path.canonicalize().ok();
+    whole(a).is_some_and(|a| Some(a) == whole(b))
 }
 
 /// Nobody else has the file open: whoever has it in WAL mode holds a lock on it for as long.
@@ -247,6 +291,22 @@ impl Draft {
             Ok(found) => Err(damaged(found)),
             Err(error) => Err(damaged(error.to_string())),
         }
+    }
+
+    /// Gives it the mode of the file it replaces, and its owner where this user may.
+    fn belong_as(&self, replaced: &Path) -> Result<(), BackupError> {
+        let Ok(found) = fs::metadata(replaced) else {
+            return Ok(());
+        };
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{MetadataExt, chown};
+            // only root may give a file away; a group of one's own may be set by anybody
+            chown(&self.path, None, Some(found.gid())).ok();
+            chown(&self.path, Some(found.uid()), None).ok();
+        }
+        fs::set_permissions(&self.path, found.permissions())
+            .map_err(|error| unwritable(replaced, error))
     }
 
     /// Gives it its name, once all of it is on the disk. Its size in bytes.

@@ -1,5 +1,6 @@
 //! Where the sounds of voice messages come from.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -11,8 +12,16 @@ pub const MAX_SOUND: usize = 256 * 1024;
 /// Gets the sound that a URL of TeamTalk's media store names.
 #[async_trait]
 pub trait Clips: Send + Sync {
-    /// The sound, or in a few words why there is none.
-    async fn fetch(&self, url: &str) -> Result<Bytes, String>;
+    async fn fetch(&self, url: &str) -> Result<Bytes, ClipError>;
+}
+
+/// Why there is no sound, in a few words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClipError {
+    /// It is not there, and will not be.
+    Missing(String),
+    /// Nobody can say whether it is there.
+    Away(String),
 }
 
 /// The folder of the media store, its `BaseDir`.
@@ -29,27 +38,48 @@ impl Folder {
 
 #[async_trait]
 impl Clips for Folder {
-    async fn fetch(&self, url: &str) -> Result<Bytes, String> {
-        let path = path_of(url).ok_or_else(|| "its address names no file".to_owned())?;
+    async fn fetch(&self, url: &str) -> Result<Bytes, ClipError> {
+        let missing = |why: &str| ClipError::Missing(why.to_owned());
+        let path = path_of(url).ok_or_else(|| missing("its address names no file"))?;
         // the media store leaves the first segment out; a folder that was mirrored by URL has it
         let (_, inner) = path.split_once('/').unwrap_or(("", path));
         for candidate in [inner, path] {
-            match read(&self.base.join(candidate)).await {
+            let file = self.base.join(candidate);
+            match read(&file).await {
                 Ok(Some(sound)) => return Ok(sound),
                 Ok(None) => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    let why = format!("reading {}: {error}", file.display());
+                    return Err(ClipError::Away(why));
+                }
             }
         }
-        Err(format!("no file {inner}"))
+        if !self.base.is_dir() {
+            let why = format!("{} is no folder any more", self.base.display());
+            return Err(ClipError::Away(why));
+        }
+        Err(ClipError::Missing(format!("no file {inner}")))
     }
 }
 
 /// `None` if there is no such file.
-async fn read(path: &Path) -> Result<Option<Bytes>, String> {
+async fn read(path: &Path) -> std::io::Result<Option<Bytes>> {
     match tokio::fs::read(path).await {
         Ok(sound) => Ok(Some(sound.into())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.to_string()),
+        // part of the path may be a file, or too long for one
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound
+                    | ErrorKind::NotADirectory
+                    | ErrorKind::IsADirectory
+                    | ErrorKind::InvalidFilename
+                    | ErrorKind::InvalidInput
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 

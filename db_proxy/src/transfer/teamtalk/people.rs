@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::names::Renamed;
-use crate::store::{GroupKind, Row, UnixMillis};
+use crate::store::{GroupKind, Row, UnixMillis, UserStatus};
 use crate::transfer::{Origin, Reason, Report};
 
 /// What the rules look up: who and what is carried.
@@ -18,7 +18,7 @@ pub struct Known {
     pub(super) renamed: Renamed,
 }
 
-/// A user as it is stored; NULL is empty or zero.
+/// A user as it is stored; NULL is empty or zero, of a status -1.
 #[derive(Clone, Debug, Default)]
 pub struct RawUser {
     pub id: i64,
@@ -126,6 +126,11 @@ impl Known {
         if late {
             report.find(Reason::UserTime, || format!("user {id}"));
         }
+        let mut status = raw.status;
+        if status < 0 {
+            report.find(Reason::UserStatus, || format!("user {id}"));
+            status = UserStatus::LEFT.0.into();
+        }
         report.carry(Origin::Users, 1);
         Some(vec![
             id.into(),
@@ -139,7 +144,7 @@ impl Known {
             raw.email.into(),
             raw.phone.into(),
             raw.domain.into(),
-            raw.status.clamp(0, u32::MAX.into()).into(),
+            status.min(u32::MAX.into()).into(),
             raw.sign_info.into(),
             i64::from(raw.push_shield != 0).into(),
             created.0.into(),

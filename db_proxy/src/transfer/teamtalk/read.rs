@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use bytes::{BufMut, Bytes, BytesMut};
 use sqlx::AssertSqlSafe;
 
-use super::clips::MAX_SOUND;
-use super::messages::{Audio, Feed};
+use super::clips::{ClipError, MAX_SOUND};
+use super::messages::{Clip, Feed, Order};
 use super::raw::{department, group, user};
 use super::schema::int;
 use super::step::{Building, judged};
@@ -19,6 +19,9 @@ use crate::transfer::{Account, Origin, Position, Reason, Report, Source, SourceE
 /// Users and groups of one step.
 const PAGE: usize = 1_000;
 
+/// When so many sounds were missing and none was there, they are looked for in the wrong place.
+const MISSED: u32 = 20;
+
 /// Where the reader is.
 #[derive(Default)]
 pub(super) struct At {
@@ -26,7 +29,6 @@ pub(super) struct At {
     /// Messages of the first conversation that are written already.
     skip: u32,
     window: Window,
-    audio: Audio,
     current: Option<Current>,
 }
 
@@ -44,7 +46,6 @@ enum Stage {
 struct Current {
     talk: Talk,
     feed: Feed,
-    parts: Vec<Part>,
     /// The target has heard of it.
     begun: bool,
 }
@@ -77,8 +78,9 @@ impl Source for TeamTalk {
         self.survey.last_ids.clone()
     }
 
-    async fn seek(&mut self, position: &Position, sounds: bool) -> Result<(), SourceError> {
-        self.sounds = sounds;
+    async fn seek(&mut self, position: &Position, sounds: Option<u64>) -> Result<(), SourceError> {
+        self.sounds = sounds.is_some();
+        self.missed = (sounds == Some(0)).then_some(0);
         self.at = At::default();
         self.at.stage = match position {
             Position::Start | Position::Stored { .. } => Stage::Departments,
@@ -177,7 +179,11 @@ impl TeamTalk {
             "updated",
             "push_shield_status",
         ];
-        let columns = ints.map(|column| table.int(column)).into_iter();
+        let columns = ints.map(|column| match column {
+            "status" => table.status().to_owned(),
+            other => table.int(other),
+        });
+        let columns = columns.into_iter();
         let columns = columns.chain(texts.map(|column| table.text(column)));
         let sql = format!(
             "SELECT {} FROM {} WHERE id > ? ORDER BY id LIMIT {PAGE}",
@@ -209,7 +215,7 @@ impl TeamTalk {
             table.int("id"),
             table.int("creator"),
             table.int("type"),
-            table.int("status"),
+            table.status(),
             table.int("version"),
             table.int("updated"),
             table.int("created"),
@@ -247,7 +253,7 @@ impl TeamTalk {
             };
             let next = current
                 .feed
-                .next(&mut self.connection, &self.schema, &mut self.at.audio)
+                .next(&mut self.connection, &self.schema)
                 .await?;
             match next {
                 Some(raw) => {
@@ -278,7 +284,6 @@ impl TeamTalk {
                 known,
                 &self.survey.parts,
                 start,
-                &mut self.at.audio,
             )
             .await?;
         }
@@ -298,10 +303,18 @@ impl TeamTalk {
         } else {
             Talk::between(low, high)
         };
+        let loaded = self.at.window.messages.remove(&(low, high));
+        let feed = Feed::new(
+            &mut self.connection,
+            &self.schema,
+            &parts,
+            loaded,
+            known.now,
+        )
+        .await?;
         Ok(Some(Current {
             talk,
-            feed: Feed::new(&parts, self.at.window.messages.remove(&(low, high))),
-            parts,
+            feed,
             begun: self.at.skip > 0,
         }))
     }
@@ -343,7 +356,7 @@ impl TeamTalk {
             let reason = either(Reason::MessageTime, Reason::GroupMessageTime);
             building.report.find(reason, example);
         }
-        let body = match self.body(raw, &placed).await {
+        let body = match self.body(raw, &placed).await? {
             (body, None) => body,
             (body, Some(why)) => {
                 let reason = either(Reason::MessageSound, Reason::GroupMessageSound);
@@ -359,51 +372,79 @@ impl TeamTalk {
     }
 
     /// What is stored of a message, and for a voice message without its sound, why.
-    async fn body(&self, raw: &RawMessage, placed: &Placed) -> (Bytes, Option<String>) {
+    async fn body(
+        &mut self,
+        raw: &RawMessage,
+        placed: &Placed,
+    ) -> Result<(Bytes, Option<String>), TeamTalkError> {
         if !placed.kind.is_voice() {
-            return (raw.content.clone(), None);
+            return Ok((raw.content.clone(), None));
         }
-        let Some(clip) = self.at.audio.of(raw) else {
+        let Some(clip) = &raw.clip else {
             let why = "IMAudio has no such clip".to_owned();
-            return (Bytes::copy_from_slice(&[0; 4]), Some(why));
+            return Ok((Bytes::copy_from_slice(&[0; 4]), Some(why)));
         };
         let mut body = BytesMut::with_capacity(4);
         body.put_u32(clip.duration);
         if !self.sounds {
-            return (body.freeze(), None);
+            return Ok((body.freeze(), None));
         }
-        let why = match self.clips.fetch(&clip.path).await {
-            Ok(sound) if sound.len() > MAX_SOUND => {
-                Some(format!("{} bytes are too many", sound.len()))
-            }
-            Ok(sound) if sound.is_empty() => Some("the file is empty".to_owned()),
-            Ok(sound) if clip.size > 0 && sound.len() as i64 != clip.size => Some(format!(
-                "the file has {} bytes instead of {}",
-                sound.len(),
-                clip.size
-            )),
+        let why = match self.sound(clip).await? {
             Ok(sound) => {
                 body.extend_from_slice(&sound);
                 None
             }
             Err(why) => Some(why),
         };
-        (body.freeze(), why)
+        Ok((body.freeze(), why))
+    }
+
+    /// A sound, or why a message is carried without it.
+    async fn sound(&mut self, clip: &Clip) -> Result<Result<Bytes, String>, TeamTalkError> {
+        if self.choices.without_sounds {
+            return Ok(Err("as --without-sounds says".to_owned()));
+        }
+        let sound = match self.clips.fetch(&clip.path).await {
+            Ok(sound) => sound,
+            Err(ClipError::Away(why)) => return Err(TeamTalkError::Sounds { why }),
+            Err(ClipError::Missing(why)) => {
+                if let Some(missed) = &mut self.missed {
+                    *missed += 1;
+                    if *missed >= MISSED {
+                        let why = format!("none of the first {MISSED} is there, the last: {why}");
+                        return Err(TeamTalkError::Sounds { why });
+                    }
+                }
+                return Ok(Err(why));
+            }
+        };
+        self.missed = None;
+        Ok(if sound.len() > MAX_SOUND {
+            Err(format!("{} bytes are too many", sound.len()))
+        } else if sound.is_empty() {
+            Err("the file is empty".to_owned())
+        } else if clip.size > 0 && sound.len() as i64 != clip.size {
+            let (found, noted) = (sound.len(), clip.size);
+            Err(format!("the file has {found} bytes instead of {noted}"))
+        } else {
+            Ok(sound)
+        })
     }
 
     fn end(&mut self, current: Current, building: &mut Building) {
-        let Current { talk, parts, .. } = current;
+        let Current { talk, feed, .. } = current;
         self.at.skip = 0;
         let (low, high, group) = (talk.low, talk.high, talk.is_group());
         if talk.is_renumbered() {
-            let muddled = parts.iter().any(|part| part.muddled);
-            let reason = match (group, muddled, parts.len()) {
-                (false, true, _) => Some(Reason::RelationIds),
-                (true, true, _) => Some(Reason::GroupIds),
-                (false, false, 1) => Some(Reason::RelationGaps),
-                (true, false, 1) => Some(Reason::GroupGaps),
-                // of several relations: said before
-                _ => None,
+            let reason = match (group, feed.order()) {
+                (false, Order::Ids) => Some(Reason::RelationGaps),
+                (true, Order::Ids) => Some(Reason::GroupGaps),
+                (false, Order::TimeOfMuddled) => Some(Reason::RelationIds),
+                (true, Order::TimeOfMuddled) => Some(Reason::GroupIds),
+                (false, Order::TimeOfRestarted) => Some(Reason::RelationRestart),
+                (true, Order::TimeOfRestarted) => Some(Reason::GroupRestart),
+                // said before
+                (_, Order::TimeOfParts) => None,
             };
             if let Some(reason) = reason {
                 building.report.find(reason, || match low {

@@ -1,9 +1,12 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::mysql::MySqlRow;
 use sqlx::{AssertSqlSafe, MySqlConnection, Row};
 
-use super::TeamTalkError;
+use super::{Choices, TeamTalkError};
+
+/// Tables that messages of each kind are spread over, unless somebody changed that.
+const SHARDS: u16 = 8;
 
 /// Which tables and columns there are. Names are compared without case: a database that was moved to Windows and back
 /// has other ones.
@@ -24,7 +27,14 @@ pub(super) struct Schema {
 /// A table with what it has.
 pub(super) struct Table {
     name: String,
-    columns: HashSet<String>,
+    columns: HashMap<String, Column>,
+}
+
+#[derive(Clone, Copy)]
+struct Column {
+    nullable: bool,
+    /// It has a character set: its bytes are not those that were written.
+    text: bool,
 }
 
 type Found = BTreeMap<String, Table>;
@@ -33,10 +43,11 @@ impl Schema {
     pub(super) async fn read(
         connection: &mut MySqlConnection,
         database: &str,
+        choices: Choices,
     ) -> Result<Self, TeamTalkError> {
         let rows = sqlx::query(
-            "SELECT CAST(table_name AS BINARY), CAST(column_name AS BINARY) FROM information_schema.columns
-             WHERE table_schema = DATABASE()",
+            "SELECT CAST(table_name AS BINARY), CAST(column_name AS BINARY), CAST(is_nullable AS BINARY),
+             CAST(character_set_name AS BINARY) FROM information_schema.columns WHERE table_schema = DATABASE()",
         )
         .fetch_all(connection)
         .await?;
@@ -45,14 +56,18 @@ impl Schema {
             let (name, column) = (text(row, 0)?, text(row, 1)?);
             let table = found.entry(name.to_lowercase()).or_insert_with(|| Table {
                 name,
-                columns: HashSet::new(),
+                columns: HashMap::new(),
             });
-            table.columns.insert(column.to_lowercase());
+            let about = Column {
+                nullable: text(row, 2)?.eq_ignore_ascii_case("yes"),
+                text: !matches!(text(row, 3)?.as_str(), "" | "binary"),
+            };
+            table.columns.insert(column.to_lowercase(), about);
         }
-        Self::of(found, database)
+        Self::of(found, database, choices)
     }
 
-    fn of(mut found: Found, database: &str) -> Result<Self, TeamTalkError> {
+    fn of(mut found: Found, database: &str, choices: Choices) -> Result<Self, TeamTalkError> {
         let mut table = |name: &str, columns: &[&str]| {
             let missing = || TeamTalkError::NoTable {
                 database: database.to_owned(),
@@ -81,30 +96,33 @@ impl Schema {
         let group = [
             "id", "groupId", "userId", "msgId", "content", "type", "created",
         ];
-        let mut messages = vec![table("IMMessage_0", &single)?];
-        let mut group_messages = vec![table("IMGroupMessage_0", &group)?];
         let audio = table("IMAudio", &["id", "path"]).ok();
-        for (prefix, columns, shards) in [
-            ("IMMessage_", single, &mut messages),
-            ("IMGroupMessage_", group, &mut group_messages),
-        ] {
-            for shard in 1..=last_shard(&found, prefix) {
-                let missing = || TeamTalkError::NoTable {
-                    database: database.to_owned(),
-                    table: format!("{prefix}{shard}"),
-                };
-                let table = found
-                    .remove(&format!("{prefix}{shard}").to_lowercase())
-                    .ok_or_else(missing)?;
-                if let Some(column) = columns.iter().find(|column| !table.has(column)) {
-                    return Err(TeamTalkError::NoColumn {
-                        database: database.to_owned(),
-                        table: table.name,
-                        column: (*column).to_owned(),
-                    });
-                }
-                shards.push(table);
-            }
+        let mut shards = |prefix: &str, columns: &[&str]| {
+            let count = choices.shards.unwrap_or(SHARDS);
+            let shard = |number| {
+                let name = format!("{prefix}{number}");
+                table(&name, columns).map_err(|error| match error {
+                    TeamTalkError::NoTable { database, table } => TeamTalkError::NoShard {
+                        database,
+                        table,
+                        shards: count,
+                    },
+                    other => other,
+                })
+            };
+            (0..count).map(shard).collect::<Result<Vec<_>, _>>()
+        };
+        let messages = shards("IMMessage_", &single)?;
+        let group_messages = shards("IMGroupMessage_", &group)?;
+        let unread = found.iter().filter(|(name, _)| {
+            name.starts_with("immessage_") || name.starts_with("imgroupmessage_")
+        });
+        let unread = Vec::from_iter(unread.map(|(_, table)| table.name.clone()));
+        if !unread.is_empty() && !choices.leave_tables {
+            return Err(TeamTalkError::UnreadTables {
+                database: database.to_owned(),
+                tables: unread.join(", "),
+            });
         }
         Ok(Self {
             database: database.to_owned(),
@@ -130,18 +148,9 @@ impl Schema {
     }
 }
 
-/// The largest number of a shard that is there; one that is missing below it has to be named.
-fn last_shard(found: &Found, prefix: &str) -> usize {
-    let prefix = prefix.to_lowercase();
-    let numbers = found
-        .keys()
-        .filter_map(|name| name.strip_prefix(&prefix)?.parse::<usize>().ok());
-    numbers.filter(|number| *number < 1024).max().unwrap_or(0)
-}
-
 impl Table {
     fn has(&self, column: &str) -> bool {
-        self.columns.contains(&column.to_lowercase())
+        self.columns.contains_key(&column.to_lowercase())
     }
 
     /// The name, to be written into a statement.
@@ -167,9 +176,33 @@ impl Table {
         }
     }
 
-    /// Bytes as they are stored.
+    /// A status: NULL is -1, since it is none of those that TeamTalk asks for; 0 where the dialect has none.
+    pub(super) fn status(&self) -> &'static str {
+        if self.has("status") {
+            "CAST(COALESCE(`status`, -1) AS SIGNED)"
+        } else {
+            "CAST(0 AS SIGNED)"
+        }
+    }
+
+    /// A column to order by or to compare, NULL as 0. As it is where it can be, for the sake of indexes.
+    pub(super) fn order(&self, column: &str) -> String {
+        let found = self.columns.get(&column.to_lowercase());
+        if found.is_some_and(|found| found.nullable) {
+            format!("COALESCE(`{column}`, 0)")
+        } else {
+            format!("`{column}`")
+        }
+    }
+
+    /// Bytes as they were written: of a text in whatever character set, as UTF-8.
     pub(super) fn bytes(&self, column: &str) -> String {
-        format!("CAST(`{column}` AS BINARY)")
+        let found = self.columns.get(&column.to_lowercase());
+        if found.is_some_and(|found| found.text) {
+            self.text(column)
+        } else {
+            format!("CAST(`{column}` AS BINARY)")
+        }
     }
 
     /// `column = 0`, where it exists: TeamTalk passes over other rows.

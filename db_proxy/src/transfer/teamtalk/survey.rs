@@ -162,7 +162,7 @@ impl Survey {
                 "SELECT {}, {}, {} FROM {} WHERE id > ? ORDER BY id LIMIT {PAGE}",
                 table.int("id"),
                 table.text("name"),
-                table.int("status"),
+                table.status(),
                 table.sql()
             );
             let rows = sqlx::query(AssertSqlSafe(sql))
@@ -193,7 +193,7 @@ impl Survey {
         let sql = format!(
             "SELECT {}, {}, {} FROM {}",
             table.int("id"),
-            table.int("status"),
+            table.status(),
             table.int("created"),
             table.sql()
         );

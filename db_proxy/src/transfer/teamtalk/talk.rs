@@ -1,11 +1,14 @@
 //! The rules for conversations: which messages are carried, which ids they get, and who takes part.
 //!
 //! Ids are 1, 2, 3 … in each conversation. Where TeamTalk's were that already, they stay. Where only some are missing,
-//! the order stays. Where some are zero or there twice, which happens when Redis loses its counters, they say nothing about
-//! the order: then time does, as it does in TeamTalk's own history.
+//! the order stays. Where some are zero or there twice, or later ones are older, which happens when Redis loses its counters,
+//! they say nothing about the order: then time does, as it does in TeamTalk's own history.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::messages::Clip;
 use super::people::{Known, Member, id};
 use crate::store::{MessageKind, Row, UnixMillis, Value};
 use crate::transfer::Reason;
@@ -21,6 +24,8 @@ pub struct RawMessage {
     pub kind: i64,
     pub content: Bytes,
     pub created: i64,
+    /// Of a voice message, if there is one.
+    pub clip: Option<Arc<Clip>>,
 }
 
 impl RawMessage {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::MySqlConnection;
 
 use super::TeamTalkError;
-use super::messages::{Audio, load};
+use super::messages::{find_clips, load};
 use super::people::{Known, RawMember};
 use super::schema::{Schema, int, once};
 use super::survey::Part;
@@ -41,7 +41,6 @@ impl Window {
         known: &Known,
         parts: &[Part],
         start: usize,
-        audio: &mut Audio,
     ) -> Result<Self, TeamTalkError> {
         let (mut end, mut talks, mut rows) = (start, 0, 0);
         let mut short = Vec::new();
@@ -62,9 +61,8 @@ impl Window {
             messages: load(connection, schema, &short).await?,
             ..Self::default()
         };
-        for messages in window.messages.values() {
-            audio.learn(connection, schema, messages).await?;
-        }
+        let messages = window.messages.values_mut().flatten();
+        find_clips(connection, schema, messages).await?;
         let parts = &parts[start..end];
         window.members(connection, schema, parts).await?;
         window.sessions(connection, schema, known, parts).await?;
@@ -91,7 +89,7 @@ impl Window {
             "SELECT {}, {}, {}, {} FROM {} WHERE groupId IN ({})",
             table.int("groupId"),
             table.int("userId"),
-            table.int("status"),
+            table.status(),
             table.int("updated"),
             table.sql(),
             groups.join(",")
@@ -163,7 +161,7 @@ impl Window {
             "SELECT {}, {}, {}, {} FROM {} WHERE type = {kind} AND ({})",
             table.int("userId"),
             table.int("peerId"),
-            table.int("status"),
+            table.status(),
             table.int("updated"),
             table.sql(),
             conditions.join(" OR ")
