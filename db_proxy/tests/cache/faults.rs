@@ -124,6 +124,45 @@ async fn a_change_made_while_it_is_away_is_made_up_for() {
     server.kill();
 }
 
+/// Nobody knows whether a change was made; somebody else has read the store before it, and puts that here now.
+#[tokio::test]
+async fn what_was_read_before_a_doubtful_change_is_not_put_back() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let link = linked_to(&server.url(), EPOCH).await.unwrap();
+    let users = RedisUsers::new(link);
+    users.put(&[user(1, 1)]).await;
+    users.invalidate(&ids(&[1])).await;
+    users.put(&[user(1, 1), user(2, 1)]).await;
+    assert_eq!(users.get(&ids(&[1, 2])).await, [user(2, 1)]);
+    let mut console = console(&server).await;
+    let keys = cmd("KEYS").arg("*:user:1").to_owned();
+    let keys: Vec<String> = keys.query_async(&mut console).await.unwrap();
+    let left = cmd("PTTL").arg(&keys[0]).to_owned();
+    let left: i64 = left.query_async(&mut console).await.unwrap();
+    assert!((1..=10_000).contains(&left), "{left}: he may come back");
+}
+
+/// Others wrote elsewhere meanwhile, and no connection broke.
+#[tokio::test]
+async fn a_server_that_was_a_replica_says_nothing_old() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let link = linked_to(&server.url(), EPOCH).await.unwrap();
+    let users = RedisUsers::new(link.clone());
+    users.put(&[user(1, 1)]).await;
+    is_found(&users, &[user(1, 1)]).await;
+    let mut operator = console(&server).await;
+    run(&mut operator, "REPLICAOF 127.0.0.1 1").await;
+    run(&mut operator, "REPLICAOF NO ONE").await;
+    is_found(&users, &[]).await;
+    soon("the link", link.wait(true)).await;
+    users.put(&[user(1, 2)]).await;
+    is_found(&users, &[user(1, 2)]).await;
+}
+
 /// Redis goes on from what it saved a while ago: what it knew then is not believed.
 #[tokio::test]
 async fn restarted_with_old_data_it_says_nothing_old() {

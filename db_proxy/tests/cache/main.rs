@@ -34,7 +34,7 @@ macro_rules! suite {
 macro_rules! users {
     ($name:ident: $new:path) => {
         suite! { $name: $new;
-        what_is_put_is_found_once in users, an_invalidated_user_is_gone_and_may_come_back in users,
+        what_is_put_is_found_once in users, an_invalidated_user_is_gone in users,
         a_slow_reader_does_not_put_an_old_copy_back in users, a_change_is_seen_at_once in users,
         nothing_asked_is_nothing_found in users, hundreds_at_once in users }
     };

@@ -6,4 +6,5 @@ mod bed;
 
 mod groups;
 mod kick;
+mod login;
 mod presence;

@@ -20,7 +20,7 @@ const BACKOFF: Backoff = Backoff {
 /// A Redis that was up for that long may go down without being waited for longer than the first time.
 const STEADY: Duration = Duration::from_secs(10);
 
-/// Between two looks whether a change was left lying.
+/// Between two looks whether a change was left lying, and whether the server is still what it was.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Between two warnings.
@@ -126,7 +126,7 @@ impl Keeper {
         while self.link.is_up() {
             tokio::select! {
                 () = self.link.wake.notified() => {}
-                _ = looks.tick() => {}
+                _ = looks.tick() => self.link.look().await,
             }
             let now = self.link.undelivered.len();
             // those of a moment ago may be on their way still

@@ -53,7 +53,7 @@ pub struct Link {
 /// A connection that answers in time.
 pub(super) struct Live {
     connection: MultiplexedConnection,
-    /// Names this run of the Redis server.
+    /// Names this run of the Redis server as the one that is written to.
     run: String,
 }
 
@@ -64,6 +64,10 @@ pub(super) enum Trouble {
     Late(Duration),
     #[error("{0}")]
     Redis(Arc<RedisError>),
+    #[error("this is a node of a Redis Cluster, which is not supported: {0}")]
+    Cluster(Arc<RedisError>),
+    #[error("the server was a replica meanwhile")]
+    Replaced,
     #[error("cannot connect: {0}")]
     Connect(String),
 }
@@ -73,9 +77,19 @@ impl Trouble {
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Late(_) => "late",
+            Self::Cluster(_) => "refused",
             Self::Redis(error) if error.code().is_some() => "refused",
-            Self::Redis(_) => "lost",
+            Self::Redis(_) | Self::Replaced => "lost",
             Self::Connect(_) => "connect",
+        }
+    }
+}
+
+impl From<RedisError> for Trouble {
+    fn from(error: RedisError) -> Self {
+        match error.code() {
+            Some("MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT") => Self::Cluster(Arc::new(error)),
+            _ => Self::Redis(Arc::new(error)),
         }
     }
 }
@@ -162,7 +176,7 @@ impl Link {
         match timeout(limit, question(&mut connection, live)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) if error.is_timeout() => Err(Trouble::Late(limit)),
-            Ok(Err(error)) => Err(Trouble::Redis(Arc::new(error))),
+            Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(Trouble::Late(limit)),
         }
     }
@@ -175,19 +189,25 @@ impl Link {
             connection: MultiplexedConnection::clone(&checked_out),
             run: String::new(),
         };
-        let info = self
-            .ask_on(&live, async |connection, _| {
-                let mut info = deadpool_redis::redis::cmd("INFO");
-                info.arg("server").query_async::<String>(connection).await
-            })
-            .await;
-        live.run = match info {
-            Ok(info) => run_id(&info).to_owned(),
+        live.run = match self.ask_on(&live, run).await {
+            Ok(run) => run,
             // a Redis that lets nobody look at it
             Err(Trouble::Redis(error)) if error.code() == Some("NOPERM") => String::new(),
             Err(trouble) => return Err(trouble),
         };
         Ok(live)
+    }
+
+    /// Looks whether the server was something else meanwhile: one that was a replica for a while, with no connection broken
+    /// by it, has copies from before.
+    pub(super) async fn look(&self) {
+        let Some(live) = self.live.load_full().filter(|live| !live.run.is_empty()) else {
+            return;
+        };
+        let now = self.ask(run);
+        if now.await.is_some_and(|now| now != live.run) {
+            self.take_down(&live, Trouble::Replaced);
+        }
     }
 
     pub(super) fn bring_up(&self, live: Live) {
@@ -230,18 +250,45 @@ impl Link {
     }
 }
 
-fn run_id(info: &str) -> &str {
-    let line = info.lines().find_map(|line| line.strip_prefix("run_id:"));
-    line.unwrap_or_default().trim()
+/// A server keeps its run's id until it is started anew, and takes another replication id whenever it begins to be
+/// written to.
+async fn run(connection: &mut MultiplexedConnection, _: &Live) -> RedisResult<String> {
+    let mut both = String::new();
+    for section in ["server", "replication"] {
+        let mut info = deadpool_redis::redis::cmd("INFO");
+        both += &info.arg(section).query_async::<String>(connection).await?;
+    }
+    Ok(run_id(&both))
+}
+
+fn run_id(info: &str) -> String {
+    let field = |name| info.lines().find_map(|line| line.strip_prefix(name));
+    let fields = ["run_id:", "master_replid:"].map(field);
+    let fields = fields.into_iter().flatten().map(str::trim);
+    fields.collect::<Vec<_>>().join("-")
 }
 
 #[cfg(test)]
 mod tests {
+    use deadpool_redis::redis::{ErrorKind, ServerErrorKind};
+
     use super::*;
 
     #[test]
+    fn a_cluster_is_called_one() {
+        for kind in [ServerErrorKind::Moved, ServerErrorKind::ClusterDown] {
+            let error = RedisError::from((ErrorKind::Server(kind), "slot 1"));
+            let said = Trouble::from(error).to_string();
+            assert!(said.contains("Redis Cluster"), "{said}");
+        }
+    }
+
+    #[test]
     fn a_run_has_an_id() {
-        assert_eq!(run_id("# Server\r\nrun_id:abc\r\ntcp_port:1\r\n"), "abc");
+        let info = "# Server\r\nrun_id:abc\r\ntcp_port:1\r\n";
+        assert_eq!(run_id(info), "abc");
+        let replication = "# Replication\r\nmaster_replid:def\r\nmaster_replid2:0\r\n";
+        assert_eq!(run_id(&format!("{info}{replication}")), "abc-def");
         assert_eq!(run_id("# Server\r\n"), "");
     }
 }

@@ -133,19 +133,15 @@ pub(super) async fn deliver_on(
     changes: &[(UserId, u64, Change)],
 ) -> RedisResult<()> {
     let mut users = Vec::new();
-    let mut delete = cmd("DEL");
-    let mut unknown = 0;
+    let mut unknown = Vec::new();
     for (id, _, change) in changes {
         match change {
             Change::To(user) => users.push(&**user),
-            Change::Unknown => {
-                delete.arg(key(link, live, *id));
-                unknown += 1;
-            }
+            Change::Unknown => unknown.push(key(link, live, *id)),
         }
     }
-    if unknown > 0 {
-        delete.query_async::<()>(connection).await?;
+    if !unknown.is_empty() {
+        versioned::bar(connection, &unknown).await?;
     }
     put(link, connection, live, users).await
 }

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{RedisResult, Script};
+use deadpool_redis::redis::{RedisResult, Script, pipe};
 
 /// Digits of a version: as many as a u64 may have, so that texts compare as numbers do.
 const DIGITS: usize = 20;
@@ -55,6 +55,28 @@ pub(super) async fn put(
     call.invoke_async(connection).await
 }
 
+/// For so long nothing is kept after a change of which nobody knows the outcome: longer than anybody holds what he has read
+/// of the store before he puts it here.
+const BARRED_MS: u64 = 10_000;
+
+/// Forgets copies, and lets nobody who read the store before put one back. What bars the way is no copy, and later than any.
+pub(super) async fn bar(
+    connection: &mut MultiplexedConnection,
+    keys: &[String],
+) -> RedisResult<()> {
+    let mut bar = pipe();
+    for key in keys {
+        let latest = "9".repeat(DIGITS);
+        bar.cmd("SET")
+            .arg(key)
+            .arg(latest)
+            .arg("PX")
+            .arg(BARRED_MS)
+            .ignore();
+    }
+    bar.query_async(connection).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +92,7 @@ mod tests {
             b"1",
             b"99999999999999999999",
             b"+0000000000000000001",
+            b"99999999999999999999",
         ] {
             assert_eq!(decode(garbage), None);
         }
