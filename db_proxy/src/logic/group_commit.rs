@@ -12,9 +12,11 @@ use std::future::Future;
 use std::hash::BuildHasher;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use im_base::telemetry::metrics::{COMMIT_BATCH, COMMIT_SECONDS, WRITE_QUEUE};
 use metrics::{gauge, histogram};
+use parking_lot::Mutex;
 use proto::ids::UserId;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
@@ -49,6 +51,9 @@ impl Default for WriterLimits {
         }
     }
 }
+
+/// Between two lines of the log about failures of the store.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a write was not made, or is not known to have been.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -91,6 +96,8 @@ pub struct WriterTask<S: ?Sized> {
     store: Arc<S>,
     queue: mpsc::Receiver<Job>,
     limits: WriterLimits,
+    /// Locked for a line of the log, by this task alone.
+    told: Mutex<Told>,
 }
 
 /// Writers on `store`. Any number on one store is correct; ids stay ordered within each.
@@ -108,6 +115,7 @@ where
                 store: Arc::clone(store),
                 queue,
                 limits,
+                told: Mutex::default(),
             };
             (sender, task)
         })
@@ -260,14 +268,14 @@ impl<S: MessageStore + ParticipantStore + ?Sized> WriterTask<S> {
         }
         if !batch.marks.is_empty() {
             let marked = self.store.mark_read(&batch.marks).await;
-            log_failure("read positions not stored", &marked);
+            self.told.lock().of("read positions not stored", &marked);
             for reply in batch.mark_replies {
                 answer(reply, marked.clone());
             }
         }
         if let Some((user, conversation, reply)) = batch.hide {
             let hidden = self.store.hide(user, conversation).await;
-            log_failure("conversation not hidden", &hidden);
+            self.told.lock().of("conversation not hidden", &hidden);
             answer(reply, hidden);
         }
     }
@@ -277,7 +285,7 @@ impl<S: MessageStore + ParticipantStore + ?Sized> WriterTask<S> {
         let appended = self.store.append(messages).await;
         histogram!(COMMIT_SECONDS).record(started.elapsed());
         histogram!(COMMIT_BATCH).record(messages.len() as f64);
-        log_failure("messages not stored", &appended);
+        self.told.lock().of("messages not stored", &appended);
         match appended {
             Ok(outcomes) => {
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
@@ -349,13 +357,28 @@ fn by_conversation(
     parts
 }
 
-/// Once for a whole batch: whoever answers its writers has nothing to add.
-fn log_failure<T>(what: &'static str, outcome: &Result<T, StoreError>) {
-    if let Err(error) = outcome {
+/// When a failure was last logged, and how many were not since.
+#[derive(Debug, Default)]
+struct Told {
+    at: Option<Instant>,
+    unsaid: u64,
+}
+
+impl Told {
+    /// Once for a whole batch: whoever answers its writers has nothing to add. And once a second: a disk that is full fails
+    /// hundreds.
+    fn of<T>(&mut self, what: &'static str, outcome: &Result<T, StoreError>) {
+        let Err(error) = outcome else { return };
         let retryable = error.is_retryable();
+        if self.at.is_some_and(|at| at.elapsed() < PAUSE) {
+            self.unsaid += 1;
+            return;
+        }
+        let unsaid = std::mem::take(&mut self.unsaid);
+        self.at = Some(Instant::now());
         error!(
             error = error as &dyn std::error::Error,
-            retryable, what, "store failed"
+            retryable, what, unsaid, "store failed"
         );
     }
 }
