@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Args;
 use db_proxy::store::{Archive, open_archive, refuse_in_use, sqlite_path};
-use db_proxy::transfer::{self, Source};
+use db_proxy::transfer::{self, Note, Source};
 
 use progress::Progress;
 use summary::Summary;
@@ -56,6 +56,18 @@ pub(crate) async fn open(url: &str) -> anyhow::Result<Arc<dyn Archive>> {
         },
     };
     Ok(open_archive(url, password.as_deref()).await?)
+}
+
+/// Refuses a store of which only a part is there.
+pub(crate) async fn refuse_unfinished(store: &dyn Archive, option: &str) -> anyhow::Result<()> {
+    let note = store.note().await.context("reading the store")?;
+    if note.is_some_and(|note| Note::is_unfinished(&note)) {
+        bail!(
+            "the store of {option} holds an import or a migration that did not come to its end: run that again first, it \
+             goes on where it stopped"
+        );
+    }
+    Ok(())
 }
 
 /// Goes through the source. Exit code 1 if both sides are not the same afterwards.

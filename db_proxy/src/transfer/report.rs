@@ -29,6 +29,8 @@ pub enum Class {
     Merged,
     /// Not carried.
     Left,
+    /// Nobody knows what became of rows of it: the transfer has failed.
+    Lost,
 }
 
 macro_rules! reasons {
@@ -58,19 +60,19 @@ macro_rules! reasons {
 }
 
 reasons! {
-    DepartmentId: Departments, Left, "departments with an id that is none";
+    DepartmentId: Departments, Left, "departments with an id that is none, or beyond 4000000000";
     DepartmentStatus: Departments, Left, "departments of a status that TeamTalk passes over";
     DepartmentName: Departments, Repaired, "departments without a usable name got one";
     DepartmentParent: Departments, Repaired, "departments below nothing or themselves are at the top now";
     DepartmentTime: Departments, Repaired, "departments changed in the future are changed now";
-    UserId: Users, Left, "users with an id that is none";
+    UserId: Users, Left, "users with an id that is none, or beyond 4000000000: new users would get none";
     UserRenamed: Users, Repaired, "users whose name another user has got another one";
     UserName: Users, Repaired, "users without a usable name got one";
     UserPassword: Users, Repaired, "users with a password nobody can type: set one with `ferrotalk user passwd`";
     UserDepartment: Users, Repaired, "users of a department that is not there are in none now";
     UserStatus: Users, Repaired, "users without a status, whom TeamTalk does not let in: nor does this server";
     UserTime: Users, Repaired, "users changed in the future are changed now";
-    GroupId: Groups, Left, "groups with an id that is none";
+    GroupId: Groups, Left, "groups with an id that is none, or beyond 4000000000";
     GroupRemoved: Groups, Left, "groups that are deleted";
     GroupName: Groups, Repaired, "groups without a usable name got one";
     GroupKind: Groups, Repaired, "groups of an unknown type are temporary now";
@@ -88,6 +90,7 @@ reasons! {
     RelationGaps: Relations, Repaired, "conversations whose message ids had gaps: numbered anew in the same order";
     RelationIds: Relations, Repaired, "conversations with message ids of zero or twice the same: numbered anew in the order of time";
     RelationRestart: Relations, Repaired, "conversations whose message ids began again while the first ones are gone: numbered anew in the order of time";
+    RelationRows: Relations, Lost, "conversations of which not as many messages were read as counted";
     MessageDeleted: Messages, Left, "messages that are deleted";
     MessageRelation: Messages, Left, "messages of a relation that is left or not there";
     MessageType: Messages, Left, "messages of an unknown type";
@@ -98,6 +101,7 @@ reasons! {
     GroupGaps: GroupMessages, Repaired, "groups whose message ids had gaps: numbered anew in the same order";
     GroupIds: GroupMessages, Repaired, "groups with message ids of zero or twice the same: numbered anew in the order of time";
     GroupRestart: GroupMessages, Repaired, "groups whose message ids began again while the first ones are gone: numbered anew in the order of time";
+    GroupRows: GroupMessages, Lost, "groups of which not as many messages were read as counted";
     GroupMessageDeleted: GroupMessages, Left, "group messages that are deleted";
     GroupMessageGroup: GroupMessages, Left, "messages of a group that is deleted or not there";
     GroupMessageType: GroupMessages, Left, "group messages of an unknown type";

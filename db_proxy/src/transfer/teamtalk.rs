@@ -19,6 +19,7 @@ mod step;
 
 mod messages;
 mod raw;
+mod sound;
 mod window;
 
 use std::sync::Arc;

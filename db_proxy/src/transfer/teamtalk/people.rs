@@ -80,9 +80,14 @@ pub struct Member {
     pub joined: UnixMillis,
 }
 
+/// Behind it there has to be room for new ids: nobody counts up to there, but somebody may have typed it.
+pub(super) const LAST_ID: u32 = 4_000_000_000;
+
 /// An id that the wire can carry and that is not "none".
 pub(super) fn id(raw: i64) -> Option<u32> {
-    u32::try_from(raw).ok().filter(|id| *id != 0)
+    u32::try_from(raw)
+        .ok()
+        .filter(|id| (1..=LAST_ID).contains(id))
 }
 
 impl Known {

@@ -1,16 +1,14 @@
 //! The steps: departments, users, groups, then one conversation after the other.
 
 use async_trait::async_trait;
-use bytes::{BufMut, Bytes, BytesMut};
 use sqlx::AssertSqlSafe;
 
-use super::clips::{ClipError, MAX_SOUND};
-use super::messages::{Clip, Feed, Order};
+use super::messages::{Feed, Order};
 use super::raw::{department, group, user};
 use super::schema::int;
 use super::step::{Building, judged};
 use super::survey::Part;
-use super::talk::{Placed, RawMessage, Talk};
+use super::talk::{RawMessage, Talk};
 use super::window::{Window, talk_at};
 use super::{TeamTalk, TeamTalkError};
 use crate::store::{Table, UnixMillis};
@@ -18,9 +16,6 @@ use crate::transfer::{Account, Origin, Position, Reason, Report, Source, SourceE
 
 /// Users and groups of one step.
 const PAGE: usize = 1_000;
-
-/// When so many sounds were missing and none was there, they are looked for in the wrong place.
-const MISSED: u32 = 20;
 
 /// Where the reader is.
 #[derive(Default)]
@@ -46,6 +41,8 @@ enum Stage {
 struct Current {
     talk: Talk,
     feed: Feed,
+    /// Messages that were counted and not yet read; below 0, more were.
+    unread: i64,
     /// The target has heard of it.
     begun: bool,
 }
@@ -257,6 +254,7 @@ impl TeamTalk {
                 .await?;
             match next {
                 Some(raw) => {
+                    current.unread -= 1;
                     self.message(&raw, &mut current.talk, &mut building).await?;
                     self.at.current = Some(current);
                 }
@@ -315,6 +313,7 @@ impl TeamTalk {
         Ok(Some(Current {
             talk,
             feed,
+            unread: parts.iter().map(|part| i64::from(part.rows)).sum(),
             begun: self.at.skip > 0,
         }))
     }
@@ -371,70 +370,23 @@ impl TeamTalk {
         Ok(())
     }
 
-    /// What is stored of a message, and for a voice message without its sound, why.
-    async fn body(
-        &mut self,
-        raw: &RawMessage,
-        placed: &Placed,
-    ) -> Result<(Bytes, Option<String>), TeamTalkError> {
-        if !placed.kind.is_voice() {
-            return Ok((raw.content.clone(), None));
-        }
-        let Some(clip) = &raw.clip else {
-            let why = "IMAudio has no such clip".to_owned();
-            return Ok((Bytes::copy_from_slice(&[0; 4]), Some(why)));
-        };
-        let mut body = BytesMut::with_capacity(4);
-        body.put_u32(clip.duration);
-        if !self.sounds {
-            return Ok((body.freeze(), None));
-        }
-        let why = match self.sound(clip).await? {
-            Ok(sound) => {
-                body.extend_from_slice(&sound);
-                None
-            }
-            Err(why) => Some(why),
-        };
-        Ok((body.freeze(), why))
-    }
-
-    /// A sound, or why a message is carried without it.
-    async fn sound(&mut self, clip: &Clip) -> Result<Result<Bytes, String>, TeamTalkError> {
-        if self.choices.without_sounds {
-            return Ok(Err("as --without-sounds says".to_owned()));
-        }
-        let sound = match self.clips.fetch(&clip.path).await {
-            Ok(sound) => sound,
-            Err(ClipError::Away(why)) => return Err(TeamTalkError::Sounds { why }),
-            Err(ClipError::Missing(why)) => {
-                if let Some(missed) = &mut self.missed {
-                    *missed += 1;
-                    if *missed >= MISSED {
-                        let why = format!("none of the first {MISSED} is there, the last: {why}");
-                        return Err(TeamTalkError::Sounds { why });
-                    }
-                }
-                return Ok(Err(why));
-            }
-        };
-        self.missed = None;
-        Ok(if sound.len() > MAX_SOUND {
-            Err(format!("{} bytes are too many", sound.len()))
-        } else if sound.is_empty() {
-            Err("the file is empty".to_owned())
-        } else if clip.size > 0 && sound.len() as i64 != clip.size {
-            let (found, noted) = (sound.len(), clip.size);
-            Err(format!("the file has {found} bytes instead of {noted}"))
-        } else {
-            Ok(sound)
-        })
-    }
-
     fn end(&mut self, current: Current, building: &mut Building) {
-        let Current { talk, feed, .. } = current;
+        let Current {
+            talk, feed, unread, ..
+        } = current;
         self.at.skip = 0;
         let (low, high, group) = (talk.low, talk.high, talk.is_group());
+        if unread != 0 {
+            let reason = if group {
+                Reason::GroupRows
+            } else {
+                Reason::RelationRows
+            };
+            building.report.find(reason, || match low {
+                0 => format!("group {high}: {unread}"),
+                _ => format!("users {low} and {high}: {unread}"),
+            });
+        }
         if talk.is_renumbered() {
             let reason = match (group, feed.order()) {
                 (false, Order::Ids) => Some(Reason::RelationGaps),

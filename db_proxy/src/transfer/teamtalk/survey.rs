@@ -9,8 +9,8 @@ use sqlx::{AssertSqlSafe, MySqlConnection};
 
 use super::TeamTalkError;
 use super::names::Names;
-use super::people::{Known, RawDepartment, RawGroup, department_id, group_id, id};
-use super::schema::{self, Schema, int, text};
+use super::people::{Known, LAST_ID, RawDepartment, RawGroup, department_id, group_id, id};
+use super::schema::{self, Schema, int, once, text};
 use crate::store::Table;
 use crate::transfer::{Account, Origin, Reason, Report};
 
@@ -86,14 +86,12 @@ impl Survey {
             (Table::Users, &schema.users),
             (Table::Groups, &schema.groups),
         ] {
-            let sql = format!("SELECT CAST(MAX(id) AS SIGNED) FROM {}", table.sql());
-            let last = sqlx::query(AssertSqlSafe(sql))
-                .fetch_one(&mut *connection)
-                .await?;
-            survey.last_ids.push((kind, int(&last, 0)?));
+            let last = table.last_id(connection, LAST_ID.into()).await?;
+            survey.last_ids.push((kind, last));
         }
         survey.people(connection, schema).await?;
         survey.groups(connection, schema).await?;
+        survey.members(connection, schema).await?;
         let singles = survey.tallies(connection, schema, false).await?;
         let groups = survey.tallies(connection, schema, true).await?;
         survey.relations(connection, schema, singles).await?;
@@ -120,14 +118,11 @@ impl Survey {
     /// What was found besides the steps, which led to `steps`: who belongs to nothing that is carried was never met.
     pub(super) fn rest(&self, steps: &Report) -> Report {
         let mut rest = self.report.clone();
-        for (origin, reason) in [
-            (Origin::Members, Reason::MemberGroup),
-            (Origin::Sessions, Reason::SessionNothing),
-        ] {
-            let met = steps.account(origin, self.rows(origin));
-            let unmet = met.rows.saturating_sub(met.carried + met.merged + met.left);
-            rest.find_many(reason, unmet, || "whatever is not carried".to_owned());
-        }
+        let met = steps.account(Origin::Sessions, self.rows(Origin::Sessions));
+        let unmet = met.rows.saturating_sub(met.carried + met.merged + met.left);
+        rest.find_many(Reason::SessionNothing, unmet, || {
+            "whatever is not carried".to_owned()
+        });
         rest
     }
 
@@ -214,6 +209,31 @@ impl Survey {
         Ok(())
     }
 
+    /// Members of what is not carried: nobody meets them later.
+    async fn members(
+        &mut self,
+        connection: &mut MySqlConnection,
+        schema: &Schema,
+    ) -> Result<(), TeamTalkError> {
+        let table = &schema.members;
+        let sql = format!(
+            "SELECT {}, COUNT(*) FROM {} GROUP BY groupId ORDER BY groupId",
+            table.int("groupId"),
+            table.sql()
+        );
+        for row in &once(connection, sql).await? {
+            let (group, rows) = (int(row, 0)?, int(row, 1)?);
+            self.saw(Table::Groups, group);
+            if id(group).is_none_or(|group| !self.known.groups.contains_key(&group)) {
+                self.report
+                    .find_many(Reason::MemberGroup, rows.unsigned_abs(), || {
+                        format!("group {group}")
+                    });
+            }
+        }
+        Ok(())
+    }
+
     async fn tallies(
         &mut self,
         connection: &mut MySqlConnection,
@@ -264,6 +284,7 @@ impl Survey {
             for row in &rows {
                 after = int(row, 0)?;
                 let (small, big) = (int(row, 1)?, int(row, 2)?);
+                self.saw(Table::Users, small.max(big));
                 let source = u32::try_from(after).unwrap_or(0);
                 let tallies = tallies.remove(&source).unwrap_or_default();
                 let outcome = self.relation(source, small, big, &tallies, &mut pairs);
@@ -358,6 +379,16 @@ impl Survey {
         self.lost(tallies, true);
     }
 
+    /// Somebody speaks of that id: it is not given again.
+    fn saw(&mut self, table: Table, raw: i64) {
+        let Some(id) = id(raw) else { return };
+        for (of, last) in &mut self.last_ids {
+            if *of == table {
+                *last = (*last).max(id.into());
+            }
+        }
+    }
+
     /// Messages that belong to nothing.
     fn lost(&mut self, tallies: Tallies, groups: bool) {
         let (what, lost, deleted) = if groups {
@@ -370,6 +401,9 @@ impl Survey {
         let mut sources = Vec::from_iter(tallies);
         sources.sort_unstable_by_key(|(source, _)| *source);
         for (source, tallies) in sources {
+            if groups {
+                self.saw(Table::Groups, source.into());
+            }
             for tally in tallies {
                 let example = || format!("{what} {source}");
                 self.report.find_many(lost, tally.live.into(), example);
