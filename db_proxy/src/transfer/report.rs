@@ -71,6 +71,7 @@ reasons! {
     UserPassword: Users, Repaired, "users with a password nobody can type: set one with `ferrotalk user passwd`";
     UserDepartment: Users, Repaired, "users of a department that is not there are in none now";
     UserStatus: Users, Repaired, "users without a status, whom TeamTalk does not let in: nor does this server";
+    UserGone: Users, Repaired, "writers who are no users any more: there as deleted-ID, so that their messages are";
     UserTime: Users, Repaired, "users changed in the future are changed now";
     GroupId: Groups, Left, "groups with an id that is none, or beyond 4000000000";
     GroupRemoved: Groups, Left, "groups that are deleted";
@@ -83,7 +84,7 @@ reasons! {
     MemberUser: Members, Left, "members who are no users";
     MemberDouble: Members, Merged, "members who were in a group twice";
     RelationSelf: Relations, Left, "relations of a user with himself";
-    RelationUser: Relations, Left, "relations with somebody who is no user";
+    RelationUser: Relations, Left, "relations with somebody who is no user and in which nothing was written, or whose id is none";
     RelationSilent: Relations, Left, "relations in which nothing was written";
     RelationDouble: Relations, Merged, "further relations of two users: their messages are in one conversation now, in the order of time";
     RelationSwapped: Relations, Repaired, "relations with their users in the wrong order";
@@ -106,7 +107,7 @@ reasons! {
     GroupMessageGroup: GroupMessages, Left, "messages of a group that is deleted or not there";
     GroupMessageType: GroupMessages, Left, "group messages of an unknown type";
     GroupMessageEmpty: GroupMessages, Left, "group messages without content";
-    GroupMessageSender: GroupMessages, Left, "group messages whose sender is no user";
+    GroupMessageSender: GroupMessages, Left, "group messages whose sender has an id that is none";
     GroupMessageTime: GroupMessages, Repaired, "group messages of the future are of now";
     GroupMessageSound: GroupMessages, Repaired, "group voice messages whose sound was not found: carried with their duration alone";
     SessionNothing: Sessions, Left, "entries of conversation lists for a conversation that is not carried";

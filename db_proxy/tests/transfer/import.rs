@@ -136,6 +136,7 @@ async fn what_is_wrong_is_mended_or_left_and_always_counted() {
         .relation(7, 1, 404)
         .said(7, &[Line::new(1, 1, 1, "x")])
         .relation(8, 1, 4)
+        .relation(13, 1, 405)
         .said(999, &[Line::new(1, 1, 1, "x")])
         .said_in(
             9,
@@ -149,6 +150,7 @@ async fn what_is_wrong_is_mended_or_left_and_always_counted() {
         .session(1, 2, 1, 1)
         .session(1, 2, 1, 0)
         .session(1, 404, 1, 0)
+        .session(1, 405, 1, 0)
         .make()
         .await;
     let target = files.archive("t.db").await;
@@ -173,6 +175,7 @@ async fn what_is_wrong_is_mended_or_left_and_always_counted() {
         (RelationSwapped, 1),
         (RelationSelf, 1),
         (RelationUser, 1),
+        (UserGone, 2),
         (RelationSilent, 1),
         (MessageDeleted, 1),
         (MessageType, 1),
@@ -180,10 +183,8 @@ async fn what_is_wrong_is_mended_or_left_and_always_counted() {
         (MessageEmpty, 1),
         (MessageTime, 1),
         (MessageSound, 1),
-        (MessageRelation, 3),
-        (GroupMessageSender, 1),
+        (MessageRelation, 2),
         (GroupMessageGroup, 1),
-        (GroupGaps, 1),
         (SessionDouble, 1),
         (SessionNothing, 1),
     ] {
@@ -205,7 +206,14 @@ async fn what_is_wrong_is_mended_or_left_and_always_counted() {
     assert_eq!(texts(1, 2).await, ["a", "b"]);
     assert_eq!(texts(1, 3).await, ["early", "mid", "late"]);
     assert_eq!(texts(2, 3).await, ["one", "two", "three", "four"]);
-    assert_eq!(texts(0, 9).await, ["g", "h"]);
+    assert_eq!(texts(0, 9).await, ["g", "nobody", "h"]);
+    assert_eq!(texts(1, 404).await, ["x"]);
+    let users = rows_of(&*target, Table::Users).await;
+    let gone = users.iter().filter(|row| [88, 404].contains(&row[0].int()));
+    for row in gone {
+        let name = format!("deleted-{}", row[0].int());
+        assert_eq!((row[1].bytes(), row[11].int()), (name.as_bytes(), 3));
+    }
     let rest = texts(4, 5).await;
     assert_eq!(
         rest,

@@ -1,8 +1,9 @@
 //! The rules for users, departments, groups and their members: what is carried, what is mended first, what is left.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::names::Renamed;
+use super::raw::{RawDepartment, RawGroup, RawMember, RawUser};
 use crate::store::{GroupKind, Row, UnixMillis, UserStatus};
 use crate::transfer::{Origin, Reason, Report};
 
@@ -12,65 +13,12 @@ pub struct Known {
     /// Nothing is later than this.
     pub(super) now: UnixMillis,
     pub(super) users: HashSet<u32>,
+    /// Who is no user any more, but whose messages are carried.
+    pub(super) gone: BTreeSet<u32>,
     pub(super) departments: HashSet<u32>,
     /// With the time at which each was made.
     pub(super) groups: BTreeMap<u32, UnixMillis>,
     pub(super) renamed: Renamed,
-}
-
-/// A user as it is stored; NULL is empty or zero, of a status -1.
-#[derive(Clone, Debug, Default)]
-pub struct RawUser {
-    pub id: i64,
-    pub sex: i64,
-    pub name: String,
-    pub domain: String,
-    pub nick: String,
-    pub password: String,
-    pub salt: String,
-    pub phone: String,
-    pub email: String,
-    pub avatar: String,
-    pub department: i64,
-    pub status: i64,
-    pub created: i64,
-    pub updated: i64,
-    pub push_shield: i64,
-    pub sign_info: String,
-}
-
-/// A department as it is stored.
-#[derive(Clone, Debug, Default)]
-pub struct RawDepartment {
-    pub id: i64,
-    pub name: String,
-    pub priority: i64,
-    pub parent: i64,
-    pub status: i64,
-    pub created: i64,
-    pub updated: i64,
-}
-
-/// A group as it is stored.
-#[derive(Clone, Debug, Default)]
-pub struct RawGroup {
-    pub id: i64,
-    pub name: String,
-    pub avatar: String,
-    pub creator: i64,
-    pub kind: i64,
-    pub status: i64,
-    pub version: i64,
-    pub updated: i64,
-    pub created: i64,
-}
-
-/// A member of a group as it is stored.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RawMember {
-    pub user: i64,
-    pub status: i64,
-    pub updated: i64,
 }
 
 /// Somebody who is in a group, and since when.
@@ -104,8 +52,34 @@ impl Known {
         (time.min(self.now), time > self.now)
     }
 
-    pub(super) fn has_user(&self, raw: i64) -> bool {
-        id(raw).is_some_and(|id| self.users.contains(&id))
+    /// Whether messages of that user are carried.
+    pub(super) fn has_writer(&self, raw: i64) -> bool {
+        id(raw).is_some_and(|id| self.users.contains(&id) || self.gone.contains(&id))
+    }
+
+    /// Somebody wrote, who has to be there for it: `false` if his id is none.
+    pub(super) fn wrote(&mut self, raw: i64) -> bool {
+        let Some(id) = id(raw) else { return false };
+        if !self.users.contains(&id) {
+            self.gone.insert(id);
+        }
+        true
+    }
+
+    /// The rows of those who are no users any more: nobody logs in as one, and clients do not list them.
+    pub(super) fn gone(&self, report: &mut Report) -> Vec<Row> {
+        let rows = self.gone.iter().map(|id| {
+            report.find(Reason::UserGone, || format!("user {id}"));
+            let raw = RawUser {
+                id: (*id).into(),
+                name: gone_name(*id),
+                status: UserStatus::LEFT.0.into(),
+                ..RawUser::default()
+            };
+            // not one of the rows there are to account for, nor one whose password anybody misses
+            self.user(raw, &mut Report::default())
+        });
+        rows.flatten().collect()
     }
 
     /// The row of a user; `None` if he is left.
@@ -290,6 +264,11 @@ impl Known {
         let member = |(user, joined)| Member { user, joined };
         members.into_iter().map(member).collect()
     }
+}
+
+/// What somebody is called whose row is gone.
+pub(super) fn gone_name(id: u32) -> String {
+    format!("deleted-{id}")
 }
 
 pub(super) fn department_id(raw: &RawDepartment) -> Result<u32, Reason> {

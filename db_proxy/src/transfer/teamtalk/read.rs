@@ -1,12 +1,9 @@
 //! The steps: departments, users, groups, then one conversation after the other.
 
 use async_trait::async_trait;
-use sqlx::AssertSqlSafe;
 
 use super::messages::{Feed, Order};
-use super::raw::{department, group, user};
-use super::schema::int;
-use super::step::{Building, judged};
+use super::step::Building;
 use super::survey::Part;
 use super::talk::{RawMessage, Talk};
 use super::window::{Window, talk_at};
@@ -14,13 +11,13 @@ use super::{TeamTalk, TeamTalkError};
 use crate::store::{Table, UnixMillis};
 use crate::transfer::{Account, Origin, Position, Reason, Report, Source, SourceError, Step};
 
-/// Users and groups of one step.
-const PAGE: usize = 1_000;
+/// Where all users are written, also those who are none any more.
+pub(super) const BEHIND_USERS: i64 = i64::MAX;
 
 /// Where the reader is.
 #[derive(Default)]
 pub(super) struct At {
-    stage: Stage,
+    pub(super) stage: Stage,
     /// Messages of the first conversation that are written already.
     skip: u32,
     window: Window,
@@ -28,10 +25,12 @@ pub(super) struct At {
 }
 
 #[derive(Clone, Copy, Default)]
-enum Stage {
+pub(super) enum Stage {
     #[default]
     Departments,
     Users(i64),
+    /// Those who are no users any more.
+    Gone,
     Groups(i64),
     /// The place of a conversation's first part.
     Talks(usize),
@@ -87,6 +86,10 @@ impl Source for TeamTalk {
             } => Stage::Users(-1),
             Position::Judged {
                 table: Table::Users,
+                after: BEHIND_USERS,
+            } => Stage::Groups(i64::MIN),
+            Position::Judged {
+                table: Table::Users,
                 after,
             } => Stage::Users(*after),
             Position::Judged { after, .. } => Stage::Groups(*after),
@@ -108,6 +111,7 @@ impl Source for TeamTalk {
             let step = match self.at.stage {
                 Stage::Departments => Some(self.departments().await?),
                 Stage::Users(after) => self.users(after).await?,
+                Stage::Gone => Some(self.gone()),
                 Stage::Groups(after) => self.groups(after).await?,
                 Stage::Talks(_) => return Ok(self.talks().await?),
             };
@@ -131,113 +135,6 @@ impl Source for TeamTalk {
 }
 
 impl TeamTalk {
-    async fn departments(&mut self) -> Result<Step, TeamTalkError> {
-        let table = &self.schema.departments;
-        let sql = format!(
-            "SELECT {}, {}, {}, {}, {}, {}, {} FROM {} ORDER BY id",
-            table.int("id"),
-            table.text("departName"),
-            table.int("priority"),
-            table.int("parentId"),
-            table.int("status"),
-            table.int("created"),
-            table.int("updated"),
-            table.sql()
-        );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .fetch_all(&mut self.connection)
-            .await?;
-        let raw = rows.iter().map(department).collect::<Result<_, _>>()?;
-        let mut report = Report::default();
-        let rows = self.survey.known.departments(raw, &mut report);
-        self.at.stage = Stage::Users(-1);
-        Ok(judged(Table::Departments, rows, 0, report))
-    }
-
-    async fn users(&mut self, after: i64) -> Result<Option<Step>, TeamTalkError> {
-        let table = &self.schema.users;
-        let texts = [
-            "name",
-            "domain",
-            "nick",
-            "password",
-            "salt",
-            "phone",
-            "email",
-            "avatar",
-            "sign_info",
-        ];
-        let ints = [
-            "id",
-            "sex",
-            "departId",
-            "status",
-            "created",
-            "updated",
-            "push_shield_status",
-        ];
-        let columns = ints.map(|column| match column {
-            "status" => table.status().to_owned(),
-            other => table.int(other),
-        });
-        let columns = columns.into_iter();
-        let columns = columns.chain(texts.map(|column| table.text(column)));
-        let sql = format!(
-            "SELECT {} FROM {} WHERE id > ? ORDER BY id LIMIT {PAGE}",
-            Vec::from_iter(columns).join(", "),
-            table.sql()
-        );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(after)
-            .fetch_all(&mut self.connection)
-            .await?;
-        let Some(last) = rows.last() else {
-            self.at.stage = Stage::Groups(i64::MIN);
-            return Ok(None);
-        };
-        let after = int(last, 0)?;
-        let mut report = Report::default();
-        let mut users = Vec::with_capacity(rows.len());
-        for row in &rows {
-            users.extend(self.survey.known.user(user(row)?, &mut report));
-        }
-        self.at.stage = Stage::Users(after);
-        Ok(Some(judged(Table::Users, users, after, report)))
-    }
-
-    async fn groups(&mut self, after: i64) -> Result<Option<Step>, TeamTalkError> {
-        let table = &self.schema.groups;
-        let sql = format!(
-            "SELECT {}, {}, {}, {}, {}, {}, {}, {}, {} FROM {} WHERE id > ? ORDER BY id LIMIT {PAGE}",
-            table.int("id"),
-            table.int("creator"),
-            table.int("type"),
-            table.status(),
-            table.int("version"),
-            table.int("updated"),
-            table.int("created"),
-            table.text("name"),
-            table.text("avatar"),
-            table.sql()
-        );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(after)
-            .fetch_all(&mut self.connection)
-            .await?;
-        let Some(last) = rows.last() else {
-            self.at.stage = Stage::Talks(0);
-            return Ok(None);
-        };
-        let after = int(last, 0)?;
-        let mut report = Report::default();
-        let mut groups = Vec::with_capacity(rows.len());
-        for row in &rows {
-            groups.extend(self.survey.known.group(group(row)?, &mut report));
-        }
-        self.at.stage = Stage::Groups(after);
-        Ok(Some(judged(Table::Groups, groups, after, report)))
-    }
-
     async fn talks(&mut self) -> Result<Option<Step>, TeamTalkError> {
         let mut building = Building::default();
         while building.has_room() {

@@ -1,7 +1,7 @@
 //! What there is, found out before anything is carried: who exists, who talks to whom, and how sound the ids of each
 //! conversation are.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use blake2::digest::consts::U8;
 use blake2::{Blake2b, Digest};
@@ -9,13 +9,14 @@ use sqlx::{AssertSqlSafe, MySqlConnection};
 
 use super::TeamTalkError;
 use super::names::Names;
-use super::people::{Known, LAST_ID, RawDepartment, RawGroup, department_id, group_id, id};
+use super::people::{Known, LAST_ID, department_id, gone_name, group_id, id};
+use super::raw::{RawDepartment, RawGroup};
 use super::schema::{self, Schema, int, once, text};
 use crate::store::Table;
 use crate::transfer::{Account, Origin, Reason, Report};
 
 /// Users and relations that are fetched at once.
-const PAGE: usize = 10_000;
+pub(super) const PAGE: usize = 10_000;
 
 /// What the survey found.
 pub(super) struct Survey {
@@ -45,14 +46,14 @@ pub(super) struct Part {
 }
 
 /// Messages of one relation or group in one shard, counted.
-struct Tally {
-    shard: u16,
-    live: u32,
-    deleted: u64,
-    muddled: bool,
+pub(super) struct Tally {
+    pub(super) shard: u16,
+    pub(super) live: u32,
+    pub(super) deleted: u64,
+    pub(super) muddled: bool,
 }
 
-type Tallies = HashMap<u32, Vec<Tally>>;
+pub(super) type Tallies = HashMap<u32, Vec<Tally>>;
 
 impl Survey {
     pub(super) async fn make(
@@ -89,12 +90,17 @@ impl Survey {
             let last = table.last_id(connection, LAST_ID.into()).await?;
             survey.last_ids.push((kind, last));
         }
-        survey.people(connection, schema).await?;
+        let mut names = survey.people(connection, schema).await?;
         survey.groups(connection, schema).await?;
         survey.members(connection, schema).await?;
         let singles = survey.tallies(connection, schema, false).await?;
         let groups = survey.tallies(connection, schema, true).await?;
         survey.relations(connection, schema, singles).await?;
+        survey.writers(connection, schema).await?;
+        for id in &survey.known.gone {
+            names.add(*id, &gone_name(*id), false);
+        }
+        survey.known.renamed = names.judge();
         survey.group_parts(groups);
         survey.parts.sort_unstable();
         for part in &survey.parts {
@@ -130,7 +136,7 @@ impl Survey {
         &mut self,
         connection: &mut MySqlConnection,
         schema: &Schema,
-    ) -> Result<(), TeamTalkError> {
+    ) -> Result<Names, TeamTalkError> {
         let table = &schema.departments;
         let sql = format!(
             "SELECT {}, {} FROM {}",
@@ -175,8 +181,7 @@ impl Survey {
                 break;
             }
         }
-        self.known.renamed = names.judge();
-        Ok(())
+        Ok(names)
     }
 
     async fn groups(
@@ -260,97 +265,6 @@ impl Survey {
         Ok(tallies)
     }
 
-    async fn relations(
-        &mut self,
-        connection: &mut MySqlConnection,
-        schema: &Schema,
-        mut tallies: Tallies,
-    ) -> Result<(), TeamTalkError> {
-        let table = &schema.relations;
-        let mut pairs: HashSet<(u32, u32)> = HashSet::new();
-        let mut after = i64::MIN;
-        loop {
-            let sql = format!(
-                "SELECT {}, {}, {} FROM {} WHERE id > ? ORDER BY id LIMIT {PAGE}",
-                table.int("id"),
-                table.int("smallId"),
-                table.int("bigId"),
-                table.sql()
-            );
-            let rows = sqlx::query(AssertSqlSafe(sql))
-                .bind(after)
-                .fetch_all(&mut *connection)
-                .await?;
-            for row in &rows {
-                after = int(row, 0)?;
-                let (small, big) = (int(row, 1)?, int(row, 2)?);
-                self.saw(Table::Users, small.max(big));
-                let source = u32::try_from(after).unwrap_or(0);
-                let tallies = tallies.remove(&source).unwrap_or_default();
-                let outcome = self.relation(source, small, big, &tallies, &mut pairs);
-                if let Err(reason) = outcome {
-                    let example = || format!("relation {after} of users {small} and {big}");
-                    self.report.find(reason, example);
-                }
-            }
-            if rows.len() < PAGE {
-                break;
-            }
-        }
-        self.lost(tallies, false);
-        Ok(())
-    }
-
-    fn relation(
-        &mut self,
-        source: u32,
-        small: i64,
-        big: i64,
-        tallies: &[Tally],
-        pairs: &mut HashSet<(u32, u32)>,
-    ) -> Result<(), Reason> {
-        let written: u64 = tallies.iter().map(|tally| u64::from(tally.live)).sum();
-        let reason = if small == big {
-            Some(Reason::RelationSelf)
-        } else if !self.known.has_user(small) || !self.known.has_user(big) {
-            Some(Reason::RelationUser)
-        } else {
-            (written == 0).then_some(Reason::RelationSilent)
-        };
-        let deleted = tallies.iter().map(|tally| tally.deleted).sum();
-        self.report.find_many(Reason::MessageDeleted, deleted, || {
-            format!("relation {source}")
-        });
-        if let Some(reason) = reason {
-            self.report.find_many(Reason::MessageRelation, written, || {
-                format!("relation {source} of users {small} and {big}")
-            });
-            return Err(reason);
-        }
-        let [low, high] = [small.min(big), small.max(big)].map(|raw| id(raw).unwrap_or(0));
-        self.parts.extend(
-            tallies
-                .iter()
-                .filter(|tally| tally.live > 0)
-                .map(|tally| Part {
-                    low,
-                    high,
-                    source,
-                    shard: tally.shard,
-                    rows: tally.live,
-                    muddled: tally.muddled,
-                }),
-        );
-        if !pairs.insert((low, high)) {
-            return Err(Reason::RelationDouble);
-        }
-        self.report.carry(Origin::Relations, 1);
-        if small > big {
-            return Err(Reason::RelationSwapped);
-        }
-        Ok(())
-    }
-
     /// Every group has a part, whether or not something was written in it.
     fn group_parts(&mut self, mut tallies: Tallies) {
         for group in self.known.groups.keys() {
@@ -380,7 +294,7 @@ impl Survey {
     }
 
     /// Somebody speaks of that id: it is not given again.
-    fn saw(&mut self, table: Table, raw: i64) {
+    pub(super) fn saw(&mut self, table: Table, raw: i64) {
         let Some(id) = id(raw) else { return };
         for (of, last) in &mut self.last_ids {
             if *of == table {
@@ -390,7 +304,7 @@ impl Survey {
     }
 
     /// Messages that belong to nothing.
-    fn lost(&mut self, tallies: Tallies, groups: bool) {
+    pub(super) fn lost(&mut self, tallies: Tallies, groups: bool) {
         let (what, lost, deleted) = if groups {
             let reasons = (Reason::GroupMessageGroup, Reason::GroupMessageDeleted);
             ("group", reasons.0, reasons.1)
