@@ -63,12 +63,14 @@ reasons! {
     DepartmentId: Departments, Left, "departments with an id that is none, or beyond 4000000000";
     DepartmentStatus: Departments, Left, "departments of a status that TeamTalk passes over";
     DepartmentName: Departments, Repaired, "departments without a usable name got one";
+    DepartmentText: Departments, Repaired, "departments with a name longer than 512 characters: cut";
     DepartmentParent: Departments, Repaired, "departments below nothing or themselves are at the top now";
     DepartmentTime: Departments, Repaired, "departments changed in the future are changed now";
     UserId: Users, Left, "users with an id that is none, or beyond 4000000000: new users would get none";
     UserRenamed: Users, Repaired, "users whose name another user has got another one";
     UserName: Users, Repaired, "users without a usable name got one";
     UserPassword: Users, Repaired, "users with a password nobody can type: set one with `ferrotalk user passwd`";
+    UserText: Users, Repaired, "users with a text longer than 512 characters: cut";
     UserDepartment: Users, Repaired, "users of a department that is not there are in none now";
     UserStatus: Users, Repaired, "users without a status, whom TeamTalk does not let in: nor does this server";
     UserGone: Users, Repaired, "writers who are no users any more: there as deleted-ID, so that their messages are";
@@ -76,6 +78,7 @@ reasons! {
     GroupId: Groups, Left, "groups with an id that is none, or beyond 4000000000";
     GroupRemoved: Groups, Left, "groups that are deleted";
     GroupName: Groups, Repaired, "groups without a usable name got one";
+    GroupText: Groups, Repaired, "groups with a text longer than 1024 characters: cut";
     GroupKind: Groups, Repaired, "groups of an unknown type are temporary now";
     GroupCreator: Groups, Repaired, "groups of a creator who is not there belong to the system now";
     GroupTime: Groups, Repaired, "groups changed in the future are changed now";

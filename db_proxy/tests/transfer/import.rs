@@ -284,6 +284,8 @@ async fn the_same_import_into_mysql_is_the_same() {
     };
     let files = Files::new();
     people(&database)
+        .sql("ALTER TABLE IMUser MODIFY sign_info TEXT; ALTER TABLE IMUser MODIFY avatar TEXT")
+        .sql("UPDATE IMUser SET sign_info = REPEAT('é', 600), avatar = REPEAT('a', 512) WHERE id = 1")
         .relation(1, 1, 2)
         .said(1, &lines([1, 2], 4_100))
         .relation(2, 1, 3)
@@ -299,8 +301,9 @@ async fn the_same_import_into_mysql_is_the_same() {
         .unwrap();
     for target in [&to_sqlite, &to_mysql] {
         let mut source = teamtalk(&database, &files).await;
-        let (_, verdict) = transfer(&mut source, &**target).await.unwrap();
+        let (note, verdict) = transfer(&mut source, &**target).await.unwrap();
         assert!(verdict.passed(), "{verdict:#?}");
+        assert_eq!(count(&note.report, Reason::UserText), 1);
     }
     assert_eq!(dump(&*to_sqlite).await, dump(&*to_mysql).await);
     to_mysql.close().await;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::names::Renamed;
+use super::names::{GROUP_TEXT, Renamed, TEXT, fit};
 use super::raw::{RawDepartment, RawGroup, RawMember, RawUser};
 use crate::store::{GroupKind, Row, UnixMillis, UserStatus};
 use crate::transfer::{Origin, Reason, Report};
@@ -110,21 +110,30 @@ impl Known {
             report.find(Reason::UserStatus, || format!("user {id}"));
             status = UserStatus::LEFT.0.into();
         }
+        let mut too_long = false;
+        let mut fit = |text: String| fit(text, TEXT, &mut too_long);
+        let [nick, real_name, avatar] =
+            [raw.nick, raw.name.trim().to_owned(), raw.avatar].map(&mut fit);
+        let [email, phone, domain, sign_info] =
+            [raw.email, raw.phone, raw.domain, raw.sign_info].map(&mut fit);
+        if too_long {
+            report.find(Reason::UserText, || format!("user {id}"));
+        }
         report.carry(Origin::Users, 1);
         Some(vec![
             id.into(),
             name.into(),
             password.unwrap_or_default().into(),
             raw.sex.clamp(0, 2).into(),
-            raw.nick.into(),
-            raw.name.trim().to_owned().into(),
-            raw.avatar.into(),
+            nick.into(),
+            real_name.into(),
+            avatar.into(),
             department.into(),
-            raw.email.into(),
-            raw.phone.into(),
-            raw.domain.into(),
+            email.into(),
+            phone.into(),
+            domain.into(),
             status.min(u32::MAX.into()).into(),
-            raw.sign_info.into(),
+            sign_info.into(),
             i64::from(raw.push_shield != 0).into(),
             created.0.into(),
             updated.0.into(),
@@ -160,6 +169,11 @@ impl Known {
             if name.is_empty() {
                 name = format!("department {id}");
                 report.find(Reason::DepartmentName, || name.clone());
+            }
+            let mut too_long = false;
+            name = fit(name, TEXT, &mut too_long);
+            if too_long {
+                report.find(Reason::DepartmentText, || format!("department {id}"));
             }
             let mut parent = super::people::id(raw.parent).unwrap_or(0);
             if raw.parent != 0
@@ -203,6 +217,11 @@ impl Known {
             name = format!("group {id}");
             report.find(Reason::GroupName, || name.clone());
         }
+        let mut too_long = false;
+        let [name, avatar] = [name, raw.avatar].map(|text| fit(text, GROUP_TEXT, &mut too_long));
+        if too_long {
+            report.find(Reason::GroupText, || format!("group {id}"));
+        }
         let kind = GroupKind::from_number(raw.kind).unwrap_or_else(|| {
             report.find(Reason::GroupKind, || {
                 format!("group {id}: type {}", raw.kind)
@@ -226,7 +245,7 @@ impl Known {
             id.into(),
             kind.number().into(),
             name.into(),
-            raw.avatar.into(),
+            avatar.into(),
             creator.into(),
             0i64.into(),
             raw.version.clamp(1, u32::MAX.into()).into(),
