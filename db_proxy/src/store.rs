@@ -44,6 +44,7 @@ pub use message::{
 };
 pub use meta::MetaStore;
 pub use mysql::MySqlStore;
+pub(crate) use mysql::archive::next_id;
 pub use open::{open, open_archive, open_with, shown, sqlite_path};
 pub use participant::{
     ParticipantStore, ReadMark, RecentConversation, UnreadConversation, UnreadList,
@@ -53,7 +54,7 @@ pub use resume::{
     MAX_RESUMES, ResumeHash, ResumeOutcome, ResumeStore, ResumeToken, ResumeWrite, ShownToken,
 };
 pub use sqlite::SqliteStore;
-pub use sqlite::backup::{BackupError, backup, refuse_in_use, restore};
+pub use sqlite::backup::{BackupError, Copied, backup, refuse_in_use, restore};
 pub use time::UnixMillis;
 pub use user::{
     Account, Inserted, NewUser, Profile, ProfileChange, User, UserCursor, UserStatus, UserStore,

@@ -57,14 +57,21 @@ pub struct RestoreArgs {
 /// Runs `ferrotalk backup`.
 pub async fn back_up(args: BackupArgs) -> anyhow::Result<ExitCode> {
     let from = sqlite(&args.from, "--from")?;
-    let bytes = store::backup(from, &args.to, args.force)
+    let made = store::backup(from, &args.to, args.force)
         .await
         .context("no backup was made")?;
     println!(
-        "{} holds {} ({bytes} bytes, checked)",
+        "{} holds {} ({} bytes, checked)",
         args.to.display(),
-        from.display()
+        from.display(),
+        made.bytes
     );
+    if made.unfinished {
+        eprintln!(
+            "warning: {} holds an import or a migration that did not come to its end; no server opens it, nor the backup",
+            from.display()
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -75,6 +82,7 @@ pub async fn restore(args: RestoreArgs) -> anyhow::Result<ExitCode> {
             bail!("--new-epoch {url} does not exist");
         }
         let store = transfer::open(url).await?;
+        transfer::refuse_unfinished(&*store, "--new-epoch").await?;
         let epoch = random_epoch();
         store.set_epoch(epoch).await?;
         store.close().await;

@@ -59,6 +59,7 @@ pub async fn run(args: MigrateArgs) -> anyhow::Result<ExitCode> {
         true => transfer::open(&args.from).await?,
         false => transfer::open_alone(&args.from).await?,
     };
+    transfer::refuse_unfinished(&*from, "--from").await?;
     let mut source = StoreSource::new(from.clone()).await?;
     let target = match to {
         Some(to) => Some(transfer::open_alone(to).await?),

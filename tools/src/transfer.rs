@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Args;
 use db_proxy::store::{Archive, open_archive, refuse_in_use, sqlite_path};
-use db_proxy::transfer::{self, Source};
+use db_proxy::transfer::{self, Note, Source, TransferError};
 
 use progress::Progress;
 use summary::Summary;
@@ -58,6 +58,30 @@ pub(crate) async fn open(url: &str) -> anyhow::Result<Arc<dyn Archive>> {
     Ok(open_archive(url, password.as_deref()).await?)
 }
 
+/// Refuses a store of which only a part is there.
+pub(crate) async fn refuse_unfinished(store: &dyn Archive, option: &str) -> anyhow::Result<()> {
+    let note = store.note().await.context("reading the store")?;
+    if note.is_some_and(|note| Note::is_unfinished(&note)) {
+        bail!(
+            "the store of {option} holds an import or a migration that did not come to its end: run that again first, it \
+             goes on where it stopped"
+        );
+    }
+    Ok(())
+}
+
+fn advice(error: &TransferError) -> &'static str {
+    match error {
+        TransferError::Target(error) if !error.is_retryable() => {
+            "the transfer stopped, and would stop there again"
+        }
+        TransferError::Source(_) | TransferError::Target(_) | TransferError::Reading(_) => {
+            "the transfer stopped; run the same command again to go on from there"
+        }
+        _ => "nothing was transferred",
+    }
+}
+
 /// Goes through the source. Exit code 1 if both sides are not the same afterwards.
 pub(crate) async fn run(
     source: &mut dyn Source,
@@ -76,9 +100,11 @@ pub(crate) async fn run(
         return Ok(summary.show(manner.json, true));
     };
     let progress = Progress::new("writing", rows, moves);
-    let note = transfer::copy(source, target, &progress)
-        .await
-        .context("the transfer stopped; run the same command again to go on from there")?;
+    let copied = transfer::copy(source, target, &progress).await;
+    let note = copied.map_err(|error| {
+        let advice = advice(&error);
+        anyhow::Error::from(error).context(advice)
+    })?;
     progress.done();
     let verdict = match manner.no_verify {
         true => None,
@@ -93,4 +119,22 @@ pub(crate) async fn run(
     };
     let summary = Summary::new(identity, &note, source, verdict);
     Ok(summary.show(manner.json, false))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use db_proxy::store::StoreError;
+
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_to_try_what_would_fail_again() {
+        let cause = || Arc::new(std::io::Error::other("Data too long for column"));
+        let refused = TransferError::Target(StoreError::Refused(cause()));
+        assert!(!advice(&refused).contains("run the same command"));
+        let away = TransferError::Target(StoreError::Unavailable(cause()));
+        assert!(advice(&away).contains("run the same command"));
+    }
 }

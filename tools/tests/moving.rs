@@ -129,3 +129,31 @@ fn a_source_that_is_none_makes_no_target() {
     );
     assert!(folder.contains("--audio-dir nowhere"), "{folder}");
 }
+
+/// What did not come to its end is no source, and has no epoch that anybody could trust.
+#[test]
+fn an_unfinished_transfer_is_not_moved_on() {
+    let shell = Shell::new();
+    shell.done("user add anna --store sqlite:a.db");
+    shell.done("migrate --from sqlite:a.db --to sqlite:b.db");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let url = format!("sqlite:{}", shell.folder.path().join("b.db").display());
+        let store = db_proxy::store::open_archive(&url, None).await.unwrap();
+        let note = store.note().await.unwrap().unwrap();
+        let unfinished = note.replace("\"finished\":true", "\"finished\":false");
+        let noted = store.import(&[], Some(&note), &unfinished).await.unwrap();
+        assert!(noted);
+        store.close().await;
+    });
+    for refused in [
+        "migrate --from sqlite:b.db --to sqlite:c.db",
+        "migrate --from sqlite:b.db --dry-run",
+        "restore --new-epoch sqlite:b.db",
+    ] {
+        let refused = shell.refused(refused);
+        assert!(refused.contains("did not come to its end"), "{refused}");
+    }
+    let (made, _, warned) = shell.run("backup --from sqlite:b.db --to d.db");
+    assert!(made && warned.contains("warning:"), "{warned}");
+}

@@ -84,7 +84,8 @@ pub trait Archive: Send + Sync {
     /// The store's epoch, as [`MetaStore::store_epoch`](super::MetaStore::store_epoch).
     async fn epoch(&self) -> Result<u64, StoreError>;
 
-    /// Replaces the epoch: clients that saw another one must not trust the message ids they hold.
+    /// Replaces the epoch: clients that saw another one must not trust the message ids they hold. Resume tokens go with it:
+    /// one that was taken back since must not let anybody in again.
     async fn set_epoch(&self, epoch: u64) -> Result<(), StoreError>;
 
     /// Waits for what is running and lets go of the database.

@@ -20,7 +20,7 @@ mod request;
 mod resume;
 mod user;
 
-mod archive;
+pub(super) mod archive;
 
 mod attempt;
 pub(super) mod error;

@@ -71,8 +71,7 @@ pub async fn copy(
         passed(watch, &step);
         upcoming = next?;
     }
-    for (table, last) in source.last_ids() {
-        let last = last.clamp(0, u32::MAX.into());
+    for (table, last) in note.last_ids(source.last_ids()) {
         target
             .reserve(table, last)
             .await
@@ -146,6 +145,7 @@ fn take(note: &mut Note, step: &Step) {
     for (table, rows) in &step.rows {
         *note.written.entry(*table).or_default() += rows.len() as u64;
         for row in rows {
+            note.see(*table, row);
             if let Some(sound) = digest::sound(*table, row) {
                 note.sounds.add(&sound);
             }

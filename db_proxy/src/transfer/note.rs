@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Position, Report};
-use crate::store::{Table, UnixMillis};
+use crate::store::{Row, Table, UnixMillis, Value};
 
 /// What the target keeps about a transfer, written with each step.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct Note {
     pub report: Report,
     /// What was written of voice messages behind their durations.
     pub sounds: Sounds,
+    /// The largest ids that rows are of or speak of, of tables that number their rows.
+    #[serde(default)]
+    pub ids: BTreeMap<Table, i64>,
     /// Everything is written: the store may be used.
     pub finished: bool,
 }
@@ -31,6 +34,57 @@ pub struct Sounds {
 }
 
 impl Note {
+    /// The last id that must not be given again, of each table that numbers its rows.
+    pub(super) fn last_ids(&self, source: Vec<(Table, i64)>) -> BTreeMap<Table, i64> {
+        let mut last = self.ids.clone();
+        for (table, id) in source {
+            let entry = last.entry(table).or_default();
+            *entry = id.max(*entry);
+        }
+        last.values_mut()
+            .for_each(|id| *id = (*id).clamp(0, u32::MAX.into()));
+        last
+    }
+
+    /// Remembers which ids a row is of or speaks of.
+    pub(super) fn see(&mut self, table: Table, row: &Row) {
+        let mut saw = |of: Table, id: &Value| {
+            let entry = self.ids.entry(of).or_default();
+            *entry = id.int().max(*entry);
+        };
+        if table.has_parties() {
+            let of = if row[0].int() == 0 {
+                Table::Groups
+            } else {
+                Table::Users
+            };
+            saw(of, &row[1]);
+        }
+        match table {
+            Table::Departments => {
+                saw(Table::Departments, &row[0]);
+                saw(Table::Departments, &row[table.column("parent_id")]);
+            }
+            Table::Users => {
+                saw(Table::Users, &row[0]);
+                saw(Table::Departments, &row[table.column("department_id")]);
+            }
+            Table::Groups => {
+                saw(Table::Groups, &row[0]);
+                saw(Table::Users, &row[table.column("creator_id")]);
+            }
+            Table::Members => {
+                saw(Table::Groups, &row[0]);
+                saw(Table::Users, &row[1]);
+            }
+            Table::Messages => saw(Table::Users, &row[table.column("sender_id")]),
+            Table::Participants | Table::Devices => {
+                saw(Table::Users, &row[table.column("user_id")]);
+            }
+            Table::Conversations | Table::Requests => {}
+        }
+    }
+
     /// The moment that a transfer has to go on with; `None` if this is no note of one.
     pub fn as_of(text: &str) -> Option<UnixMillis> {
         let note: Self = serde_json::from_str(text).ok()?;

@@ -29,6 +29,8 @@ pub enum Class {
     Merged,
     /// Not carried.
     Left,
+    /// Nobody knows what became of rows of it: the transfer has failed.
+    Lost,
 }
 
 macro_rules! reasons {
@@ -58,21 +60,25 @@ macro_rules! reasons {
 }
 
 reasons! {
-    DepartmentId: Departments, Left, "departments with an id that is none";
+    DepartmentId: Departments, Left, "departments with an id that is none, or beyond 4000000000";
     DepartmentStatus: Departments, Left, "departments of a status that TeamTalk passes over";
     DepartmentName: Departments, Repaired, "departments without a usable name got one";
+    DepartmentText: Departments, Repaired, "departments with a name longer than 512 characters: cut";
     DepartmentParent: Departments, Repaired, "departments below nothing or themselves are at the top now";
     DepartmentTime: Departments, Repaired, "departments changed in the future are changed now";
-    UserId: Users, Left, "users with an id that is none";
+    UserId: Users, Left, "users with an id that is none, or beyond 4000000000: new users would get none";
     UserRenamed: Users, Repaired, "users whose name another user has got another one";
     UserName: Users, Repaired, "users without a usable name got one";
     UserPassword: Users, Repaired, "users with a password nobody can type: set one with `ferrotalk user passwd`";
+    UserText: Users, Repaired, "users with a text longer than 512 characters: cut";
     UserDepartment: Users, Repaired, "users of a department that is not there are in none now";
     UserStatus: Users, Repaired, "users without a status, whom TeamTalk does not let in: nor does this server";
+    UserGone: Users, Repaired, "writers who are no users any more: there as deleted-ID, so that their messages are";
     UserTime: Users, Repaired, "users changed in the future are changed now";
-    GroupId: Groups, Left, "groups with an id that is none";
+    GroupId: Groups, Left, "groups with an id that is none, or beyond 4000000000";
     GroupRemoved: Groups, Left, "groups that are deleted";
     GroupName: Groups, Repaired, "groups without a usable name got one";
+    GroupText: Groups, Repaired, "groups with a text longer than 1024 characters: cut";
     GroupKind: Groups, Repaired, "groups of an unknown type are temporary now";
     GroupCreator: Groups, Repaired, "groups of a creator who is not there belong to the system now";
     GroupTime: Groups, Repaired, "groups changed in the future are changed now";
@@ -81,13 +87,14 @@ reasons! {
     MemberUser: Members, Left, "members who are no users";
     MemberDouble: Members, Merged, "members who were in a group twice";
     RelationSelf: Relations, Left, "relations of a user with himself";
-    RelationUser: Relations, Left, "relations with somebody who is no user";
+    RelationUser: Relations, Left, "relations with somebody who is no user and in which nothing was written, or whose id is none";
     RelationSilent: Relations, Left, "relations in which nothing was written";
     RelationDouble: Relations, Merged, "further relations of two users: their messages are in one conversation now, in the order of time";
     RelationSwapped: Relations, Repaired, "relations with their users in the wrong order";
     RelationGaps: Relations, Repaired, "conversations whose message ids had gaps: numbered anew in the same order";
     RelationIds: Relations, Repaired, "conversations with message ids of zero or twice the same: numbered anew in the order of time";
     RelationRestart: Relations, Repaired, "conversations whose message ids began again while the first ones are gone: numbered anew in the order of time";
+    RelationRows: Relations, Lost, "conversations of which not as many messages were read as counted";
     MessageDeleted: Messages, Left, "messages that are deleted";
     MessageRelation: Messages, Left, "messages of a relation that is left or not there";
     MessageType: Messages, Left, "messages of an unknown type";
@@ -98,11 +105,12 @@ reasons! {
     GroupGaps: GroupMessages, Repaired, "groups whose message ids had gaps: numbered anew in the same order";
     GroupIds: GroupMessages, Repaired, "groups with message ids of zero or twice the same: numbered anew in the order of time";
     GroupRestart: GroupMessages, Repaired, "groups whose message ids began again while the first ones are gone: numbered anew in the order of time";
+    GroupRows: GroupMessages, Lost, "groups of which not as many messages were read as counted";
     GroupMessageDeleted: GroupMessages, Left, "group messages that are deleted";
     GroupMessageGroup: GroupMessages, Left, "messages of a group that is deleted or not there";
     GroupMessageType: GroupMessages, Left, "group messages of an unknown type";
     GroupMessageEmpty: GroupMessages, Left, "group messages without content";
-    GroupMessageSender: GroupMessages, Left, "group messages whose sender is no user";
+    GroupMessageSender: GroupMessages, Left, "group messages whose sender has an id that is none";
     GroupMessageTime: GroupMessages, Repaired, "group messages of the future are of now";
     GroupMessageSound: GroupMessages, Repaired, "group voice messages whose sound was not found: carried with their duration alone";
     SessionNothing: Sessions, Left, "entries of conversation lists for a conversation that is not carried";

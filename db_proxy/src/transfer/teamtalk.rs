@@ -8,17 +8,20 @@
 
 pub mod clips;
 pub mod people;
+pub mod raw;
 pub mod talk;
 
 mod names;
+mod relations;
 mod schema;
 mod survey;
 
+mod pages;
 mod read;
 mod step;
 
 mod messages;
-mod raw;
+mod sound;
 mod window;
 
 use std::sync::Arc;

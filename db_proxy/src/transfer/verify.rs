@@ -19,6 +19,10 @@ pub struct Verdict {
     pub accounts: Vec<Account>,
     /// Whether the sounds that are stored are those that were fetched.
     pub sounds: bool,
+    /// Whether the target gives no id again.
+    pub ids: bool,
+    /// Whether the epoch is the source's, if that moves.
+    pub epoch: bool,
 }
 
 /// One table on both sides.
@@ -38,6 +42,8 @@ impl Verdict {
     /// Both sides are the same.
     pub fn passed(&self) -> bool {
         self.sounds
+            && self.ids
+            && self.epoch
             && self.tables.iter().all(|table| table.same)
             && self.accounts.iter().all(Account::balances)
     }
@@ -82,6 +88,15 @@ pub async fn verify(
         }
     }
     let mut named = name(source, target, &differing, moved).await?;
+    let mut ids = true;
+    for (table, last) in note.last_ids(source.last_ids()) {
+        let found = target.last_id(table).await;
+        ids &= found.map_err(TransferError::Reading)? >= last;
+    }
+    let epoch = match source.epoch() {
+        None => true,
+        Some(epoch) => target.epoch().await.map_err(TransferError::Reading)? == epoch,
+    };
     let tables = Table::ALL.into_iter().map(|table| Comparison {
         table: table.name(),
         expected: expected.rows(table),
@@ -93,6 +108,8 @@ pub async fn verify(
         tables: tables.collect(),
         accounts: source.accounts(&report),
         sounds: moved || sounds == note.sounds,
+        ids,
+        epoch,
     })
 }
 

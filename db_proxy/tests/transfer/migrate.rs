@@ -4,10 +4,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use db_proxy::store::{
     ClientKey, Conversation, Device, GroupKind, Inserted, MessageKind, NewDepartment, NewGroup,
-    NewMessage, NewUser, PageLimit, Profile, ReadMark, RequestKey, Store, Table, UnixMillis, open,
-    open_archive,
+    NewMessage, NewUser, PageLimit, Profile, ReadMark, RequestKey, ResumeToken, ResumeWrite, Store,
+    Table, UnixMillis, open, open_archive,
 };
-use db_proxy::transfer::{StoreSource, TransferError, copy};
+use db_proxy::transfer::{Reason, StoreSource, TransferError, copy};
 use proto::device::DeviceType;
 use proto::ids::{GroupId, MessageId, UserId};
 use sqlx::{ConnectOptions, Row};
@@ -224,5 +224,86 @@ async fn every_table_and_column_moves_or_is_named() {
             derived || STAYS.contains(&table) || moves.contains(&(table, name)),
             "{table}.{name} does not move"
         );
+    }
+}
+
+/// The counter of ids is told exactly, though the last rows are gone; what is only spoken of is not given again either.
+#[tokio::test]
+async fn ids_that_were_given_are_not_given_again() {
+    let (Some(server), Some(teamtalk)) = (Database::unmade(), Database::made().await) else {
+        return;
+    };
+    let files = Files::new();
+    let store = open(&server.url()).await.unwrap();
+    let person = |name: &str| NewUser {
+        profile: Profile {
+            name: name.to_owned(),
+            ..Profile::default()
+        },
+        password: String::new(),
+    };
+    let people = ["a", "b", "c"].map(person);
+    store.insert_users(&people).await.unwrap();
+    server.run("DELETE FROM users WHERE id > 1").await;
+    migrate(&server.url(), &files.url("t.db")).await;
+    let moved = open(&files.url("t.db")).await.unwrap();
+    let next = moved.insert_users(&[person("d")]).await.unwrap();
+    assert_eq!(next, [Inserted::Created(user(4))]);
+
+    crate::teamtalk::Builder::new(&teamtalk)
+        .user(1, "anna")
+        .user(9, "bert")
+        .user(u32::MAX, "nobody")
+        .sql("DELETE FROM IMUser WHERE id = 9")
+        .relation(1, 1, 20)
+        .make()
+        .await;
+    let target = files.archive("i.db").await;
+    let mut source = crate::bed::teamtalk(&teamtalk, &files).await;
+    let (note, verdict) = transfer(&mut source, &*target).await.unwrap();
+    assert!(verdict.passed(), "{verdict:#?}");
+    assert_eq!(note.report.findings[&Reason::UserId].count, 1);
+    target.close().await;
+    let moved = open(&files.url("i.db")).await.unwrap();
+    let next = moved.insert_users(&[person("d")]).await.unwrap();
+    assert_eq!(next, [Inserted::Created(user(21))]);
+}
+
+#[tokio::test]
+async fn a_new_epoch_ends_all_resume_tokens() {
+    let files = Files::new();
+    let mut urls = vec![files.url("a.db")];
+    let server = Database::unmade();
+    urls.extend(server.as_ref().map(Database::url));
+    for url in urls {
+        let store = open(&url).await.unwrap();
+        let token = |number| ResumeToken {
+            hash: [number; 32],
+            user: user(1),
+            device_type: DeviceType::parse(1).unwrap(),
+            created_at: UnixMillis(0),
+            expires_at: UnixMillis(i64::MAX),
+        };
+        let anna = NewUser {
+            profile: Profile::default(),
+            password: String::new(),
+        };
+        store.insert_users(&[anna]).await.unwrap();
+        let given = ResumeWrite {
+            new: token(1),
+            shown: None,
+        };
+        store.write_resumes(&[given], &|_| true).await.unwrap();
+        let phone = DeviceType::parse(1).unwrap();
+        let held = async || {
+            let held = store.has_resume(&[1; 32], user(1), phone, UnixMillis(1));
+            held.await.unwrap()
+        };
+        assert!(held().await, "{url}");
+        let archive = open_archive(&url, None).await.unwrap();
+        archive.set_epoch(7).await.unwrap();
+        assert_eq!(store.store_epoch().await.unwrap(), 7);
+        assert!(!held().await, "{url}");
+        archive.close().await;
     }
 }

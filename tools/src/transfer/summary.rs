@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use db_proxy::transfer::{Class, Finding, Note, Origin, Reason, Report, Source, Verdict};
+use db_proxy::transfer::{Account, Class, Finding, Note, Origin, Reason, Report, Source, Verdict};
 use serde_json::{Value, json};
 
 use crate::terminal::Paint;
@@ -12,6 +12,7 @@ pub(super) struct Summary {
     written: Vec<(&'static str, u64)>,
     report: Report,
     verdict: Option<Verdict>,
+    accounts: Vec<Account>,
 }
 
 impl Summary {
@@ -28,6 +29,7 @@ impl Summary {
         Self {
             source: identity,
             written: written.collect(),
+            accounts: source.accounts(&report),
             report,
             verdict,
         }
@@ -39,10 +41,18 @@ impl Summary {
         } else {
             self.print(rehearsal);
         }
-        match &self.verdict {
-            Some(verdict) if !verdict.passed() => ExitCode::FAILURE,
-            _ => ExitCode::SUCCESS,
+        if self.succeeded() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
         }
+    }
+
+    /// Both sides are the same, as far as they were compared, and each row is accounted for.
+    fn succeeded(&self) -> bool {
+        self.verdict.as_ref().is_none_or(Verdict::passed)
+            && self.accounts.iter().all(Account::balances)
+            && self.findings(Class::Lost).next().is_none()
     }
 
     fn findings(&self, class: Class) -> impl Iterator<Item = (Reason, &Finding)> {
@@ -74,7 +84,8 @@ impl Summary {
         json!({
             "source": self.source, "dry_run": rehearsal, "written": written, "carried": carried,
             "repaired": findings(Class::Repaired), "merged": findings(Class::Merged),
-            "left": findings(Class::Left), "verification": self.verdict,
+            "left": findings(Class::Left), "lost": findings(Class::Lost), "accounts": self.accounts,
+            "succeeded": self.succeeded(), "verification": self.verdict,
             "verified": self.verdict.as_ref().map(Verdict::passed),
         })
     }
@@ -93,6 +104,7 @@ impl Summary {
             (Class::Repaired, "Repaired:"),
             (Class::Merged, "Merged:"),
             (Class::Left, "Left:"),
+            (Class::Lost, "Lost:"),
         ] {
             let mut title = Some(title);
             for (reason, finding) in self.findings(class) {
@@ -109,6 +121,20 @@ impl Summary {
             None if rehearsal => println!("Nothing was written."),
             None => println!("Both sides were not compared."),
             Some(verdict) => print_verdict(verdict, paint),
+        }
+        for account in self.accounts.iter().filter(|it| !it.balances()) {
+            let Account {
+                rows,
+                carried,
+                merged,
+                left,
+                ..
+            } = account;
+            let of = account.origin.name();
+            let line = format!(
+                "{of}: {rows} rows, but {carried} carried, {merged} merged and {left} left"
+            );
+            println!("{}", paint.bad(&line));
         }
         let lost = [Reason::MessageSound, Reason::GroupMessageSound];
         let lost = lost.map(|reason| self.report.findings.get(&reason).map_or(0, |it| it.count));
@@ -140,19 +166,11 @@ fn print_verdict(verdict: &Verdict, paint: Paint) {
             println!("    {place}");
         }
     }
-    for account in verdict
-        .accounts
-        .iter()
-        .filter(|account| !account.balances())
-    {
-        println!(
-            "  {}: {} rows, but {} carried, {} merged and {} left",
-            account.origin.name(),
-            account.rows,
-            account.carried,
-            account.merged,
-            account.left
-        );
+    if !verdict.ids {
+        println!("  the target would give ids again that the source gave to somebody");
+    }
+    if !verdict.epoch {
+        println!("  the epochs are not the same");
     }
     if !verdict.sounds {
         println!("  the sounds of voice messages are not those that were written");
@@ -160,4 +178,28 @@ fn print_verdict(verdict: &Verdict, paint: Paint) {
     println!(
         "If one of them was in use meanwhile, stop that and begin again with an empty target."
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_nobody_accounts_for_are_a_failure_without_a_comparison_too() {
+        let summary = |carried| Summary {
+            source: String::new(),
+            written: Vec::new(),
+            report: Report::default(),
+            verdict: None,
+            accounts: vec![Account {
+                origin: Origin::Messages,
+                rows: 2,
+                carried,
+                merged: 0,
+                left: 0,
+            }],
+        };
+        assert!(summary(2).succeeded());
+        assert!(!summary(1).succeeded());
+    }
 }

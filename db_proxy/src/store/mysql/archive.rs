@@ -81,10 +81,20 @@ impl Archive for MySqlStore {
     }
 
     async fn last_id(&self, table: Table) -> Result<i64, StoreError> {
-        // the counter itself is told by statistics that may be old
         let sql = format!("SELECT MAX(id) AS last FROM {}", table.sql_name());
         let found = self.read(Statement::new(sql)).await?;
-        found.first().map_or(Ok(0), |found| row::int(found, "last"))
+        let last: i64 = found
+            .first()
+            .map_or(Ok(0), |found| row::int(found, "last"))?;
+        // rows may have been deleted; information_schema tells the counter as it was a day ago
+        let sql = format!("SHOW CREATE TABLE {}", table.sql_name());
+        let made = self.read(Statement::new(sql)).await?;
+        let made: Vec<u8> = match made.first() {
+            Some(made) => made.try_get_unchecked(1)?,
+            None => Vec::new(),
+        };
+        let next = next_id(&String::from_utf8_lossy(&made));
+        Ok(last.max(next.map_or(0, |next| next - 1)))
     }
 
     async fn reserve(&self, table: Table, last: i64) -> Result<(), StoreError> {
@@ -102,8 +112,9 @@ impl Archive for MySqlStore {
     }
 
     async fn set_epoch(&self, epoch: u64) -> Result<(), StoreError> {
-        let set = Statement::new("UPDATE meta SET value = ? WHERE name = 'store_epoch'");
-        self.read(set.bind(epoch.to_string())).await.map(drop)
+        let mut transaction = self.begin().await?;
+        let outcome = renew(&mut transaction, epoch).await;
+        transaction.end(outcome, |()| true).await
     }
 
     async fn close(&self) {
@@ -119,6 +130,27 @@ impl MySqlStore {
         session.release();
         Ok(found)
     }
+}
+
+async fn renew(connection: &mut MySqlConnection, epoch: u64) -> Result<(), StoreError> {
+    Statement::new("UPDATE meta SET value = ? WHERE name = 'store_epoch'")
+        .bind(epoch.to_string())
+        .execute(connection)
+        .await?;
+    Statement::new("DELETE FROM sessions_resume")
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The id that the next row gets, as SHOW CREATE TABLE tells it; `None` if that is the first one.
+pub(crate) fn next_id(create_table: &str) -> Option<i64> {
+    let options = create_table
+        .lines()
+        .find(|line| line.starts_with(") ENGINE"))?;
+    let (_, rest) = options.split_once(" AUTO_INCREMENT=")?;
+    let end = rest.find(|c: char| !c.is_ascii_digit());
+    rest[..end.unwrap_or(rest.len())].parse().ok()
 }
 
 /// Bodies may be long.
@@ -278,4 +310,17 @@ async fn insert(
         }
     });
     statement.execute(connection).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counter_is_told_by_the_options_of_a_table() {
+        let made = "CREATE TABLE `users` (\n  `id` bigint NOT NULL AUTO_INCREMENT COMMENT ' AUTO_INCREMENT=9',\n  \
+                    PRIMARY KEY (`id`)\n) ENGINE=InnoDB AUTO_INCREMENT=42 DEFAULT CHARSET=utf8mb4";
+        assert_eq!(next_id(made), Some(42));
+        assert_eq!(next_id(&made.replace("=42", "")), None);
+    }
 }

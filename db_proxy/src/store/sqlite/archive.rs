@@ -116,10 +116,15 @@ impl Archive for SqliteStore {
     }
 
     async fn set_epoch(&self, epoch: u64) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
         sqlx::query("UPDATE meta SET value = ? WHERE name = 'store_epoch'")
             .bind(epoch.to_string())
-            .execute(&self.writer)
+            .execute(&mut *transaction)
             .await?;
+        sqlx::query("DELETE FROM sessions_resume")
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
 use super::SqliteStore;
 use crate::store::archive::Archive;
 use crate::store::{Cause, OpenError, StoreError};
+use crate::transfer::Note;
 
 /// Why a backup was not made or not restored. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -50,16 +51,27 @@ pub enum BackupError {
     Epoch(#[source] StoreError),
 }
 
+/// What was copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// Bytes of the copy.
+    pub bytes: u64,
+    /// A transfer into the store has not come to its end: no server opens it, nor the copy.
+    pub unfinished: bool,
+}
+
 /// Copies the store to a file that is complete and sound as soon as it has its name. The store may be in use; a file
 /// that is replaced may not.
-pub async fn backup(store: &Path, file: &Path, replace: bool) -> Result<u64, BackupError> {
+pub async fn backup(store: &Path, file: &Path, replace: bool) -> Result<Copied, BackupError> {
     let target = Target::take(file, store, replace).await?;
     let mut source = open_existing(store).await?;
     let draft = Draft::beside(&target.path)?;
     draft.fill(&mut source, store).await?;
     draft.check().await?;
     source.close().await.ok();
-    target.replace_with(draft).await
+    let unfinished = draft.is_unfinished().await;
+    let bytes = target.replace_with(draft).await?;
+    Ok(Copied { bytes, unfinished })
 }
 
 /// Puts a backup in a store's place, with a new epoch: clients hold ids of messages that it does not know. Returns the
@@ -74,21 +86,12 @@ pub async fn restore(file: &Path, store: &Path, replace: bool) -> Result<u64, Ba
     // also brings its tables up to date, or refuses one from a newer release
     let restored = SqliteStore::open(&draft.path).await?;
     let epoch = fastrand::u64(1..);
-    let set = forget_sessions(&restored).await;
-    let set = set.and(restored.set_epoch(epoch).await);
+    let set = restored.set_epoch(epoch).await;
     SqliteStore::close(&restored).await;
     set.map_err(BackupError::Epoch)?;
     draft.belong_as(&target.path)?;
     target.replace_with(draft).await?;
     Ok(epoch)
-}
-
-/// A token that was taken back since the backup must not let anybody in again.
-async fn forget_sessions(restored: &SqliteStore) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM sessions_resume")
-        .execute(&restored.writer)
-        .await?;
-    Ok(())
 }
 
 /// Refuses a file that somebody has open.
@@ -291,6 +294,21 @@ impl Draft {
             Ok(found) => Err(damaged(found)),
             Err(error) => Err(damaged(error.to_string())),
         }
+    }
+
+    async fn is_unfinished(&self) -> bool {
+        let options = SqliteConnectOptions::new()
+            .filename(&self.path)
+            .disable_statement_logging();
+        let Ok(mut connection) = options.connect().await else {
+            return false;
+        };
+        // there is such a table if something was ever moved into it
+        let note: Result<String, _> = sqlx::query_scalar("SELECT note FROM transfer")
+            .fetch_one(&mut connection)
+            .await;
+        connection.close().await.ok();
+        note.is_ok_and(|note| Note::is_unfinished(&note))
     }
 
     /// Gives it the mode of the file it replaces, and its owner where this user may.

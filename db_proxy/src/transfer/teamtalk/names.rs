@@ -98,6 +98,21 @@ fn cut(name: &str, chars: usize) -> String {
     cut.trim_end().to_owned()
 }
 
+/// Characters that every database keeps of a text about somebody, and of one about a group.
+pub(super) const TEXT: usize = 512;
+pub(super) const GROUP_TEXT: usize = 1024;
+
+/// A text that is kept everywhere, cut if it has to be; then `too_long` is set.
+pub(super) fn fit(text: String, most: usize, too_long: &mut bool) -> String {
+    match text.char_indices().nth(most) {
+        None => text,
+        Some((end, _)) => {
+            *too_long = true;
+            text[..end].to_owned()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

@@ -1,8 +1,9 @@
 //! The rules for users, departments, groups and their members: what is carried, what is mended first, what is left.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::names::Renamed;
+use super::names::{GROUP_TEXT, Renamed, TEXT, fit};
+use super::raw::{RawDepartment, RawGroup, RawMember, RawUser};
 use crate::store::{GroupKind, Row, UnixMillis, UserStatus};
 use crate::transfer::{Origin, Reason, Report};
 
@@ -12,65 +13,12 @@ pub struct Known {
     /// Nothing is later than this.
     pub(super) now: UnixMillis,
     pub(super) users: HashSet<u32>,
+    /// Who is no user any more, but whose messages are carried.
+    pub(super) gone: BTreeSet<u32>,
     pub(super) departments: HashSet<u32>,
     /// With the time at which each was made.
     pub(super) groups: BTreeMap<u32, UnixMillis>,
     pub(super) renamed: Renamed,
-}
-
-/// A user as it is stored; NULL is empty or zero, of a status -1.
-#[derive(Clone, Debug, Default)]
-pub struct RawUser {
-    pub id: i64,
-    pub sex: i64,
-    pub name: String,
-    pub domain: String,
-    pub nick: String,
-    pub password: String,
-    pub salt: String,
-    pub phone: String,
-    pub email: String,
-    pub avatar: String,
-    pub department: i64,
-    pub status: i64,
-    pub created: i64,
-    pub updated: i64,
-    pub push_shield: i64,
-    pub sign_info: String,
-}
-
-/// A department as it is stored.
-#[derive(Clone, Debug, Default)]
-pub struct RawDepartment {
-    pub id: i64,
-    pub name: String,
-    pub priority: i64,
-    pub parent: i64,
-    pub status: i64,
-    pub created: i64,
-    pub updated: i64,
-}
-
-/// A group as it is stored.
-#[derive(Clone, Debug, Default)]
-pub struct RawGroup {
-    pub id: i64,
-    pub name: String,
-    pub avatar: String,
-    pub creator: i64,
-    pub kind: i64,
-    pub status: i64,
-    pub version: i64,
-    pub updated: i64,
-    pub created: i64,
-}
-
-/// A member of a group as it is stored.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RawMember {
-    pub user: i64,
-    pub status: i64,
-    pub updated: i64,
 }
 
 /// Somebody who is in a group, and since when.
@@ -80,9 +28,14 @@ pub struct Member {
     pub joined: UnixMillis,
 }
 
+/// Behind it there has to be room for new ids: nobody counts up to there, but somebody may have typed it.
+pub(super) const LAST_ID: u32 = 4_000_000_000;
+
 /// An id that the wire can carry and that is not "none".
 pub(super) fn id(raw: i64) -> Option<u32> {
-    u32::try_from(raw).ok().filter(|id| *id != 0)
+    u32::try_from(raw)
+        .ok()
+        .filter(|id| (1..=LAST_ID).contains(id))
 }
 
 impl Known {
@@ -99,8 +52,34 @@ impl Known {
         (time.min(self.now), time > self.now)
     }
 
-    pub(super) fn has_user(&self, raw: i64) -> bool {
-        id(raw).is_some_and(|id| self.users.contains(&id))
+    /// Whether messages of that user are carried.
+    pub(super) fn has_writer(&self, raw: i64) -> bool {
+        id(raw).is_some_and(|id| self.users.contains(&id) || self.gone.contains(&id))
+    }
+
+    /// Somebody wrote, who has to be there for it: `false` if his id is none.
+    pub(super) fn wrote(&mut self, raw: i64) -> bool {
+        let Some(id) = id(raw) else { return false };
+        if !self.users.contains(&id) {
+            self.gone.insert(id);
+        }
+        true
+    }
+
+    /// The rows of those who are no users any more: nobody logs in as one, and clients do not list them.
+    pub(super) fn gone(&self, report: &mut Report) -> Vec<Row> {
+        let rows = self.gone.iter().map(|id| {
+            report.find(Reason::UserGone, || format!("user {id}"));
+            let raw = RawUser {
+                id: (*id).into(),
+                name: gone_name(*id),
+                status: UserStatus::LEFT.0.into(),
+                ..RawUser::default()
+            };
+            // not one of the rows there are to account for, nor one whose password anybody misses
+            self.user(raw, &mut Report::default())
+        });
+        rows.flatten().collect()
     }
 
     /// The row of a user; `None` if he is left.
@@ -131,21 +110,30 @@ impl Known {
             report.find(Reason::UserStatus, || format!("user {id}"));
             status = UserStatus::LEFT.0.into();
         }
+        let mut too_long = false;
+        let mut fit = |text: String| fit(text, TEXT, &mut too_long);
+        let [nick, real_name, avatar] =
+            [raw.nick, raw.name.trim().to_owned(), raw.avatar].map(&mut fit);
+        let [email, phone, domain, sign_info] =
+            [raw.email, raw.phone, raw.domain, raw.sign_info].map(&mut fit);
+        if too_long {
+            report.find(Reason::UserText, || format!("user {id}"));
+        }
         report.carry(Origin::Users, 1);
         Some(vec![
             id.into(),
             name.into(),
             password.unwrap_or_default().into(),
             raw.sex.clamp(0, 2).into(),
-            raw.nick.into(),
-            raw.name.trim().to_owned().into(),
-            raw.avatar.into(),
+            nick.into(),
+            real_name.into(),
+            avatar.into(),
             department.into(),
-            raw.email.into(),
-            raw.phone.into(),
-            raw.domain.into(),
+            email.into(),
+            phone.into(),
+            domain.into(),
             status.min(u32::MAX.into()).into(),
-            raw.sign_info.into(),
+            sign_info.into(),
             i64::from(raw.push_shield != 0).into(),
             created.0.into(),
             updated.0.into(),
@@ -181,6 +169,11 @@ impl Known {
             if name.is_empty() {
                 name = format!("department {id}");
                 report.find(Reason::DepartmentName, || name.clone());
+            }
+            let mut too_long = false;
+            name = fit(name, TEXT, &mut too_long);
+            if too_long {
+                report.find(Reason::DepartmentText, || format!("department {id}"));
             }
             let mut parent = super::people::id(raw.parent).unwrap_or(0);
             if raw.parent != 0
@@ -224,6 +217,11 @@ impl Known {
             name = format!("group {id}");
             report.find(Reason::GroupName, || name.clone());
         }
+        let mut too_long = false;
+        let [name, avatar] = [name, raw.avatar].map(|text| fit(text, GROUP_TEXT, &mut too_long));
+        if too_long {
+            report.find(Reason::GroupText, || format!("group {id}"));
+        }
         let kind = GroupKind::from_number(raw.kind).unwrap_or_else(|| {
             report.find(Reason::GroupKind, || {
                 format!("group {id}: type {}", raw.kind)
@@ -247,7 +245,7 @@ impl Known {
             id.into(),
             kind.number().into(),
             name.into(),
-            raw.avatar.into(),
+            avatar.into(),
             creator.into(),
             0i64.into(),
             raw.version.clamp(1, u32::MAX.into()).into(),
@@ -285,6 +283,11 @@ impl Known {
         let member = |(user, joined)| Member { user, joined };
         members.into_iter().map(member).collect()
     }
+}
+
+/// What somebody is called whose row is gone.
+pub(super) fn gone_name(id: u32) -> String {
+    format!("deleted-{id}")
 }
 
 pub(super) fn department_id(raw: &RawDepartment) -> Result<u32, Reason> {

@@ -1,10 +1,64 @@
-//! Rows of users, departments and groups, in the order in which `read` selects their columns.
+//! Rows of users, departments, groups and members as TeamTalk has them, in the order in which `pages` selects their columns.
 
 use sqlx::mysql::MySqlRow;
 
 use super::TeamTalkError;
-use super::people::{RawDepartment, RawGroup, RawUser};
 use super::schema::{int, text};
+
+/// A user as it is stored; NULL is empty or zero, of a status -1.
+#[derive(Clone, Debug, Default)]
+pub struct RawUser {
+    pub id: i64,
+    pub sex: i64,
+    pub name: String,
+    pub domain: String,
+    pub nick: String,
+    pub password: String,
+    pub salt: String,
+    pub phone: String,
+    pub email: String,
+    pub avatar: String,
+    pub department: i64,
+    pub status: i64,
+    pub created: i64,
+    pub updated: i64,
+    pub push_shield: i64,
+    pub sign_info: String,
+}
+
+/// A department as it is stored.
+#[derive(Clone, Debug, Default)]
+pub struct RawDepartment {
+    pub id: i64,
+    pub name: String,
+    pub priority: i64,
+    pub parent: i64,
+    pub status: i64,
+    pub created: i64,
+    pub updated: i64,
+}
+
+/// A group as it is stored.
+#[derive(Clone, Debug, Default)]
+pub struct RawGroup {
+    pub id: i64,
+    pub name: String,
+    pub avatar: String,
+    pub creator: i64,
+    pub kind: i64,
+    pub status: i64,
+    pub version: i64,
+    pub updated: i64,
+    pub created: i64,
+}
+
+/// A member of a group as it is stored.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RawMember {
+    pub user: i64,
+    pub status: i64,
+    pub updated: i64,
+}
 
 pub(super) fn department(row: &MySqlRow) -> Result<RawDepartment, TeamTalkError> {
     Ok(RawDepartment {

@@ -1,31 +1,23 @@
 //! The steps: departments, users, groups, then one conversation after the other.
 
 use async_trait::async_trait;
-use bytes::{BufMut, Bytes, BytesMut};
-use sqlx::AssertSqlSafe;
 
-use super::clips::{ClipError, MAX_SOUND};
-use super::messages::{Clip, Feed, Order};
-use super::raw::{department, group, user};
-use super::schema::int;
-use super::step::{Building, judged};
+use super::messages::{Feed, Order};
+use super::step::Building;
 use super::survey::Part;
-use super::talk::{Placed, RawMessage, Talk};
+use super::talk::{RawMessage, Talk};
 use super::window::{Window, talk_at};
 use super::{TeamTalk, TeamTalkError};
 use crate::store::{Table, UnixMillis};
 use crate::transfer::{Account, Origin, Position, Reason, Report, Source, SourceError, Step};
 
-/// Users and groups of one step.
-const PAGE: usize = 1_000;
-
-/// When so many sounds were missing and none was there, they are looked for in the wrong place.
-const MISSED: u32 = 20;
+/// Where all users are written, also those who are none any more.
+pub(super) const BEHIND_USERS: i64 = i64::MAX;
 
 /// Where the reader is.
 #[derive(Default)]
 pub(super) struct At {
-    stage: Stage,
+    pub(super) stage: Stage,
     /// Messages of the first conversation that are written already.
     skip: u32,
     window: Window,
@@ -33,10 +25,12 @@ pub(super) struct At {
 }
 
 #[derive(Clone, Copy, Default)]
-enum Stage {
+pub(super) enum Stage {
     #[default]
     Departments,
     Users(i64),
+    /// Those who are no users any more.
+    Gone,
     Groups(i64),
     /// The place of a conversation's first part.
     Talks(usize),
@@ -46,6 +40,8 @@ enum Stage {
 struct Current {
     talk: Talk,
     feed: Feed,
+    /// Messages that were counted and not yet read; below 0, more were.
+    unread: i64,
     /// The target has heard of it.
     begun: bool,
 }
@@ -90,6 +86,10 @@ impl Source for TeamTalk {
             } => Stage::Users(-1),
             Position::Judged {
                 table: Table::Users,
+                after: BEHIND_USERS,
+            } => Stage::Groups(i64::MIN),
+            Position::Judged {
+                table: Table::Users,
                 after,
             } => Stage::Users(*after),
             Position::Judged { after, .. } => Stage::Groups(*after),
@@ -111,6 +111,7 @@ impl Source for TeamTalk {
             let step = match self.at.stage {
                 Stage::Departments => Some(self.departments().await?),
                 Stage::Users(after) => self.users(after).await?,
+                Stage::Gone => Some(self.gone()),
                 Stage::Groups(after) => self.groups(after).await?,
                 Stage::Talks(_) => return Ok(self.talks().await?),
             };
@@ -134,113 +135,6 @@ impl Source for TeamTalk {
 }
 
 impl TeamTalk {
-    async fn departments(&mut self) -> Result<Step, TeamTalkError> {
-        let table = &self.schema.departments;
-        let sql = format!(
-            "SELECT {}, {}, {}, {}, {}, {}, {} FROM {} ORDER BY id",
-            table.int("id"),
-            table.text("departName"),
-            table.int("priority"),
-            table.int("parentId"),
-            table.int("status"),
-            table.int("created"),
-            table.int("updated"),
-            table.sql()
-        );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .fetch_all(&mut self.connection)
-            .await?;
-        let raw = rows.iter().map(department).collect::<Result<_, _>>()?;
-        let mut report = Report::default();
-        let rows = self.survey.known.departments(raw, &mut report);
-        self.at.stage = Stage::Users(-1);
-        Ok(judged(Table::Departments, rows, 0, report))
-    }
-
-    async fn users(&mut self, after: i64) -> Result<Option<Step>, TeamTalkError> {
-        let table = &self.schema.users;
-        let texts = [
-            "name",
-            "domain",
-            "nick",
-            "password",
-            "salt",
-            "phone",
-            "email",
-            "avatar",
-            "sign_info",
-        ];
-        let ints = [
-            "id",
-            "sex",
-            "departId",
-            "status",
-            "created",
-            "updated",
-            "push_shield_status",
-        ];
-        let columns = ints.map(|column| match column {
-            "status" => table.status().to_owned(),
-            other => table.int(other),
-        });
-        let columns = columns.into_iter();
-        let columns = columns.chain(texts.map(|column| table.text(column)));
-        let sql = format!(
-            "SELECT {} FROM {} WHERE id > ? ORDER BY id LIMIT {PAGE}",
-            Vec::from_iter(columns).join(", "),
-            table.sql()
-        );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(after)
-            .fetch_all(&mut self.connection)
-            .await?;
-        let Some(last) = rows.last() else {
-            self.at.stage = Stage::Groups(i64::MIN);
-            return Ok(None);
-        };
-        let after = int(last, 0)?;
-        let mut report = Report::default();
-        let mut users = Vec::with_capacity(rows.len());
-        for row in &rows {
-            users.extend(self.survey.known.user(user(row)?, &mut report));
-        }
-        self.at.stage = Stage::Users(after);
-        Ok(Some(judged(Table::Users, users, after, report)))
-    }
-
-    async fn groups(&mut self, after: i64) -> Result<Option<Step>, TeamTalkError> {
-        let table = &self.schema.groups;
-        let sql = format!(
-            "SELECT {}, {}, {}, {}, {}, {}, {}, {}, {} FROM {} WHERE id > ? ORDER BY id LIMIT {PAGE}",
-            table.int("id"),
-            table.int("creator"),
-            table.int("type"),
-            table.status(),
-            table.int("version"),
-            table.int("updated"),
-            table.int("created"),
-            table.text("name"),
-            table.text("avatar"),
-            table.sql()
-        );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(after)
-            .fetch_all(&mut self.connection)
-            .await?;
-        let Some(last) = rows.last() else {
-            self.at.stage = Stage::Talks(0);
-            return Ok(None);
-        };
-        let after = int(last, 0)?;
-        let mut report = Report::default();
-        let mut groups = Vec::with_capacity(rows.len());
-        for row in &rows {
-            groups.extend(self.survey.known.group(group(row)?, &mut report));
-        }
-        self.at.stage = Stage::Groups(after);
-        Ok(Some(judged(Table::Groups, groups, after, report)))
-    }
-
     async fn talks(&mut self) -> Result<Option<Step>, TeamTalkError> {
         let mut building = Building::default();
         while building.has_room() {
@@ -257,6 +151,7 @@ impl TeamTalk {
                 .await?;
             match next {
                 Some(raw) => {
+                    current.unread -= 1;
                     self.message(&raw, &mut current.talk, &mut building).await?;
                     self.at.current = Some(current);
                 }
@@ -315,6 +210,7 @@ impl TeamTalk {
         Ok(Some(Current {
             talk,
             feed,
+            unread: parts.iter().map(|part| i64::from(part.rows)).sum(),
             begun: self.at.skip > 0,
         }))
     }
@@ -371,70 +267,23 @@ impl TeamTalk {
         Ok(())
     }
 
-    /// What is stored of a message, and for a voice message without its sound, why.
-    async fn body(
-        &mut self,
-        raw: &RawMessage,
-        placed: &Placed,
-    ) -> Result<(Bytes, Option<String>), TeamTalkError> {
-        if !placed.kind.is_voice() {
-            return Ok((raw.content.clone(), None));
-        }
-        let Some(clip) = &raw.clip else {
-            let why = "IMAudio has no such clip".to_owned();
-            return Ok((Bytes::copy_from_slice(&[0; 4]), Some(why)));
-        };
-        let mut body = BytesMut::with_capacity(4);
-        body.put_u32(clip.duration);
-        if !self.sounds {
-            return Ok((body.freeze(), None));
-        }
-        let why = match self.sound(clip).await? {
-            Ok(sound) => {
-                body.extend_from_slice(&sound);
-                None
-            }
-            Err(why) => Some(why),
-        };
-        Ok((body.freeze(), why))
-    }
-
-    /// A sound, or why a message is carried without it.
-    async fn sound(&mut self, clip: &Clip) -> Result<Result<Bytes, String>, TeamTalkError> {
-        if self.choices.without_sounds {
-            return Ok(Err("as --without-sounds says".to_owned()));
-        }
-        let sound = match self.clips.fetch(&clip.path).await {
-            Ok(sound) => sound,
-            Err(ClipError::Away(why)) => return Err(TeamTalkError::Sounds { why }),
-            Err(ClipError::Missing(why)) => {
-                if let Some(missed) = &mut self.missed {
-                    *missed += 1;
-                    if *missed >= MISSED {
-                        let why = format!("none of the first {MISSED} is there, the last: {why}");
-                        return Err(TeamTalkError::Sounds { why });
-                    }
-                }
-                return Ok(Err(why));
-            }
-        };
-        self.missed = None;
-        Ok(if sound.len() > MAX_SOUND {
-            Err(format!("{} bytes are too many", sound.len()))
-        } else if sound.is_empty() {
-            Err("the file is empty".to_owned())
-        } else if clip.size > 0 && sound.len() as i64 != clip.size {
-            let (found, noted) = (sound.len(), clip.size);
-            Err(format!("the file has {found} bytes instead of {noted}"))
-        } else {
-            Ok(sound)
-        })
-    }
-
     fn end(&mut self, current: Current, building: &mut Building) {
-        let Current { talk, feed, .. } = current;
+        let Current {
+            talk, feed, unread, ..
+        } = current;
         self.at.skip = 0;
         let (low, high, group) = (talk.low, talk.high, talk.is_group());
+        if unread != 0 {
+            let reason = if group {
+                Reason::GroupRows
+            } else {
+                Reason::RelationRows
+            };
+            building.report.find(reason, || match low {
+                0 => format!("group {high}: {unread}"),
+                _ => format!("users {low} and {high}: {unread}"),
+            });
+        }
         if talk.is_renumbered() {
             let reason = match (group, feed.order()) {
                 (false, Order::Ids) => Some(Reason::RelationGaps),

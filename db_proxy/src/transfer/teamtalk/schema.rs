@@ -4,6 +4,7 @@ use sqlx::mysql::MySqlRow;
 use sqlx::{AssertSqlSafe, MySqlConnection, Row};
 
 use super::{Choices, TeamTalkError};
+use crate::store::next_id;
 
 /// Tables that messages of each kind are spread over, unless somebody changed that.
 const SHARDS: u16 = 8;
@@ -212,6 +213,31 @@ impl Table {
         } else {
             "1 = 1"
         }
+    }
+
+    /// The largest id that a row was given, of those up to `most`. Rows may have been deleted.
+    pub(super) async fn last_id(
+        &self,
+        connection: &mut MySqlConnection,
+        most: i64,
+    ) -> Result<i64, TeamTalkError> {
+        let made = once(connection, format!("SHOW CREATE TABLE {}", self.sql())).await?;
+        let made: Vec<u8> = match made.first() {
+            Some(made) => made.try_get_unchecked(1)?,
+            None => Vec::new(),
+        };
+        let next = next_id(&String::from_utf8_lossy(&made)).unwrap_or(0);
+        let sql = format!(
+            "SELECT CAST(MAX(id) AS SIGNED) FROM {} WHERE id <= {most}",
+            self.sql()
+        );
+        let found = once(connection, sql).await?;
+        let last = found.first().map_or(Ok(0), |found| int(found, 0))?;
+        Ok(if next - 1 <= most {
+            last.max(next - 1)
+        } else {
+            last
+        })
     }
 
     pub(super) async fn count(

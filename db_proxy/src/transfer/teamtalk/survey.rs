@@ -1,7 +1,7 @@
 //! What there is, found out before anything is carried: who exists, who talks to whom, and how sound the ids of each
 //! conversation are.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use blake2::digest::consts::U8;
 use blake2::{Blake2b, Digest};
@@ -9,13 +9,14 @@ use sqlx::{AssertSqlSafe, MySqlConnection};
 
 use super::TeamTalkError;
 use super::names::Names;
-use super::people::{Known, RawDepartment, RawGroup, department_id, group_id, id};
-use super::schema::{self, Schema, int, text};
+use super::people::{Known, LAST_ID, department_id, gone_name, group_id, id};
+use super::raw::{RawDepartment, RawGroup};
+use super::schema::{self, Schema, int, once, text};
 use crate::store::Table;
 use crate::transfer::{Account, Origin, Reason, Report};
 
 /// Users and relations that are fetched at once.
-const PAGE: usize = 10_000;
+pub(super) const PAGE: usize = 10_000;
 
 /// What the survey found.
 pub(super) struct Survey {
@@ -45,14 +46,14 @@ pub(super) struct Part {
 }
 
 /// Messages of one relation or group in one shard, counted.
-struct Tally {
-    shard: u16,
-    live: u32,
-    deleted: u64,
-    muddled: bool,
+pub(super) struct Tally {
+    pub(super) shard: u16,
+    pub(super) live: u32,
+    pub(super) deleted: u64,
+    pub(super) muddled: bool,
 }
 
-type Tallies = HashMap<u32, Vec<Tally>>;
+pub(super) type Tallies = HashMap<u32, Vec<Tally>>;
 
 impl Survey {
     pub(super) async fn make(
@@ -86,17 +87,20 @@ impl Survey {
             (Table::Users, &schema.users),
             (Table::Groups, &schema.groups),
         ] {
-            let sql = format!("SELECT CAST(MAX(id) AS SIGNED) FROM {}", table.sql());
-            let last = sqlx::query(AssertSqlSafe(sql))
-                .fetch_one(&mut *connection)
-                .await?;
-            survey.last_ids.push((kind, int(&last, 0)?));
+            let last = table.last_id(connection, LAST_ID.into()).await?;
+            survey.last_ids.push((kind, last));
         }
-        survey.people(connection, schema).await?;
+        let mut names = survey.people(connection, schema).await?;
         survey.groups(connection, schema).await?;
+        survey.members(connection, schema).await?;
         let singles = survey.tallies(connection, schema, false).await?;
         let groups = survey.tallies(connection, schema, true).await?;
         survey.relations(connection, schema, singles).await?;
+        survey.writers(connection, schema).await?;
+        for id in &survey.known.gone {
+            names.add(*id, &gone_name(*id), false);
+        }
+        survey.known.renamed = names.judge();
         survey.group_parts(groups);
         survey.parts.sort_unstable();
         for part in &survey.parts {
@@ -120,14 +124,11 @@ impl Survey {
     /// What was found besides the steps, which led to `steps`: who belongs to nothing that is carried was never met.
     pub(super) fn rest(&self, steps: &Report) -> Report {
         let mut rest = self.report.clone();
-        for (origin, reason) in [
-            (Origin::Members, Reason::MemberGroup),
-            (Origin::Sessions, Reason::SessionNothing),
-        ] {
-            let met = steps.account(origin, self.rows(origin));
-            let unmet = met.rows.saturating_sub(met.carried + met.merged + met.left);
-            rest.find_many(reason, unmet, || "whatever is not carried".to_owned());
-        }
+        let met = steps.account(Origin::Sessions, self.rows(Origin::Sessions));
+        let unmet = met.rows.saturating_sub(met.carried + met.merged + met.left);
+        rest.find_many(Reason::SessionNothing, unmet, || {
+            "whatever is not carried".to_owned()
+        });
         rest
     }
 
@@ -135,7 +136,7 @@ impl Survey {
         &mut self,
         connection: &mut MySqlConnection,
         schema: &Schema,
-    ) -> Result<(), TeamTalkError> {
+    ) -> Result<Names, TeamTalkError> {
         let table = &schema.departments;
         let sql = format!(
             "SELECT {}, {} FROM {}",
@@ -180,8 +181,7 @@ impl Survey {
                 break;
             }
         }
-        self.known.renamed = names.judge();
-        Ok(())
+        Ok(names)
     }
 
     async fn groups(
@@ -214,6 +214,31 @@ impl Survey {
         Ok(())
     }
 
+    /// Members of what is not carried: nobody meets them later.
+    async fn members(
+        &mut self,
+        connection: &mut MySqlConnection,
+        schema: &Schema,
+    ) -> Result<(), TeamTalkError> {
+        let table = &schema.members;
+        let sql = format!(
+            "SELECT {}, COUNT(*) FROM {} GROUP BY groupId ORDER BY groupId",
+            table.int("groupId"),
+            table.sql()
+        );
+        for row in &once(connection, sql).await? {
+            let (group, rows) = (int(row, 0)?, int(row, 1)?);
+            self.saw(Table::Groups, group);
+            if id(group).is_none_or(|group| !self.known.groups.contains_key(&group)) {
+                self.report
+                    .find_many(Reason::MemberGroup, rows.unsigned_abs(), || {
+                        format!("group {group}")
+                    });
+            }
+        }
+        Ok(())
+    }
+
     async fn tallies(
         &mut self,
         connection: &mut MySqlConnection,
@@ -238,96 +263,6 @@ impl Survey {
         }
         self.rows.entry(origin).or_default();
         Ok(tallies)
-    }
-
-    async fn relations(
-        &mut self,
-        connection: &mut MySqlConnection,
-        schema: &Schema,
-        mut tallies: Tallies,
-    ) -> Result<(), TeamTalkError> {
-        let table = &schema.relations;
-        let mut pairs: HashSet<(u32, u32)> = HashSet::new();
-        let mut after = i64::MIN;
-        loop {
-            let sql = format!(
-                "SELECT {}, {}, {} FROM {} WHERE id > ? ORDER BY id LIMIT {PAGE}",
-                table.int("id"),
-                table.int("smallId"),
-                table.int("bigId"),
-                table.sql()
-            );
-            let rows = sqlx::query(AssertSqlSafe(sql))
-                .bind(after)
-                .fetch_all(&mut *connection)
-                .await?;
-            for row in &rows {
-                after = int(row, 0)?;
-                let (small, big) = (int(row, 1)?, int(row, 2)?);
-                let source = u32::try_from(after).unwrap_or(0);
-                let tallies = tallies.remove(&source).unwrap_or_default();
-                let outcome = self.relation(source, small, big, &tallies, &mut pairs);
-                if let Err(reason) = outcome {
-                    let example = || format!("relation {after} of users {small} and {big}");
-                    self.report.find(reason, example);
-                }
-            }
-            if rows.len() < PAGE {
-                break;
-            }
-        }
-        self.lost(tallies, false);
-        Ok(())
-    }
-
-    fn relation(
-        &mut self,
-        source: u32,
-        small: i64,
-        big: i64,
-        tallies: &[Tally],
-        pairs: &mut HashSet<(u32, u32)>,
-    ) -> Result<(), Reason> {
-        let written: u64 = tallies.iter().map(|tally| u64::from(tally.live)).sum();
-        let reason = if small == big {
-            Some(Reason::RelationSelf)
-        } else if !self.known.has_user(small) || !self.known.has_user(big) {
-            Some(Reason::RelationUser)
-        } else {
-            (written == 0).then_some(Reason::RelationSilent)
-        };
-        let deleted = tallies.iter().map(|tally| tally.deleted).sum();
-        self.report.find_many(Reason::MessageDeleted, deleted, || {
-            format!("relation {source}")
-        });
-        if let Some(reason) = reason {
-            self.report.find_many(Reason::MessageRelation, written, || {
-                format!("relation {source} of users {small} and {big}")
-            });
-            return Err(reason);
-        }
-        let [low, high] = [small.min(big), small.max(big)].map(|raw| id(raw).unwrap_or(0));
-        self.parts.extend(
-            tallies
-                .iter()
-                .filter(|tally| tally.live > 0)
-                .map(|tally| Part {
-                    low,
-                    high,
-                    source,
-                    shard: tally.shard,
-                    rows: tally.live,
-                    muddled: tally.muddled,
-                }),
-        );
-        if !pairs.insert((low, high)) {
-            return Err(Reason::RelationDouble);
-        }
-        self.report.carry(Origin::Relations, 1);
-        if small > big {
-            return Err(Reason::RelationSwapped);
-        }
-        Ok(())
     }
 
     /// Every group has a part, whether or not something was written in it.
@@ -358,8 +293,18 @@ impl Survey {
         self.lost(tallies, true);
     }
 
+    /// Somebody speaks of that id: it is not given again.
+    pub(super) fn saw(&mut self, table: Table, raw: i64) {
+        let Some(id) = id(raw) else { return };
+        for (of, last) in &mut self.last_ids {
+            if *of == table {
+                *last = (*last).max(id.into());
+            }
+        }
+    }
+
     /// Messages that belong to nothing.
-    fn lost(&mut self, tallies: Tallies, groups: bool) {
+    pub(super) fn lost(&mut self, tallies: Tallies, groups: bool) {
         let (what, lost, deleted) = if groups {
             let reasons = (Reason::GroupMessageGroup, Reason::GroupMessageDeleted);
             ("group", reasons.0, reasons.1)
@@ -370,6 +315,9 @@ impl Survey {
         let mut sources = Vec::from_iter(tallies);
         sources.sort_unstable_by_key(|(source, _)| *source);
         for (source, tallies) in sources {
+            if groups {
+                self.saw(Table::Groups, source.into());
+            }
             for tally in tallies {
                 let example = || format!("{what} {source}");
                 self.report.find_many(lost, tally.live.into(), example);

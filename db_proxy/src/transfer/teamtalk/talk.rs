@@ -154,7 +154,7 @@ impl Talk {
             _ => return Err(reason(Reason::MessageType, Reason::GroupMessageType)),
         };
         let may_write = if group {
-            known.has_user(raw.sender)
+            known.has_writer(raw.sender)
         } else {
             [self.low, self.high].map(i64::from).contains(&raw.sender)
         };

@@ -6,7 +6,8 @@ use sqlx::MySqlConnection;
 
 use super::TeamTalkError;
 use super::messages::{find_clips, load};
-use super::people::{Known, RawMember};
+use super::people::Known;
+use super::raw::RawMember;
 use super::schema::{Schema, int, once};
 use super::survey::Part;
 use super::talk::{RawMessage, Session};
