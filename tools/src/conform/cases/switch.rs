@@ -1,9 +1,13 @@
 //! Service 6: signals from client to client.
 
+use std::time::Duration;
+
 use proto::im::switch_service::Imp2pCmdMsg;
+use tokio::time::Instant;
 
 use crate::conform::case::{Outcome, cases};
 use crate::conform::ctx::{ALICE, BOB, CAROL, Ctx};
+use crate::conform::device::Device;
 use crate::conform::expect::same;
 
 cases! {
@@ -37,11 +41,41 @@ fn signal(ctx: &Ctx, to_user_id: u32) -> Imp2pCmdMsg {
     }
 }
 
+/// How long one signal has to arrive, before another one is tried.
+const TRY: Duration = Duration::from_millis(300);
+
+/// Waits until signals arrive. They are neither kept nor acknowledged: one that is sent before the servers have told each
+/// other of a login is lost.
+async fn in_reach(ctx: &Ctx, from: &mut Device, to: u32, devices: &mut [&mut Device]) -> Outcome {
+    let end = Instant::now() + ctx.deadline();
+    for device in devices {
+        loop {
+            let probe = signal(ctx, to);
+            from.tell(&probe, 0).await?;
+            let came = device.find_within(TRY, "a signal", |pdu| {
+                let came: Imp2pCmdMsg = pdu.decode().ok()?;
+                (came.cmd_msg_data == probe.cmd_msg_data).then_some(Ok(()))
+            });
+            match came.await {
+                Err(_) if Instant::now() < end => {}
+                outcome => {
+                    outcome?;
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 async fn reaches_all_devices(ctx: &Ctx) -> Outcome {
     let mut alice = ctx.desktop(ALICE).await?;
     let mut alice_phone = ctx.phone(ALICE).await?;
     let mut bob = ctx.desktop(BOB).await?;
     let mut bob_phone = ctx.phone(BOB).await?;
+    let devices = &mut [&mut bob, &mut bob_phone, &mut alice_phone];
+    let to = devices[0].id;
+    in_reach(ctx, &mut alice, to, devices).await?;
     let sent = Imp2pCmdMsg {
         from_user_id: alice.id,
         ..signal(ctx, bob.id)
@@ -60,6 +94,8 @@ async fn number_zero(ctx: &Ctx) -> Outcome {
     let mut near = ctx.desktop(CAROL).await?;
     let mut far = ctx.desktop(BOB).await?;
     for device in [&mut near, &mut far] {
+        let to = device.id;
+        in_reach(ctx, &mut alice, to, &mut [&mut *device]).await?;
         let sent = signal(ctx, device.id);
         let seq_num = alice.seq_num();
         alice.tell(&sent, seq_num).await?;
@@ -73,6 +109,8 @@ async fn number_zero(ctx: &Ctx) -> Outcome {
 async fn sender_is_the_session(ctx: &Ctx) -> Outcome {
     let mut alice = ctx.desktop(ALICE).await?;
     let mut bob = ctx.desktop(BOB).await?;
+    let to = bob.id;
+    in_reach(ctx, &mut alice, to, &mut [&mut bob]).await?;
     for claimed in [0, ctx.id(CAROL)] {
         let sent = Imp2pCmdMsg {
             from_user_id: claimed,
@@ -90,6 +128,10 @@ async fn nobody_else(ctx: &Ctx) -> Outcome {
     let mut alice = ctx.desktop(ALICE).await?;
     let mut bob = ctx.desktop(BOB).await?;
     let mut carol = ctx.desktop(CAROL).await?;
+    for device in [&mut bob, &mut carol] {
+        let to = device.id;
+        in_reach(ctx, &mut alice, to, &mut [&mut *device]).await?;
+    }
     let (to_bob, next) = (signal(ctx, bob.id), signal(ctx, bob.id));
     let to_carol = signal(ctx, carol.id);
     for sent in [&to_bob, &next, &to_carol] {
