@@ -47,7 +47,7 @@ pub(crate) struct Authed {
     pub(crate) device: DeviceType,
     /// Its client holds a resume token.
     pub(crate) resumable: bool,
-    /// Microseconds since 1970: of two sessions that displace each other the later one stays.
+    /// Nanoseconds since 1970: of two sessions that displace each other the later one stays.
     pub(crate) login_stamp: u64,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) server: Arc<MsgServer>,

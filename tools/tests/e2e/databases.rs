@@ -51,6 +51,7 @@ async fn redis_dies_while_people_chat() {
     let private = Private::start();
     let servers = Some(private.servers.clone());
     let world = World::start_on(servers, USUAL, 2, no_limits).await;
+    world.expect("cache is away, going on without");
     let away = |time| Victim::Server(&private, "redis", time);
     let kills = [
         away(Duration::ZERO),
