@@ -2,3 +2,15 @@
 
 /// Resume tokens: a login without the password.
 pub const RESUME: u64 = 1;
+
+/// Refusals with a reason and a time after which to ask again, instead of the command's own answer.
+pub const NAK: u64 = 2;
+
+/// Being told to go to another msg_server before this one stops.
+pub const RECONNECT: u64 = 4;
+
+/// Asking for everything that changed, and hints to do so.
+pub const SYNC: u64 = 8;
+
+/// All of them.
+pub const ALL: u64 = RESUME | NAK | RECONNECT | SYNC;

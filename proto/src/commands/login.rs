@@ -1,7 +1,9 @@
 //! Service 1: address, login, logout, kick, push settings.
 
 use crate::im::base_define::ResultType;
-use crate::im::ext::login::{ImResumeRevokeReq, ImResumeRevokeRsp};
+use crate::im::ext::login::{
+    ImReconnect, ImResumeRevokeReq, ImResumeRevokeRsp, ImServersReq, ImServersRsp,
+};
 use crate::im::login::{
     ImDeviceTokenReq, ImDeviceTokenRsp, ImKickPcClientReq, ImKickPcClientRsp, ImKickUser,
     ImLoginReq, ImLoginRes, ImLogoutReq, ImLogoutRsp, ImMsgServReq, ImMsgServRsp, ImPushShieldReq,
@@ -105,5 +107,18 @@ commands! {
     0x0181 CID_EXT_RESUME_REVOKE_RESPONSE ImResumeRevokeRsp = "IM.Ext.Login.IMResumeRevokeRsp" {
         path: [DbProxy => MsgServer],
         attach: attach_data,
+    }
+    /// Tells a client that understands it to go to another msg_server: this one is about to stop.
+    0x0182 CID_EXT_RECONNECT ImReconnect = "IM.Ext.Login.IMReconnect" {
+        path: [MsgServer => Client],
+    }
+    /// Asks where the clients of a msg_server that stops could go.
+    0x0183 CID_EXT_SERVERS_REQUEST ImServersReq = "IM.Ext.Login.IMServersReq" {
+        path: [MsgServer => LoginServer],
+        reply: ImServersRsp,
+    }
+    /// Msg_servers with room.
+    0x0184 CID_EXT_SERVERS_RESPONSE ImServersRsp = "IM.Ext.Login.IMServersRsp" {
+        path: [LoginServer => MsgServer],
     }
 }

@@ -1,6 +1,7 @@
 //! Service 3: messages, acknowledgements, unread counts, history.
 
 use crate::im::base_define::SessionType;
+use crate::im::ext::message::{ImMissedReq, ImMissedRsp, ImSyncHint, ImSyncReq, ImSyncRsp};
 use crate::im::message::{
     ImClientTimeReq, ImClientTimeRsp, ImGetLatestMsgIdReq, ImGetLatestMsgIdRsp, ImGetMsgByIdReq,
     ImGetMsgByIdRsp, ImGetMsgListReq, ImGetMsgListRsp, ImMsgData, ImMsgDataAck, ImMsgDataReadAck,
@@ -97,6 +98,35 @@ commands! {
     /// Those messages, at most 100.
     0x030e CID_MSG_GET_BY_MSG_ID_RES ImGetMsgByIdRsp = "IM.Message.IMGetMsgByIdRsp" {
         path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+    }
+    /// Asks for everything that changed since a cursor.
+    0x0380 CID_EXT_SYNC_REQUEST ImSyncReq = "IM.Ext.Message.IMSyncReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImSyncRsp,
+        refusal: |req| ImSyncRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// A page of that, with the next cursor.
+    0x0381 CID_EXT_SYNC_RESPONSE ImSyncRsp = "IM.Ext.Message.IMSyncRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+    }
+    /// Tells a client that understands it to ask what changed.
+    0x0382 CID_EXT_SYNC_HINT ImSyncHint = "IM.Ext.Message.IMSyncHint" {
+        path: [MsgServer => Client],
+    }
+    /// Asks for messages that may have got lost between servers.
+    0x0383 CID_EXT_MISSED_REQUEST ImMissedReq = "IM.Ext.Message.IMMissedReq" {
+        path: [MsgServer => DbProxy],
+        attach: attach_data,
+        reply: ImMissedRsp,
+        refusal: |_req| ImMissedRsp { result_code: 1, ..Default::default() },
+    }
+    /// Those messages.
+    0x0384 CID_EXT_MISSED_RESPONSE ImMissedRsp = "IM.Ext.Message.IMMissedRsp" {
+        path: [DbProxy => MsgServer],
         attach: attach_data,
     }
 }

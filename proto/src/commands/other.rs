@@ -1,5 +1,6 @@
 //! Service 7: heartbeat, and what server processes say to each other.
 
+use crate::im::ext::other::{ImFramesLost, ImNak, ImPace, ImPeerLost};
 use crate::im::other::ImHeartBeat;
 use crate::im::server::{
     ImFileServerIpReq, ImFileServerIpRsp, ImFileTransferReq, ImFileTransferRsp,
@@ -128,5 +129,28 @@ commands! {
     /// Those addresses.
     0x0734 CID_OTHER_FILE_SERVER_IP_RSP ImFileServerIpRsp = "IM.Server.IMFileServerIPRsp" {
         path: [FileServer => MsgServer],
+    }
+    /// A request was refused, and why: to clients that announced that they understand it.
+    0x0780 CID_EXT_NAK ImNak = "IM.Ext.Other.IMNak" {
+        path: [MsgServer => Client],
+    }
+    /// A msg_server was lost, and perhaps messages that it had stored and not sent on.
+    0x0781 CID_EXT_PEER_LOST ImPeerLost = "IM.Ext.Other.IMPeerLost" {
+        path: [RouteServer => MsgServer],
+    }
+    /// A msg_server had to drop frames for others.
+    0x0782 CID_EXT_FRAMES_LOST ImFramesLost = "IM.Ext.Other.IMFramesLost" {
+        path: [MsgServer => RouteServer, RouteServer => MsgServer],
+    }
+    /// Says on a link between servers how often heartbeats come at least.
+    0x0783 CID_EXT_PACE ImPace = "IM.Ext.Other.IMPace" {
+        path: [
+            MsgServer => DbProxy,
+            DbProxy => MsgServer,
+            MsgServer => RouteServer,
+            RouteServer => MsgServer,
+            MsgServer => LoginServer,
+            LoginServer => MsgServer,
+        ],
     }
 }
