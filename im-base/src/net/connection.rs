@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use proto::im::ext::other::ImPace;
 use proto::im::other::ImHeartBeat;
-use proto::{Decoder, FrameError, Pdu};
+use proto::{Body, Decoder, FrameError, Pdu};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
@@ -100,11 +101,17 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Between servers: a heartbeat every 5 s, dead after 30 s (PROTOCOL.md, "Heartbeats").
+    /// Between servers: a heartbeat every second. A peer that says how often its own come is dead after three and a half
+    /// of them, any other after 30 s (PROTOCOL.md, "Heartbeats").
     pub const SERVERS: Self = Self {
         silence: Duration::from_secs(30),
-        heartbeat: Some(Duration::from_secs(5)),
+        heartbeat: Some(Duration::from_secs(1)),
     };
+
+    /// The silence after which a peer that sends a heartbeat this often is dead: three may be late.
+    fn silence_for(heartbeat: Duration) -> Duration {
+        heartbeat * 7 / 2
+    }
 
     /// A client that may stay silent for that long.
     pub const fn client(silence: Duration) -> Self {
@@ -127,6 +134,11 @@ pub struct Connection<IO> {
     writing: Vec<u8>,
     written: usize,
     pace: Pace,
+    /// The silence after which the other side is dead, once it has said how often its heartbeats come. Counts only while
+    /// we listen: what it sends while we don't is no silence.
+    promised: Option<Duration>,
+    /// What the other side may announce is heard: it is a server.
+    said_pace: bool,
     /// Set while something has to happen until then, silence or not.
     deadline: Option<Instant>,
     received_at: Instant,
@@ -145,6 +157,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             writing: Vec::new(),
             written: 0,
             pace,
+            promised: None,
+            said_pace: false,
             deadline: None,
             received_at: now,
             sent_at: now,
@@ -200,25 +214,96 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         loop {
             // Everything that has arrived is handed out before a write, so that its answers share one.
             if let Some(pdu) = self.decoder.next_pdu()? {
+                if pdu.command() == ImPace::ID && self.pace.heartbeat.is_some() {
+                    self.promised(&pdu);
+                    continue;
+                }
                 return Poll::Ready(Ok(pdu));
             }
-            if let Poll::Ready(reason) = self.poll_flush(cx) {
-                return Poll::Ready(Err(reason));
-            }
-            match ready!(self.poll_read(cx)) {
-                Ok(0) => return Poll::Ready(Err(CloseReason::PEER_CLOSED)),
-                Ok(_) => self.received_at = Instant::now(),
-                Err(error) => return Poll::Ready(Err(CloseReason::from(&error))),
+            let ending = match self.poll_flush_within(cx, self.promised) {
+                Poll::Ready(CloseReason::IDLE) => true,
+                Poll::Ready(reason) => return Poll::Ready(Err(reason)),
+                Poll::Pending => false,
+            };
+            match self.poll_read(cx) {
+                // This process may have been stopped itself: what has come meanwhile is read before it counts as silence.
+                Poll::Pending if ending => return Poll::Ready(Err(CloseReason::IDLE)),
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(CloseReason::PEER_CLOSED)),
+                Poll::Ready(Ok(_)) => {
+                    self.received_at = Instant::now();
+                    if ending {
+                        self.rearm();
+                    }
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(CloseReason::from(&error))),
             }
         }
     }
 
+    /// Says how often our heartbeats come, so that the other side need not wait long to know that we hang. Servers of other
+    /// make ignore it. Does nothing on a connection without heartbeats.
+    pub fn say_pace(&mut self) {
+        if let Some(every) = self.pace.heartbeat
+            && !self.said_pace
+        {
+            self.said_pace = true;
+            let heartbeat_ms = u32::try_from(every.as_millis()).unwrap_or(u32::MAX);
+            // An outbox that takes nothing more closes the connection by itself.
+            let _closing = self.outbox.send(&ImPace { heartbeat_ms }, 0);
+        }
+    }
+
+    /// Whether the other side has said how often its heartbeats come.
+    pub fn has_pace(&self) -> bool {
+        self.promised.is_some()
+    }
+
+    /// Completes when the other side has sent anything at all: a process that hangs is connected to by its system all the
+    /// same. Nothing is lost of what it sent. Cancel-safe.
+    pub async fn heard(&mut self) -> Result<(), CloseReason> {
+        poll_fn(|cx| {
+            if let Poll::Ready(reason) = self.poll_flush(cx) {
+                return Poll::Ready(Err(reason));
+            }
+            match ready!(self.poll_read(cx)) {
+                Ok(0) => Poll::Ready(Err(CloseReason::PEER_CLOSED)),
+                Ok(_) => {
+                    self.received_at = Instant::now();
+                    Poll::Ready(Ok(()))
+                }
+                Err(error) => Poll::Ready(Err(CloseReason::from(&error))),
+            }
+        })
+        .await
+    }
+
+    /// The other side has said how often its heartbeats come; it is told the same.
+    fn promised(&mut self, pdu: &Pdu) {
+        let Ok(ImPace { heartbeat_ms }) = pdu.decode() else {
+            return;
+        };
+        // Nobody needs us to look more often than that.
+        let every = Duration::from_millis(heartbeat_ms.into()).max(Duration::from_millis(100));
+        self.promised = Some(Pace::silence_for(every).min(self.pace.silence));
+        self.say_pace();
+        self.rearm();
+    }
+
     /// Poll form of [`flush`](Self::flush).
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        self.poll_flush_within(cx, None)
+    }
+
+    fn poll_flush_within(
+        &mut self,
+        cx: &mut Context<'_>,
+        silence: Option<Duration>,
+    ) -> Poll<CloseReason> {
         if let Poll::Ready(reason) = self.poll_write(cx) {
             return Poll::Ready(reason);
         }
-        self.poll_timer(cx)
+        self.poll_timer(cx, silence.unwrap_or(self.pace.silence))
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -265,13 +350,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         }
     }
 
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+    fn poll_timer(&mut self, cx: &mut Context<'_>, silence: Duration) -> Poll<CloseReason> {
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             if self.deadline.is_some_and(|deadline| now >= deadline) {
                 return Poll::Ready(CloseReason::TOO_SLOW);
             }
-            if now >= self.received_at + self.pace.silence {
+            if now >= self.received_at + silence {
                 return Poll::Ready(CloseReason::IDLE);
             }
             if self
@@ -291,9 +376,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     /// Sets the timer to the next thing that can be due. Receiving and sending do not touch it: it looks at their
     /// times when it fires.
     fn rearm(&mut self) {
+        let now = Instant::now();
+        // Once that long has passed while we did not listen, it is looked at again when the next heartbeat is due.
+        let promised = self.promised.map(|silence| self.received_at + silence);
+        let promised = promised.filter(|at| *at > now);
         let silence = self.received_at + self.pace.silence;
         let heartbeat = self.pace.heartbeat.map(|every| self.sent_at + every);
-        let next = [Some(silence), heartbeat, self.deadline]
+        let next = [Some(silence), promised, heartbeat, self.deadline]
             .into_iter()
             .flatten()
             .min();

@@ -20,6 +20,10 @@ use crate::net::{CloseReason, Connection, Outbox, Pace};
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::{CALL_FAILURES, LINK_CONNECTS, LINK_LOSSES, LINK_UP};
 
+/// How long a peer may take to say anything on a new connection, once it is known to be quick at it. Should another program
+/// be there now, of another make, its heartbeats come every 5 s.
+const HEARD_WITHIN: Duration = Duration::from_secs(6);
+
 /// How a link behaves.
 #[derive(Clone, Debug)]
 pub struct LinkConfig {
@@ -65,6 +69,8 @@ pub struct Link {
     address: String,
     live: ArcSwapOption<Live>,
     resting: AtomicBool,
+    /// The peer has said how often its heartbeats come, so it will again.
+    paced: AtomicBool,
     up: Gauge,
 }
 
@@ -96,6 +102,7 @@ impl Link {
             address,
             live: ArcSwapOption::empty(),
             resting: AtomicBool::new(false),
+            paced: AtomicBool::new(false),
             up,
         });
         let task = run(link.clone(), config, peer, shutdown.clone());
@@ -239,6 +246,12 @@ async fn live(
 ) -> CloseReason {
     let outbox = Outbox::new(config.outbox_bytes);
     let mut connection = Connection::new(stream, outbox.clone(), config.pace, config.max_frame);
+    if link.paced.load(Ordering::Relaxed)
+        && let Err(reason) = heard(&mut connection, shutdown).await
+    {
+        connection.close(reason).await;
+        return reason;
+    }
     let live = Arc::new(Live {
         outbox: outbox.clone(),
         calls: Calls::default(),
@@ -252,6 +265,7 @@ async fn live(
     counter!(LINK_CONNECTS, "peer" => link.role.name(), "address" => link.address.clone())
         .increment(1);
     peer.connected(link, &outbox);
+    connection.say_pace();
 
     let reason = loop {
         tokio::select! {
@@ -266,10 +280,26 @@ async fn live(
         }
     };
 
+    if connection.has_pace() {
+        link.paced.store(true, Ordering::Relaxed);
+    }
     link.live.store(None);
     link.up.set(0.0);
     live.calls.fail_all();
     peer.disconnected(link);
     connection.close(reason).await;
     reason
+}
+
+/// Waits for a sign of life. The system of a process that hangs takes connections in its name: whatever was sent over one of
+/// those would be stuck.
+async fn heard(
+    connection: &mut Connection<TcpStream>,
+    shutdown: &Shutdown,
+) -> Result<(), CloseReason> {
+    connection.say_pace();
+    tokio::select! {
+        heard = timeout(HEARD_WITHIN, connection.heard()) => heard.unwrap_or(Err(CloseReason::IDLE)),
+        () = shutdown.stopping() => Err(CloseReason::SHUTDOWN),
+    }
 }

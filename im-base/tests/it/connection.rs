@@ -10,6 +10,7 @@ use std::time::Duration;
 use im_base::net::{CloseReason, Connection, Outbox, Pace};
 use im_base::testkit::TestPeer;
 use proto::decoder::MAX_SERVER_FRAME;
+use proto::im::ext::other::ImPace;
 use proto::im::other::ImHeartBeat;
 use proto::im::server::ImRoleSet;
 use proto::{Body, CommandId, Pdu};
@@ -104,20 +105,82 @@ async fn what_gathers_before_a_wake_up_leaves_with_one_write() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_heartbeat_is_sent_after_five_seconds_of_sending_nothing() {
+async fn a_heartbeat_is_sent_after_a_second_of_sending_nothing() {
     let (mut connection, mut peer) = pair(Pace::SERVERS);
     let outbox = connection.outbox().clone();
     let start = Instant::now();
     let _written = apart(async move { connection.flush().await });
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     outbox.send(&ImRoleSet { master: 1 }, 0).unwrap();
     let first = peer.receive().await.unwrap();
     assert_eq!(first.command(), ImRoleSet::ID);
-    for seconds in [8, 13, 18] {
+    for millis in [1_500, 2_500, 3_500] {
         let heartbeat = peer.receive().await.unwrap();
         assert_eq!(heartbeat.command(), ImHeartBeat::ID);
-        assert_eq!(whole_seconds(start), seconds);
+        assert_eq!(start.elapsed().as_millis() / 10, millis / 10);
     }
+}
+
+/// A server whose heartbeats come every second.
+const EVERY_SECOND: ImPace = ImPace {
+    heartbeat_ms: 1_000,
+};
+
+#[tokio::test(start_paused = true)]
+async fn who_says_how_often_his_heartbeats_come_is_told_the_same_once() {
+    let (mut connection, mut peer) = pair(Pace::SERVERS);
+    let start = Instant::now();
+    let closed = apart(async move { while connection.next().await.is_ok() {} });
+    peer.send(&EVERY_SECOND, 0).await;
+    peer.send(&EVERY_SECOND, 0).await;
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        peer.send(&ImHeartBeat {}, 0).await;
+    }
+    closed.await.unwrap();
+    assert_eq!(start.elapsed().as_millis() / 10, 1_850);
+    let mut said = 0;
+    while let Some(pdu) = peer.receive().await {
+        said += u32::from(pdu.command() == ImPace::ID);
+    }
+    assert_eq!(said, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_falls_silent_after_that_is_dead_in_three_and_a_half_seconds() {
+    let (mut connection, mut peer) = pair(Pace::SERVERS);
+    let start = Instant::now();
+    peer.send(&EVERY_SECOND, 0).await;
+    assert_eq!(connection.next().await, Err(CloseReason::IDLE));
+    assert_eq!(start.elapsed().as_millis() / 10, 350);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_while_nobody_looked_is_no_silence() {
+    let (mut connection, mut peer) = pair(Pace::SERVERS);
+    peer.send(&EVERY_SECOND, 0).await;
+    assert_eq!(
+        next_within(&mut connection, Duration::from_secs(1)).await,
+        None
+    );
+    // This process is stopped for a while, and the other one is not.
+    peer.send(&ImHeartBeat {}, 0).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(connection.next().await, Ok(Pdu::new(&ImHeartBeat {}, 0)));
+    // It does not listen for a while, as a server with too much in flight.
+    let flushed = tokio::time::timeout(Duration::from_secs(20), connection.flush()).await;
+    assert!(flushed.is_err(), "closed although it did not listen");
+    peer.send(&ImRoleSet { master: 1 }, 0).await;
+    let read = connection.next().await.unwrap();
+    assert_eq!(read.command(), ImRoleSet::ID);
+    assert_eq!(connection.next().await, Err(CloseReason::IDLE));
+}
+
+async fn next_within<IO: AsyncRead + AsyncWrite + Unpin>(
+    connection: &mut Connection<IO>,
+    within: Duration,
+) -> Option<Result<Pdu, CloseReason>> {
+    tokio::time::timeout(within, connection.next()).await.ok()
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use im_base::peer::CallError;
 use im_base::shutdown::{Ending, Shutdown};
+use im_base::testkit::TestPeer;
+use proto::im::ext::other::ImPace;
 use proto::im::message::ImMsgData;
 use proto::im::other::ImHeartBeat;
 use proto::im::server::{ImRoleSet, ImValidateReq, ImValidateRsp};
@@ -40,6 +42,28 @@ async fn it_says_hello_on_each_connection_and_dials_again_after_a_loss() {
         assert_eq!(dialled.event().await, Event::Disconnected);
         assert!(!dialled.link.is_up());
     }
+}
+
+#[tokio::test]
+async fn a_peer_that_hangs_is_not_up_again_before_it_says_something() {
+    let shutdown = Shutdown::new();
+    let mut dialled = Dialled::new(&shutdown).await;
+    let mut peer = dialled.accept().await;
+    let (pace, _) = peer.expect::<ImPace>().await;
+    peer.send(&pace, 0).await;
+    peer.send(&ImRoleSet { master: 0 }, 0).await;
+    assert!(matches!(dialled.event().await, Event::Received(_)));
+    drop(peer);
+    assert_eq!(dialled.event().await, Event::Disconnected);
+    // Its system takes the connection.
+    let (stream, _) = dialled.listener.accept().await.unwrap();
+    let mut peer = TestPeer::new(stream);
+    peer.expect::<ImPace>().await;
+    assert!(!dialled.link.is_up());
+    peer.send(&pace, 0).await;
+    assert_eq!(dialled.event().await, Event::Connected);
+    assert!(dialled.link.is_up());
+    peer.expect::<ImRoleSet>().await;
 }
 
 /// D-21: a peer that cannot be reached is tried again.
