@@ -135,7 +135,7 @@ impl Desk {
             registration: Arc::new(Registration::new(self.directory.clone())),
         };
         // Nothing that a msg_server sends is answered or waited for.
-        if let Answer::Close(reason) = self.msg_servers.dispatch(&announcer, &first) {
+        if let Answer::Close(reason) = self.msg_servers.dispatch(&announcer, &first, false) {
             return reason;
         }
         let end = async {
@@ -167,7 +167,7 @@ impl Desk {
         let inquirer = Inquirer {
             directory: self.directory.clone(),
         };
-        let reply = match self.clients.dispatch(&inquirer, pdu) {
+        let reply = match self.clients.dispatch(&inquirer, pdu, false) {
             Answer::Done(reply) => reply?,
             Answer::Later(work) | Answer::Hold(work) => match work.await {
                 Ok(reply) => reply?,

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use metrics::{Counter, Histogram, counter, histogram};
 use proto::ids::UserId;
+use proto::im::ext::other::ImNak;
 use proto::{Command, CommandId, Pdu, Reply, Request, Role, commands};
 use tokio::time::Instant;
 use tracing::{Instrument, debug, debug_span};
@@ -49,7 +51,7 @@ impl<T: Actor> Actor for Arc<T> {
     }
 }
 
-type Handle<S> = Box<dyn Fn(&S, &Pdu, &Arc<Row>) -> Answer + Send + Sync>;
+type Handle<S> = Box<dyn Fn(&S, &Pdu, &Arc<Row>, bool) -> Answer + Send + Sync>;
 
 /// An allow-list: what is not in it cannot be reached. `S` is what handlers get to work with, cheap to clone.
 ///
@@ -78,22 +80,60 @@ impl Row {
     fn conclude<R: Reply>(
         &self,
         outcome: Result<R, HandlerError>,
-        refusal: Option<R>,
-        seq_num: u16,
+        refused: Refused<R>,
         started: Instant,
     ) -> Result<Option<Pdu>, CloseReason> {
         self.seconds.record(started.elapsed());
         match outcome {
-            Ok(reply) => Ok(reply.into_pdu(seq_num)),
-            Err(error) => {
-                self.refused(error.reason());
-                match error {
-                    HandlerError::Close(reason) => Err(reason),
-                    _ => Ok(refusal.and_then(|refusal| refusal.into_pdu(seq_num))),
-                }
+            Ok(reply) => Ok(reply.into_pdu(refused.asked.seq_num)),
+            Err(error) => self.refuse(error, refused),
+        }
+    }
+
+    /// The answer to what was refused, which is counted.
+    fn refuse<R: Reply>(
+        &self,
+        error: HandlerError,
+        refused: Refused<R>,
+    ) -> Result<Option<Pdu>, CloseReason> {
+        self.refused(error.reason());
+        match error {
+            HandlerError::Close(reason) => Err(reason),
+            _ if refused.asked.wants_reason => {
+                let command = self.command.id;
+                Ok(Some(nak(command, error, refused.asked.seq_num)))
+            }
+            _ => {
+                let own = refused.own;
+                Ok(own.and_then(|own| own.into_pdu(refused.asked.seq_num)))
             }
         }
     }
+}
+
+/// How a request is answered should it be refused.
+struct Refused<R> {
+    /// The command's own answer that says no, if it has one.
+    own: Option<R>,
+    asked: Asked,
+}
+
+/// What of a request's frame matters to its answer.
+#[derive(Clone, Copy)]
+struct Asked {
+    seq_num: u16,
+    wants_reason: bool,
+}
+
+/// The reason of a refusal, and when to ask again (PROTOCOL.md, "Refusals").
+fn nak(command: CommandId, error: HandlerError, seq_num: u16) -> Pdu {
+    let millis = |after: Duration| u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
+    let nak = ImNak {
+        command: command.0.into(),
+        reason: error.reason().to_owned(),
+        retry_after_ms: error.retry_after().map(millis),
+    };
+    Pdu::new(&nak, seq_num)
 }
 
 impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
@@ -179,13 +219,17 @@ impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
         R: Reply + Sync,
         F: Future<Output = Result<R, HandlerError>> + Send + 'static,
     {
-        self.insert(refusal, move |state, request, row, seq_num| {
+        self.insert(refusal, move |state, request, row, asked| {
             let started = Instant::now();
-            let refused = refusal(&request);
+            let refused = Refused {
+                own: refusal(&request),
+                asked,
+            };
+            let seq_num = asked.seq_num;
             let span = debug_span!("request", command = row.command.name, seq_num);
             let work = handler(state.clone(), request, seq_num);
             let row = row.clone();
-            let work = async move { row.conclude(work.await, refused, seq_num, started) };
+            let work = async move { row.conclude(work.await, refused, started) };
             answer(work.instrument(span).boxed())
         })
     }
@@ -198,10 +242,13 @@ impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
         self,
         handler: impl Fn(&S, Q) -> Result<Q::Reply, HandlerError> + Send + Sync + 'static,
     ) -> Self {
-        self.insert(Q::refusal, move |state, request, row, seq_num| {
+        self.insert(Q::refusal, move |state, request, row, asked| {
             let started = Instant::now();
-            let refused = request.refusal();
-            match row.conclude(handler(state, request), refused, seq_num, started) {
+            let refused = Refused {
+                own: request.refusal(),
+                asked,
+            };
+            match row.conclude(handler(state, request), refused, started) {
                 Ok(reply) => Answer::Done(reply),
                 Err(reason) => Answer::Close(reason),
             }
@@ -216,26 +263,37 @@ impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
         self,
         handler: impl Fn(&S, &Pdu) -> Result<Option<Pdu>, HandlerError> + Send + Sync + 'static,
     ) -> Self {
-        self.add(Q::COMMAND, move |state, pdu, row| {
-            match handler(state, pdu) {
+        self.add(
+            Q::COMMAND,
+            move |state, pdu, row, wants_reason| match handler(state, pdu) {
                 Ok(reply) => Answer::Done(reply),
                 Err(error) => {
-                    row.refused(error.reason());
-                    match error {
-                        HandlerError::Close(reason) => Answer::Close(reason),
-                        _ => Answer::Done(None),
+                    let refused = Refused::<Q::Reply> {
+                        own: None,
+                        asked: Asked {
+                            seq_num: pdu.seq_num(),
+                            wants_reason,
+                        },
+                    };
+                    match row.refuse(error, refused) {
+                        Ok(answer) => Answer::Done(answer),
+                        Err(reason) => Answer::Close(reason),
                     }
                 }
-            }
-        })
+            },
+        )
     }
 
     fn insert<Q: Request, R: Reply>(
         self,
         refusal: fn(&Q) -> Option<R>,
-        handle: impl Fn(&S, Q, &Arc<Row>, u16) -> Answer + Send + Sync + 'static,
+        handle: impl Fn(&S, Q, &Arc<Row>, Asked) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        self.add(Q::COMMAND, move |state, pdu, row| {
+        self.add(Q::COMMAND, move |state, pdu, row, wants_reason| {
+            let asked = Asked {
+                seq_num: pdu.seq_num(),
+                wants_reason,
+            };
             let decoded = pdu.decode::<Q>();
             let readable = decoded.is_ok();
             let mut request = decoded.unwrap_or_default();
@@ -244,17 +302,23 @@ impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
                 request.detach();
             }
             if readable {
-                return handle(state, request, row, pdu.seq_num());
+                return handle(state, request, row, asked);
             }
-            row.refused("unreadable");
-            Answer::Done(refusal(&request).and_then(|refused| refused.into_pdu(pdu.seq_num())))
+            let refused = Refused {
+                own: refusal(&request),
+                asked,
+            };
+            match row.refuse(HandlerError::Refused("unreadable"), refused) {
+                Ok(answer) => Answer::Done(answer),
+                Err(reason) => Answer::Close(reason),
+            }
         })
     }
 
     fn add(
         mut self,
         command: Command,
-        handle: impl Fn(&S, &Pdu, &Arc<Row>) -> Answer + Send + Sync + 'static,
+        handle: impl Fn(&S, &Pdu, &Arc<Row>, bool) -> Answer + Send + Sync + 'static,
     ) -> Self {
         let (from, to) = (self.from, self.to);
         assert!(
@@ -278,15 +342,16 @@ impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
         self.routes.keys().copied()
     }
 
-    /// Hands a frame to its handler.
+    /// Hands a frame to its handler. With `wants_reason`, what is refused is answered with the reason, as an `IMNak`, rather
+    /// than with the command's own refusal.
     ///
     /// A command of the protocol that this sender may never send ends the connection. One that it may send but that
     /// is not in the table, and a number that is no command, are counted and otherwise ignored: the other side may
     /// know more than we do.
-    pub fn dispatch(&self, state: &S, pdu: &Pdu) -> Answer {
+    pub fn dispatch(&self, state: &S, pdu: &Pdu, wants_reason: bool) -> Answer {
         if let Some((handle, row)) = self.routes.get(&pdu.command()) {
             row.requests.increment(1);
-            return handle(state, pdu, row);
+            return handle(state, pdu, row, wants_reason);
         }
         let (name, reason) = match commands::find(pdu.command()) {
             None => ("unknown", UNKNOWN),
@@ -297,9 +362,10 @@ impl<S: Actor + Clone + Send + Sync + 'static> Router<S> {
             .increment(1);
         debug!(command = %pdu.command(), reason = reason.0, "command refused");
         if reason == FORBIDDEN {
-            Answer::Close(reason)
-        } else {
-            Answer::Done(None)
+            return Answer::Close(reason);
         }
+        let error = HandlerError::Refused(reason.0);
+        let answer = wants_reason.then(|| nak(pdu.command(), error, pdu.seq_num()));
+        Answer::Done(answer)
     }
 }

@@ -78,7 +78,7 @@ where
         })
         .await;
         let answer = match step {
-            Step::Received(pdu) => match router.dispatch(state, &pdu) {
+            Step::Received(pdu) => match router.dispatch(state, &pdu, connection.wants_reasons()) {
                 Answer::Done(reply) => Ok(reply),
                 Answer::Later(work) => {
                     in_flight.push(work);

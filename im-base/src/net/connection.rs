@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use proto::im::ext::other::ImPace;
 use proto::im::other::ImHeartBeat;
-use proto::{Body, Decoder, FrameError, Pdu};
+use proto::{Body, Decoder, FrameError, Pdu, capability};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
@@ -137,8 +137,8 @@ pub struct Connection<IO> {
     /// The silence after which the other side is dead, once it has said how often its heartbeats come. Counts only while
     /// we listen: what it sends while we don't is no silence.
     promised: Option<Duration>,
-    /// What the other side may announce is heard: it is a server.
     said_pace: bool,
+    wants_reasons: bool,
     /// Set while something has to happen until then, silence or not.
     deadline: Option<Instant>,
     received_at: Instant,
@@ -159,6 +159,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             pace,
             promised: None,
             said_pace: false,
+            wants_reasons: false,
             deadline: None,
             received_at: now,
             sent_at: now,
@@ -180,6 +181,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     pub fn set_pace(&mut self, pace: Pace) {
         self.pace = pace;
         self.rearm();
+    }
+
+    /// Whether the other side understands reasons of refusals, once that is known.
+    pub fn set_wants_reasons(&mut self, wants_reasons: bool) {
+        self.wants_reasons = wants_reasons;
+    }
+
+    /// Whether the other side understands reasons of refusals: it said so, or was said to.
+    pub fn wants_reasons(&self) -> bool {
+        self.wants_reasons
     }
 
     /// Changes the largest frame that is accepted from now on.
@@ -249,8 +260,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         {
             self.said_pace = true;
             let heartbeat_ms = u32::try_from(every.as_millis()).unwrap_or(u32::MAX);
+            let pace = ImPace {
+                heartbeat_ms,
+                capabilities: Some(capability::NAK),
+            };
             // An outbox that takes nothing more closes the connection by itself.
-            let _closing = self.outbox.send(&ImPace { heartbeat_ms }, 0);
+            let _closing = self.outbox.send(&pace, 0);
         }
     }
 
@@ -280,11 +295,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
 
     /// The other side has said how often its heartbeats come; it is told the same.
     fn promised(&mut self, pdu: &Pdu) {
-        let Ok(ImPace { heartbeat_ms }) = pdu.decode() else {
+        let Ok(pace) = pdu.decode::<ImPace>() else {
             return;
         };
+        self.wants_reasons = pace.capabilities() & capability::NAK != 0;
         // Nobody needs us to look more often than that.
-        let every = Duration::from_millis(heartbeat_ms.into()).max(Duration::from_millis(100));
+        let every = Duration::from_millis(pace.heartbeat_ms.into()).max(Duration::from_millis(100));
         self.promised = Some(Pace::silence_for(every).min(self.pace.silence));
         self.say_pace();
         self.rearm();

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use proto::{CommandId, Pdu};
+use proto::im::ext::other::ImNak;
+use proto::{Body, CommandId, Pdu};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -33,6 +34,12 @@ pub enum CallError {
     /// The answer's body is no such message.
     #[error("the peer's answer is not readable")]
     Unreadable,
+    /// The peer refused it, and said why.
+    #[error("the peer refused it: {0}")]
+    Refused(&'static str),
+    /// The peer refused it for now, said why, and when to ask again.
+    #[error("the peer refused it for now: {0}")]
+    RefusedForNow(&'static str, Duration),
 }
 
 impl CallError {
@@ -44,9 +51,38 @@ impl CallError {
             Self::Lost => "peer_lost",
             Self::TimedOut => "peer_timed_out",
             Self::Unreadable => "peer_unreadable",
+            Self::Refused(reason) | Self::RefusedForNow(reason, _) => reason,
+        }
+    }
+
+    /// What the peer said instead of an answer.
+    fn refused(nak: &ImNak) -> Self {
+        let reason = known_reason(&nak.reason);
+        match nak.retry_after_ms {
+            None => Self::Refused(reason),
+            Some(after) => Self::RefusedForNow(reason, Duration::from_millis(after.into())),
         }
     }
 }
+
+/// The words that peers of ours give for refusals: a metric's label, so there are not to be many.
+fn known_reason(reason: &str) -> &'static str {
+    static KNOWN: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
+    let mut known = KNOWN.lock();
+    if let Some(known) = known.iter().find(|known| **known == reason) {
+        return known;
+    }
+    if known.len() >= MAX_REASONS || reason.len() > MAX_REASON {
+        return "peer_refused";
+    }
+    let reason: &'static str = String::from(reason).leak();
+    known.push(reason);
+    reason
+}
+
+/// Most different reasons of peers that are told apart, and the longest of them in bytes.
+const MAX_REASONS: usize = 100;
+const MAX_REASON: usize = 64;
 
 pub(super) type Answer = Result<Pdu, CallError>;
 
@@ -121,21 +157,30 @@ impl Calls {
         Ok((number, answer))
     }
 
-    /// Hands an answer to its call. False if the frame answers none.
+    /// Hands an answer to its call: that of the command, or a refusal with its reason. False if the frame answers none.
     pub(super) fn complete(&self, pdu: Pdu) -> bool {
+        let nak = (pdu.command() == ImNak::ID).then(|| pdu.decode::<ImNak>());
+        let answers = |slot: &Slot| match &nak {
+            None => slot.answered_by() == Some(pdu.command()),
+            Some(_) => slot.answered_by().is_some(),
+        };
         let mut table = self.table.lock();
         let number = pdu.seq_num();
         let slot = usize::from(number)
             .checked_sub(1)
             .and_then(|at| table.slots.get_mut(at))
-            .filter(|slot| slot.answered_by() == Some(pdu.command()));
+            .filter(|slot| answers(slot));
         let Some(slot) = slot else { return false };
         let answered = std::mem::replace(slot, Slot::Free);
         table.free.push_back(number);
         drop(table);
         if let Slot::Waiting { caller, .. } = answered {
             // A caller that went away does not want its answer.
-            let _unwanted = caller.send(Ok(pdu));
+            let _unwanted = caller.send(match nak {
+                None => Ok(pdu),
+                Some(Ok(nak)) => Err(CallError::refused(&nak)),
+                Some(Err(_)) => Err(CallError::Unreadable),
+            });
         }
         true
     }

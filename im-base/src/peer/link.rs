@@ -160,7 +160,9 @@ impl Link {
         within: Duration,
     ) -> Result<R, CallError> {
         let outcome = self.call_once(request, within).await;
-        if let Err(error) = &outcome {
+        if let Err(error) = &outcome
+            && !matches!(error, CallError::Refused(_) | CallError::RefusedForNow(..))
+        {
             counter!(CALL_FAILURES, "peer" => self.role.name(), "reason" => error.reason())
                 .increment(1);
         }

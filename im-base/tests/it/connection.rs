@@ -124,6 +124,7 @@ async fn a_heartbeat_is_sent_after_a_second_of_sending_nothing() {
 /// A server whose heartbeats come every second.
 const EVERY_SECOND: ImPace = ImPace {
     heartbeat_ms: 1_000,
+    capabilities: None,
 };
 
 #[tokio::test(start_paused = true)]

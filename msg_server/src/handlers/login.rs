@@ -35,8 +35,8 @@ use crate::session::{Session, kick};
 pub(crate) struct Login {
     pub(crate) user_id: UserId,
     pub(crate) device: DeviceType,
-    /// It holds a resume token.
-    pub(crate) resumable: bool,
+    /// The extensions that are granted, a bit each.
+    pub(crate) capabilities: u64,
     /// The groups he is in, with the versions as of which that is so.
     pub(crate) groups: Vec<(GroupId, u32)>,
     pub(crate) contacts: Contacts,
@@ -123,7 +123,8 @@ pub(crate) async fn check(
     }
 
     // Who does not announce it is sent nothing of it, whatever else he writes.
-    let wants_resume = request.capabilities() & capability::RESUME != 0;
+    let announced = request.capabilities() & capability::ALL;
+    let wants_resume = announced & capability::RESUME != 0;
     let question = ImValidateReq {
         user_name: request.user_name,
         password: request.password,
@@ -159,16 +160,17 @@ pub(crate) async fn check(
     let resume_token = verdict.resume_token.filter(|_| wants_resume);
     // who was let in by a token and is given no other keeps that one
     let resumable = resume_token.is_some() || shows_token;
+    let capabilities = match resumable {
+        true => announced,
+        false => announced & !capability::RESUME,
+    };
     let answer = ImLoginRes {
         server_time: clock::unix_seconds(),
         result_code: ResultType::RefuseReasonNone as i32,
         result_string: Some(text),
         online_status: Some(status as i32),
         user_info: Some(user_info),
-        capabilities: wants_resume.then_some(match resumable {
-            true => capability::RESUME,
-            false => 0,
-        }),
+        capabilities: (announced != 0).then_some(capabilities),
         resume_token,
         resume_refused: None,
     };
@@ -179,7 +181,7 @@ pub(crate) async fn check(
     Ok(Login {
         user_id,
         device,
-        resumable,
+        capabilities,
         groups: group_versions(&verdict.group_version_list),
         contacts,
         asked_at,
@@ -214,7 +216,7 @@ pub(super) async fn logout(
             debug!(reason = error.reason(), "token of a logged-out phone stays");
         }
     }
-    if session.resumable
+    if session.can(capability::RESUME)
         && let Err(error) = revoke_resumes(&session, session.device).await
     {
         debug!(

@@ -311,7 +311,7 @@ impl Peer for RoutePeer {
             server: self.server.clone(),
             link: self.at,
         };
-        match self.server.routes.router.dispatch(&pushed, &pdu) {
+        match self.server.routes.router.dispatch(&pushed, &pdu, false) {
             // Nothing that a route_server pushes is answered, and none of it is worth the link.
             Answer::Done(_) | Answer::Close(_) => {}
             Answer::Later(_) | Answer::Hold(_) => {

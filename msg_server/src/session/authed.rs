@@ -10,12 +10,12 @@ use im_base::dispatch::{self, HandlerError, Router};
 use im_base::net::{CloseReason, Outbox, Pace};
 use im_base::ratelimit::TokenBucket;
 use parking_lot::Mutex;
-use proto::Body;
 use proto::decoder::MAX_CLIENT_FRAME;
 use proto::device::DeviceType;
 use proto::ids::{GroupId, UserId};
 use proto::im::base_define::KickReasonType;
 use proto::im::login::ImKickUser;
+use proto::{Body, capability};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
@@ -45,8 +45,8 @@ pub(crate) struct Authed {
     pub(crate) id: u64,
     user_id: UserId,
     pub(crate) device: DeviceType,
-    /// Its client holds a resume token.
-    pub(crate) resumable: bool,
+    /// The extensions in use, a bit each (PROTOCOL.md, "Extensions").
+    pub(crate) capabilities: u64,
     /// Nanoseconds since 1970: of two sessions that displace each other the later one stays.
     pub(crate) login_stamp: u64,
     pub(crate) outbox: Arc<Outbox>,
@@ -71,10 +71,15 @@ impl Authed {
         self.user_id
     }
 
+    /// Whether this extension is in use.
+    pub(crate) fn can(&self, capability: u64) -> bool {
+        self.capabilities & capability != 0
+    }
+
     /// Counts something that may be sent only so often.
     pub(crate) fn take_allowance(&self) -> Result<(), HandlerError> {
         let taken = self.allowance.lock().take();
-        taken.map_err(|_wait| HandlerError::Refused("too_fast"))
+        taken.map_err(|wait| HandlerError::TooSoon("too_fast", wait))
     }
 
     /// Takes more from the allowance than one message, for what has turned out to cost more.
@@ -119,11 +124,12 @@ pub(super) async fn run(
         server.limits.silence(login.device.is_mobile()),
     ));
     connection.set_max_frame(MAX_CLIENT_FRAME);
+    connection.set_wants_reasons(login.capabilities & capability::NAK != 0);
     let session = Arc::new(Authed {
         id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
         user_id: login.user_id,
         device: login.device,
-        resumable: login.resumable,
+        capabilities: login.capabilities,
         login_stamp: clock::login_stamp(),
         outbox: connection.outbox().clone(),
         contacts: std::mem::replace(&mut login.contacts, Contacts::EVERYBODY),

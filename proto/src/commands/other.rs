@@ -130,9 +130,9 @@ commands! {
     0x0734 CID_OTHER_FILE_SERVER_IP_RSP ImFileServerIpRsp = "IM.Server.IMFileServerIPRsp" {
         path: [FileServer => MsgServer],
     }
-    /// A request was refused, and why: to clients that announced that they understand it.
+    /// A request was refused, and why: to whoever announced that he understands it.
     0x0780 CID_EXT_NAK ImNak = "IM.Ext.Other.IMNak" {
-        path: [MsgServer => Client],
+        path: [MsgServer => Client, DbProxy => MsgServer, RouteServer => MsgServer, LoginServer => MsgServer],
     }
     /// A msg_server was lost, and perhaps messages that it had stored and not sent on.
     0x0781 CID_EXT_PEER_LOST ImPeerLost = "IM.Ext.Other.IMPeerLost" {
