@@ -1,5 +1,6 @@
 //! Sockets that are the system's or a simulated network's, whichever belongs to where they are made.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -22,6 +23,12 @@ pub enum TcpStream {
     System(tokio::net::TcpStream),
     /// A simulated network's.
     Simulated(turmoil::net::TcpStream),
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TcpListener({:?})", self.local_addr())
+    }
 }
 
 impl TcpListener {
