@@ -5,11 +5,11 @@ use std::sync::Arc;
 use im_base::dispatch::router::Actor;
 use im_base::dispatch::{self, Router};
 use im_base::net::listener::{self, ConnectionLimits};
+use im_base::net::socket::{TcpListener, TcpStream};
 use im_base::net::{CloseReason, Connection, Outbox, Pace};
 use im_base::shutdown::Shutdown;
 use proto::decoder::MAX_SERVER_FRAME;
 use proto::im::server::ImStopReceivePacket;
-use tokio::net::{TcpListener, TcpStream};
 use tracing::info;
 
 use crate::cache::Caches;

@@ -9,10 +9,10 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
 
 use crate::net::http;
 use crate::net::listener::ConnectionLimits;
+use crate::net::socket::TcpListener;
 use crate::shutdown::Shutdown;
 
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);

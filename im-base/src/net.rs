@@ -4,6 +4,7 @@ pub mod connection;
 pub mod http;
 pub mod listener;
 pub mod outbox;
+pub mod socket;
 pub mod transport;
 pub mod ws;
 

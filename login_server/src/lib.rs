@@ -19,8 +19,8 @@ use anyhow::Context;
 use im_base::admin::Readiness;
 use im_base::app::{self, Program};
 use im_base::net::listener;
+use im_base::net::socket::TcpListener;
 use im_base::shutdown::Shutdown;
-use tokio::net::TcpListener;
 use tracing::info;
 
 pub use config::Config;

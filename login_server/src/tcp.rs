@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use im_base::dispatch::{self, Answer, Router};
 use im_base::net::listener::{self, ConnectionLimits};
+use im_base::net::socket::TcpListener;
 use im_base::net::{CloseReason, Connection, Outbox, Pace};
 use im_base::shutdown::Shutdown;
 use proto::im::login::ImMsgServReq;
 use proto::{Body, Pdu};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::directory::{Directory, Registration};

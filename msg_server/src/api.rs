@@ -18,7 +18,7 @@ use axum::routing::{get, post};
 use im_base::dispatch::HandlerError;
 use im_base::net::http;
 use im_base::net::listener::ConnectionLimits;
-use tokio::net::TcpListener;
+use im_base::net::socket::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 

@@ -27,9 +27,9 @@ use anyhow::Context;
 use im_base::admin::Readiness;
 use im_base::app::{self, Program};
 use im_base::net::listener::{self, Places};
+use im_base::net::socket::TcpListener;
 use im_base::net::ws::Origins;
 use im_base::shutdown::Shutdown;
-use tokio::net::TcpListener;
 use tracing::{debug, info};
 
 pub use config::Config;

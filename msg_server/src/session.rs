@@ -6,8 +6,8 @@ mod unauthed;
 use std::sync::Arc;
 
 use im_base::net::listener::{self, Places};
+use im_base::net::socket::TcpListener;
 use im_base::net::ws::Origins;
-use tokio::net::TcpListener;
 
 pub(crate) use authed::{Authed, Session, kick};
 

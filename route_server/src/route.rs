@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use im_base::dispatch::router::Actor;
 use im_base::dispatch::{self, Router};
 use im_base::net::listener::{self, ConnectionLimits};
+use im_base::net::socket::{TcpListener, TcpStream};
 use im_base::net::{CloseReason, Connection, Outbox, Pace};
 use im_base::shutdown::Shutdown;
 use im_base::telemetry::metrics::{GROUPS_ONLINE, ONLINE_USERS, RELAYS, REPLAYS};
@@ -19,7 +20,6 @@ use proto::im::base_define::{UserStat, UserStatType};
 use proto::im::buddy::ImUserStatNotify;
 use proto::im::server::ImServerPcLoginStatusNotify;
 use proto::{Body, Pdu};
-use tokio::net::{TcpListener, TcpStream};
 use tracing::info;
 
 use crate::handlers;

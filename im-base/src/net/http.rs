@@ -10,11 +10,11 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
 use tracing::debug;
 
 use super::connection::CloseReason;
 use super::listener::{ConnectionLimits, accept};
+use super::socket::TcpListener;
 use crate::shutdown::Shutdown;
 
 /// A request that is not complete by then is not waited for.

@@ -10,16 +10,14 @@ use std::time::Duration;
 
 use metrics::{Gauge, counter, gauge};
 use parking_lot::Mutex;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tracing::{debug, warn};
 
 use super::connection::CloseReason;
+use super::socket::{TcpListener, TcpStream, listen};
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::{
     CONNECTIONS, CONNECTIONS_ACCEPTED, CONNECTIONS_CLOSED, CONNECTIONS_REFUSED,
 };
-
-const BACKLOG: u32 = 4096;
 
 /// Wait after a failed accept, so that a lack of descriptors does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -48,7 +46,7 @@ pub async fn bind(address: &str) -> anyhow::Result<TcpListener> {
         .map_err(|error| anyhow::anyhow!("cannot resolve the listen address {address:?}: {error}"))?
         .next()
         .ok_or_else(|| anyhow::anyhow!("the listen address {address:?} resolves to nothing"))?;
-    listen(resolved).map_err(|error| {
+    listen(resolved).await.map_err(|error| {
         let mend = match error.kind() {
             io::ErrorKind::AddrInUse => {
                 "; another process has it: stop that one or choose another port"
@@ -61,18 +59,6 @@ pub async fn bind(address: &str) -> anyhow::Result<TcpListener> {
         };
         anyhow::anyhow!("cannot listen on {address}: {error}{mend}")
     })
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
-    // A restarted process takes its port again at once.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }
 
 /// Accepts until the drain stage; each connection is one session task that runs `serve`. `name` labels the metrics.

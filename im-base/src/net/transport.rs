@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::connection::CloseReason;
+use super::socket::TcpStream;
 use super::ws::WebSocket;
 
 /// A client's stream, so that one type of connection serves whatever a client speaks.

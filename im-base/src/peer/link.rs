@@ -9,13 +9,13 @@ use arc_swap::ArcSwapOption;
 use metrics::{Gauge, counter, gauge};
 use proto::decoder::MAX_SERVER_FRAME;
 use proto::{Body, Pdu, Role};
-use tokio::net::TcpStream;
 use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::{debug, info, warn};
 
 use super::backoff::Backoff;
 use super::call::{CallError, Calls};
+use crate::net::socket::{self, TcpStream};
 use crate::net::{CloseReason, Connection, Outbox, Pace};
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::{CALL_FAILURES, LINK_CONNECTS, LINK_LOSSES, LINK_UP};
@@ -233,9 +233,7 @@ async fn run(link: Arc<Link>, config: LinkConfig, peer: Arc<dyn Peer>, shutdown:
 }
 
 async fn dial(address: &str, within: Duration) -> anyhow::Result<TcpStream> {
-    let stream = timeout(within, TcpStream::connect(address)).await??;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+    Ok(timeout(within, socket::connect(address)).await??)
 }
 
 /// One connection of the link, from its hello to its loss.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use im_base::net::listener;
 use im_base::peer::CallError;
 use im_base::shutdown::{Ending, Shutdown};
 use im_base::testkit::TestPeer;
@@ -10,7 +11,6 @@ use proto::im::message::ImMsgData;
 use proto::im::other::ImHeartBeat;
 use proto::im::server::{ImRoleSet, ImValidateReq, ImValidateRsp};
 use proto::{Body, Pdu};
-use tokio::net::TcpListener;
 
 use crate::support::{Dialled, Event, PATIENCE};
 
@@ -74,16 +74,14 @@ async fn it_goes_on_dialling_a_peer_that_is_not_there_yet() {
     let address = dialled.listener.local_addr().unwrap();
     drop(dialled.accept().await);
     // The listener is gone for a while: the link finds nobody.
-    let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let elsewhere = listener::bind("127.0.0.1:0").await.unwrap();
     drop(std::mem::replace(&mut dialled.listener, elsewhere));
     assert_eq!(dialled.event().await, Event::Disconnected);
     assert_eq!(
         dialled.link.send(&ImHeartBeat {}),
         Err(CallError::NotConnected)
     );
-    dialled.listener = im_base::net::listener::bind(&address.to_string())
-        .await
-        .unwrap();
+    dialled.listener = listener::bind(&address.to_string()).await.unwrap();
     dialled.accept().await;
 }
 

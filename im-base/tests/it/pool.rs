@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use im_base::net::listener;
 use im_base::peer::{Link, Pool};
 use im_base::shutdown::Shutdown;
-use tokio::net::TcpListener;
 
 use crate::support::{Dialled, Event};
 
@@ -45,7 +45,7 @@ async fn a_key_stays_with_its_link_and_moves_only_when_that_goes_down() {
     );
 
     let lost = links[0].address().to_owned();
-    let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let elsewhere = listener::bind("127.0.0.1:0").await.unwrap();
     drop(std::mem::replace(&mut dialled[0].listener, elsewhere));
     drop(peers.remove(0));
     assert_eq!(dialled[0].event().await, Event::Disconnected);
@@ -55,7 +55,7 @@ async fn a_key_stays_with_its_link_and_moves_only_when_that_goes_down() {
         assert!(before == after || *before == lost, "only lost keys move");
     }
 
-    dialled[0].listener = im_base::net::listener::bind(&lost).await.unwrap();
+    dialled[0].listener = listener::bind(&lost).await.unwrap();
     let _peer = dialled[0].accept().await;
     assert_eq!(picks(&pool), before, "and come back with their link");
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use im_base::net::socket::{TcpListener, TcpStream};
 use im_base::net::{Connection, Outbox, Pace, listener};
 use im_base::peer::{Link, LinkConfig, Peer};
 use im_base::shutdown::Shutdown;
@@ -13,7 +14,6 @@ use proto::decoder::MAX_SERVER_FRAME;
 use proto::im::server::ImRoleSet;
 use proto::{Pdu, Role};
 use tokio::io::{DuplexStream, duplex};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use im_base::net::socket::TcpStream;
 use im_base::net::{CloseReason, Connection, Outbox, Pace, Transport, ws};
 use im_base::telemetry::metrics::LOGINS;
 use metrics::counter;
@@ -10,7 +11,6 @@ use proto::im::login::ImLoginReq;
 use proto::im::message::ImClientTimeReq;
 use proto::im::other::ImHeartBeat;
 use proto::{Body, Pdu};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::Door;
