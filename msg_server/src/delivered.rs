@@ -1,29 +1,41 @@
-//! Which messages and changes of groups were handed to devices here a short while ago.
+//! Which messages and changes of groups were handed to devices here a while ago.
 
-use std::collections::VecDeque;
+use std::collections::HashMap;
 
 use parking_lot::Mutex;
 use proto::ids::GroupId;
 use proto::im::message::ImMsgData;
+use smallvec::SmallVec;
 
-/// Messages remembered in all. More than what route_server and the links keep to send again, so that nothing is
-/// handed out twice.
-const REMEMBERED: usize = 4 * 65_536;
+/// Conversations remembered at least, in all; at most twice as many. A conversation is forgotten after that many others
+/// had a message and it had none.
+const REMEMBERED: usize = 262_144;
+
+/// Gaps kept of one conversation. With more, the lowest ones count as handed out.
+const MAX_RANGES: usize = 32;
 
 const SHARDS: usize = 16;
 
-/// A bounded memory of delivered messages. A message may come more than once (its sender resent it, a link came back
-/// and its frames were sent again); the devices here get it once.
+/// A bounded memory of what was delivered. A message may come more than once (its sender resent it, a link came back
+/// and its frames were sent again, the store was asked what had been missed); the devices here get it once.
+///
+/// Ids of a conversation come nearly in order, so that a range holds nearly all of them.
 pub(crate) struct Delivered {
     hasher: ahash::RandomState,
     shards: [Mutex<Shard>; SHARDS],
 }
 
+/// Conversations by the hash of what they are. Two generations: what is used moves into the young one, and when that is full
+/// the old one is forgotten.
 #[derive(Default)]
 struct Shard {
-    seen: std::collections::HashSet<u64, ahash::RandomState>,
-    order: VecDeque<u64>,
+    young: HashMap<u64, Seen, ahash::RandomState>,
+    old: HashMap<u64, Seen, ahash::RandomState>,
 }
+
+/// Ids as ranges, first and last, ascending and apart.
+#[derive(Default)]
+struct Seen(SmallVec<[(u32, u32); 1]>);
 
 impl Default for Delivered {
     fn default() -> Self {
@@ -45,31 +57,77 @@ impl Delivered {
         } else {
             (from.min(to), from.max(to))
         };
-        self.note(self.hasher.hash_one((is_group, parties, message.msg_id)))
+        self.note(self.hasher.hash_one((is_group, parties)), message.msg_id)
     }
 
     /// Notes the change that made this version of a group; false if it was noted before.
     pub(crate) fn first_notice(&self, group: GroupId, version: u32) -> bool {
-        self.note(self.hasher.hash_one(("change", group, version)))
+        self.note(self.hasher.hash_one(("change", group)), version)
     }
 
-    fn note(&self, key: u64) -> bool {
-        let mut shard = self.shards[key as usize % SHARDS].lock();
-        if !shard.seen.insert(key) {
+    fn note(&self, key: u64, id: u32) -> bool {
+        let Shard { young, old } = &mut *self.shards[key as usize % SHARDS].lock();
+        if let Some(seen) = young.get_mut(&key) {
+            return seen.add(id);
+        }
+        let mut seen = old.remove(&key).unwrap_or_default();
+        let is_new = seen.add(id);
+        if young.len() >= REMEMBERED / SHARDS {
+            *old = std::mem::take(young);
+        }
+        young.insert(key, seen);
+        is_new
+    }
+}
+
+impl Seen {
+    /// Adds an id; false if it was in already.
+    fn add(&mut self, id: u32) -> bool {
+        let ranges = &mut self.0;
+        // Where the first range lies that ends at or behind the one before this id.
+        let at = ranges.partition_point(|(_, last)| last.saturating_add(1) < id);
+        let Some((first, last)) = ranges.get_mut(at) else {
+            ranges.push((id, id));
+            self.limit();
+            return true;
+        };
+        if (*first..=*last).contains(&id) {
             return false;
         }
-        shard.order.push_back(key);
-        if shard.order.len() > REMEMBERED / SHARDS
-            && let Some(oldest) = shard.order.pop_front()
-        {
-            shard.seen.remove(&oldest);
+        if last.checked_add(1) == Some(id) {
+            *last = id;
+            let last = id;
+            if let Some((_, end)) = ranges
+                .get(at + 1)
+                .copied()
+                .filter(|next| last.checked_add(1) == Some(next.0))
+            {
+                ranges[at].1 = end;
+                ranges.remove(at + 1);
+            }
+        } else if id.checked_add(1) == Some(*first) {
+            *first = id;
+        } else {
+            ranges.insert(at, (id, id));
+            self.limit();
         }
         true
+    }
+
+    fn limit(&mut self) {
+        if self.0.len() > MAX_RANGES {
+            self.0[1].0 = self.0[0].0;
+            self.0.remove(0);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn message(from: u32, to: u32, msg_id: u32) -> ImMsgData {
@@ -102,17 +160,39 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded() {
+    fn memory_is_bounded_by_conversations_and_not_by_messages() {
         let delivered = Delivered::default();
-        for msg_id in 1..=2 * REMEMBERED as u32 {
+        for msg_id in 1..=1_000_000 {
             assert!(delivered.first_time(&message(1, 2, msg_id)));
         }
-        let remembered: usize = delivered
-            .shards
-            .iter()
-            .map(|shard| shard.lock().seen.len())
-            .sum();
-        assert!(remembered <= REMEMBERED);
-        assert!(!delivered.first_time(&message(1, 2, 2 * REMEMBERED as u32)));
+        assert!(!delivered.first_time(&message(1, 2, 1)));
+        for to in 3..=4 * REMEMBERED as u32 {
+            assert!(delivered.first_time(&message(1, to, 1)));
+        }
+        let remembered = delivered.shards.iter().map(|shard| {
+            let shard = shard.lock();
+            shard.young.len() + shard.old.len()
+        });
+        assert!(remembered.sum::<usize>() <= 2 * REMEMBERED);
+        assert!(!delivered.first_time(&message(1, 4 * REMEMBERED as u32, 1)));
+    }
+
+    proptest! {
+        /// Against a set of ids. Only what lies below many gaps may count as seen although it was not.
+        #[test]
+        fn ranges_equal_a_set(ids in proptest::collection::vec(prop_oneof![1u32..40, 1u32..400, u32::MAX - 3..=u32::MAX], 1..300)) {
+            let (mut seen, mut set) = (Seen::default(), BTreeSet::new());
+            let mut merged = false;
+            for id in ids {
+                let is_new = seen.add(id);
+                prop_assert!(!is_new || !set.contains(&id), "{id} is new twice");
+                prop_assert!(is_new || merged || set.contains(&id), "{id} was never seen");
+                set.insert(id);
+                merged |= seen.0.len() >= MAX_RANGES;
+                prop_assert!(seen.0.len() <= MAX_RANGES);
+                let apart = seen.0.windows(2).all(|pair| pair[0].1.saturating_add(1) < pair[1].0);
+                prop_assert!(apart && seen.0.iter().all(|(first, last)| first <= last));
+            }
+        }
     }
 }

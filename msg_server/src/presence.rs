@@ -146,7 +146,7 @@ impl Presence {
         }
         for (receiver, told) in by_receiver {
             users.each_desktop_of(receiver, |session| {
-                let _closing = session.outbox.send_frame(&told.frames);
+                session.push(&told.frames);
                 // Who was told that somebody came has to hear of it when he goes, whoever tells that.
                 told.come
                     .iter()
@@ -172,7 +172,7 @@ type Frames = HashMap<UserId, Vec<u8>, ahash::RandomState>;
 /// Tells one desktop of those changes that it is to see.
 fn tell_one(session: &Session, changes: &Frames, everything: &[u8]) {
     let Some(contacts) = session.contacts.audience() else {
-        let _closing = session.outbox.send_frame(everything);
+        session.push(everything);
         return;
     };
     let seen = contacts.into_iter().chain([session.user_id()]);
@@ -182,7 +182,7 @@ fn tell_one(session: &Session, changes: &Frames, everything: &[u8]) {
         .copied()
         .collect();
     if !frames.is_empty() {
-        let _closing = session.outbox.send_frame(&frames);
+        session.push(&frames);
     }
 }
 

@@ -127,16 +127,14 @@ impl Users {
             return 0;
         };
         let others = sessions.iter().filter(|session| Some(session.id) != except);
-        others
-            .filter(|session| session.outbox.send_frame(frame).is_ok())
-            .count()
+        others.filter(|session| session.push(frame)).count()
     }
 
     /// Queues a frame for each phone of the user here.
     pub(crate) fn send_to_phones(&self, user: UserId, frame: &[u8]) {
         if let Some(sessions) = self.sessions.get(&user) {
             for session in sessions.iter().filter(|session| session.device.is_mobile()) {
-                let _closing = session.outbox.send_frame(frame);
+                session.push(frame);
             }
         }
     }
@@ -165,7 +163,7 @@ impl Users {
     pub(crate) fn send_to_all(&self, frame: &[u8]) {
         for sessions in &self.sessions {
             for session in sessions.iter() {
-                let _closing = session.outbox.send_frame(frame);
+                session.push(frame);
             }
         }
     }

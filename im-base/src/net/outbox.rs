@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use proto::{Body, Pdu, pdu};
 
 use super::connection::CloseReason;
@@ -28,6 +28,7 @@ pub struct Outbox {
 struct State {
     buffer: Vec<u8>,
     closing: Option<CloseReason>,
+    takes_pushes: bool,
 }
 
 /// The connection is closing or closed; nothing was queued.
@@ -60,8 +61,34 @@ impl Outbox {
         self.append(|buffer| buffer.extend_from_slice(frame))
     }
 
+    /// Queues a message, and from then on what [`push`](Self::push) brings: nothing pushed overtakes it, and nothing that comes
+    /// behind it is turned away.
+    pub fn send_and_open<M: Body>(&self, message: &M, seq_num: u16) -> Result<(), Closed> {
+        let mut opened = self.state.lock();
+        opened.takes_pushes = true;
+        self.append_to(opened, |buffer| {
+            pdu::write_message(message, seq_num, buffer)
+        })
+    }
+
+    /// Queues frames that the other side did not ask for; turned away before [`send_and_open`](Self::send_and_open).
+    pub fn push(&self, frames: &[u8]) -> Result<(), Closed> {
+        let state = self.state.lock();
+        if !state.takes_pushes {
+            return Err(Closed);
+        }
+        self.append_to(state, |buffer| buffer.extend_from_slice(frames))
+    }
+
     fn append(&self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Closed> {
-        let mut state = self.state.lock();
+        self.append_to(self.state.lock(), write)
+    }
+
+    fn append_to(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), Closed> {
         if state.closing.is_some() {
             return Err(Closed);
         }

@@ -126,6 +126,12 @@ impl Link {
         self.resting.store(true, Ordering::Relaxed);
     }
 
+    /// Whether the peer is known to say how often its heartbeats come: it is one of ours, and knows the extensions between
+    /// servers. Known a second after the first connection.
+    pub fn is_paced(&self) -> bool {
+        self.paced.load(Ordering::Relaxed)
+    }
+
     /// Whether there is a connection and the peer takes new work.
     pub fn is_usable(&self) -> bool {
         self.is_up() && !self.resting.load(Ordering::Relaxed)
@@ -275,7 +281,12 @@ async fn live(
                 Ok(pdu) => peer.received(link, pdu),
                 Err(reason) => break reason,
             },
-            _ = sweep.tick() => live.calls.expire(Instant::now()),
+            _ = sweep.tick() => {
+                live.calls.expire(Instant::now());
+                if connection.has_pace() {
+                    link.paced.store(true, Ordering::Relaxed);
+                }
+            }
             () = shutdown.stopping() => break CloseReason::SHUTDOWN,
         }
     };

@@ -1,5 +1,7 @@
 //! route_server: who is online where, and the way to devices on other msg_servers.
 
+mod confirm;
+
 use std::hash::Hash;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -21,6 +23,7 @@ use proto::im::server::{ImOnlineUserInfo, ImRoleSet, ImServerKickUser, ImUserSta
 use proto::{Body, Pdu, Role};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use self::confirm::Confirm;
 use crate::handlers;
 use crate::presence::{Presence, user_stat};
 use crate::roster::Roster;
@@ -45,6 +48,7 @@ pub(crate) struct Routes {
     roster: Mutex<Roster>,
     /// With each frame the place of the link that took it, if one did.
     recent: Mutex<Recent<Option<usize>>>,
+    confirm: Confirm,
     router: Router<Pushed>,
 }
 
@@ -73,6 +77,7 @@ impl Routes {
             within,
             roster: Mutex::default(),
             recent: Mutex::new(Recent::holding(Option::is_none)),
+            confirm: Confirm::default(),
             router: handlers::route_router(),
         }
     }
@@ -95,6 +100,13 @@ impl Routes {
         };
         let links = addresses.iter().enumerate().map(start).collect();
         server.routes.pool.get_or_init(|| Pool::new(links));
+        let confirming = server.clone();
+        server.shutdown.background().spawn("confirm", async move {
+            let routes = &confirming.routes;
+            if let Some(pool) = routes.pool.get() {
+                routes.confirm.run(pool, &confirming.shutdown).await;
+            }
+        });
         let settling = server.clone();
         server.shutdown.background().spawn("roster", async move {
             let mut tick = interval(Duration::from_secs(1));
@@ -132,6 +144,12 @@ impl Routes {
             by_contact: audience.is_some().then_some(true),
             audience: raw_ids(audience.as_deref()),
         });
+    }
+
+    /// Completes when the route_servers know what was announced to them before, so that whatever they pass on from then on
+    /// comes here too; or half a second later, if one of them does not say so. Cancel-safe.
+    pub(crate) async fn announced(&self) {
+        self.confirm.wait().await;
     }
 
     /// Tells every route_server which groups have a first member here now, and which have none any more.

@@ -87,6 +87,11 @@ impl Authed {
         self.allowance.lock().charge(messages);
     }
 
+    /// Queues frames that the client did not ask for. False if it is told of nothing: not yet, or no more.
+    pub(crate) fn push(&self, frames: &[u8]) -> bool {
+        self.outbox.push(frames).is_ok()
+    }
+
     /// Queues one frame of an answer that has several, once most of what was queued before is on its way.
     pub(crate) async fn answer_part<M: Body>(
         &self,
@@ -139,7 +144,7 @@ pub(super) async fn run(
         end_reason: Mutex::new(None),
         is_over: AtomicBool::new(false),
     });
-    open(&session, login);
+    open(&session, login).await;
 
     let shutdown = session.server.shutdown.clone();
     let end = pin!(async {
@@ -159,12 +164,11 @@ pub(super) async fn run(
     reason
 }
 
-/// Makes the session known: to its client first, so that no push overtakes the answer to the login; then to everybody
-/// else; then those it displaces are told.
-fn open(session: &Session, login: Login) {
+/// Makes the session known: to everybody else first; then those it displaces are told; and when no route_server can pass a
+/// message by us any more, the client. So a message is either stored when the client is told that it is logged in, and
+/// in the lists that it asks for then, or is pushed to it.
+async fn open(session: &Session, login: Login) {
     let server = &session.server;
-    // A client that is gone already is noticed by its task.
-    let _closing = session.outbox.send(&login.answer, login.seq_num);
     let user_id = session.user_id;
     let displaced = server.users.open(session, &**server, || {
         let members = &server.groups.members;
@@ -180,6 +184,9 @@ fn open(session: &Session, login: Login) {
     server
         .routes
         .displace_elsewhere(user_id, session.device, session.login_stamp, reason);
+    server.routes.announced().await;
+    // A client that is gone already is noticed by its task.
+    let _closing = session.outbox.send_and_open(&login.answer, login.seq_num);
 }
 
 fn close(session: &Session) {
