@@ -16,6 +16,7 @@ use proto::im::message::ImMsgData;
 use tokio::time::Instant;
 use tracing::debug;
 
+use crate::fanout::Source;
 use crate::handlers::msg::ConversationKey;
 use crate::links::raw_ids;
 use crate::members::{Members, Membership, Told, ascending};
@@ -44,6 +45,8 @@ pub(crate) enum Origin {
     Here { session: u64, relay: Bytes },
     /// Another msg_server.
     Elsewhere,
+    /// The store, see [`Source::Store`].
+    Store { logged_in_before: u64 },
 }
 
 /// The groups of the users here. What is new about a group is fetched while its messages wait, in their order.
@@ -162,15 +165,16 @@ impl MsgServer {
     }
 
     fn hand_out(&self, parcel: &Parcel) {
-        let except = match &parcel.from {
-            Origin::Here { session, .. } => Some(*session),
-            Origin::Elsewhere => None,
+        let source = match parcel.from {
+            Origin::Here { session, .. } => Source::Session(session),
+            Origin::Elsewhere => Source::Relay,
+            Origin::Store { logged_in_before } => Source::Store { logged_in_before },
         };
         let members = self.groups.members.local(parcel.group);
         let for_whom = members.iter().filter(|member| member.sees(parcel.version));
         let users = for_whom.map(|member| member.user);
         self.fanout
-            .message(&parcel.message, users, &parcel.frame, except);
+            .message(&parcel.message, users, &parcel.frame, source);
         match &parcel.from {
             Origin::Here { relay, .. } => {
                 let key = ConversationKey::group(parcel.group);
@@ -182,7 +186,7 @@ impl MsgServer {
                     self.routes.interest(&[], &[parcel.group.get()]);
                 });
             }
-            Origin::Elsewhere => {}
+            Origin::Elsewhere | Origin::Store { .. } => {}
         }
     }
 

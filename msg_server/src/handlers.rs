@@ -70,6 +70,8 @@ pub(crate) fn route_router() -> Router<Pushed> {
         .on_pdu::<Imp2pCmdMsg>(switch::deliver)
         .on_sync(login::kick_elsewhere)
         .on_sync(login::own_desktop)
+        .on_sync(other::peer_lost)
+        .on_sync(other::frames_lost)
 }
 
 #[cfg(test)]

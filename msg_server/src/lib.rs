@@ -13,6 +13,7 @@ mod groups;
 mod handlers;
 mod links;
 mod members;
+mod missed;
 mod presence;
 mod roster;
 mod server;

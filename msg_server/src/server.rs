@@ -10,6 +10,7 @@ use crate::config::{Config, LimitsConfig};
 use crate::fanout::Fanout;
 use crate::groups::Groups;
 use crate::links::{Db, Logins, Routes};
+use crate::missed::Missed;
 use crate::presence::Presence;
 use crate::session::Session;
 use crate::users::{Users, Watcher};
@@ -20,6 +21,7 @@ pub(crate) struct MsgServer {
     pub(crate) users: Arc<Users>,
     pub(crate) groups: Groups,
     pub(crate) fanout: Fanout,
+    pub(crate) missed: Missed,
     pub(crate) presence: Arc<Presence>,
     pub(crate) db: Arc<Db>,
     pub(crate) routes: Routes,
@@ -35,6 +37,7 @@ impl MsgServer {
             limits: config.limits.clone(),
             groups: Groups::default(),
             fanout: Fanout::new(users.clone()),
+            missed: Missed::default(),
             presence: Presence::start(&users, shutdown),
             db: Db::start(&config.peers.db, config.limits.request(), shutdown),
             routes: Routes::new(config.limits.request()),
@@ -48,6 +51,8 @@ impl MsgServer {
             shutdown: shutdown.clone(),
         });
         Routes::start(&server, &config.peers.route);
+        let looking = server.clone().look_for_missed();
+        shutdown.background().spawn("missed messages", looking);
         server
     }
 }

@@ -123,11 +123,31 @@ impl Users {
 
     /// Queues a frame for each device of the user here, but for one session. Returns the number of devices.
     pub(crate) fn send(&self, user: UserId, frame: &[u8], except: Option<u64>) -> usize {
+        self.send_to(user, frame, |session| Some(session.id) != except)
+    }
+
+    /// Queues a frame for those devices of the user here. Returns their number.
+    pub(crate) fn send_to(
+        &self,
+        user: UserId,
+        frame: &[u8],
+        is_for: impl Fn(&Session) -> bool,
+    ) -> usize {
         let Some(sessions) = self.sessions.get(&user) else {
             return 0;
         };
-        let others = sessions.iter().filter(|session| Some(session.id) != except);
-        others.filter(|session| session.push(frame)).count()
+        let devices = sessions.iter().filter(|session| is_for(session));
+        devices.filter(|session| session.push(frame)).count()
+    }
+
+    /// Queues a frame for every session here that has the extension in use.
+    pub(crate) fn send_to_able(&self, capability: u64, frame: &[u8]) {
+        for sessions in &self.sessions {
+            let able = sessions.iter().filter(|session| session.can(capability));
+            able.for_each(|session| {
+                session.push(frame);
+            });
+        }
     }
 
     /// Queues a frame for each phone of the user here.

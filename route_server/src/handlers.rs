@@ -10,6 +10,7 @@ use im_base::dispatch::Router;
 use proto::Role;
 use proto::im::buddy::{ImAvatarChangedNotify, ImRemoveSessionNotify, ImSignInfoChangedNotify};
 use proto::im::ext::group::ImGroupMembers;
+use proto::im::ext::other::ImFramesLost;
 use proto::im::group::ImGroupChangeMemberNotify;
 use proto::im::message::{ImMsgData, ImMsgDataReadNotify};
 use proto::im::other::ImHeartBeat;
@@ -36,4 +37,5 @@ pub(crate) fn router() -> Router<Peer> {
         .on_sync(other::online_users)
         .on_sync(other::user_status)
         .on_pdu::<ImServerKickUser>(other::kick)
+        .on_pdu::<ImFramesLost>(other::frames_lost)
 }

@@ -81,6 +81,12 @@ impl Presence {
         offline
     }
 
+    /// Whether the peer has a device of anybody.
+    pub(crate) fn has_any(&self, peer: PeerId) -> bool {
+        let mut places = self.users.values().flatten();
+        places.any(|(at, _)| *at == peer)
+    }
+
     /// The peers that have a device of the user.
     pub(crate) fn peers(&self, user: UserId) -> impl Iterator<Item = PeerId> {
         self.users

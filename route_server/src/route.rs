@@ -18,6 +18,7 @@ use proto::device::DeviceType;
 use proto::ids::{GroupId, UserId};
 use proto::im::base_define::{UserStat, UserStatType};
 use proto::im::buddy::ImUserStatNotify;
+use proto::im::ext::other::ImPeerLost;
 use proto::im::server::ImServerPcLoginStatusNotify;
 use proto::{Body, Pdu};
 use tracing::info;
@@ -156,10 +157,15 @@ impl Route {
         self.state.lock().relay.remove(peer);
     }
 
-    /// A peer is gone, and its users with it.
+    /// A peer is gone, and its users with it. If it had any it did not end by itself, and the others are told to look for what
+    /// it may not have passed on.
     fn lose(&self, peer: PeerId) {
         let mut state = self.state.lock();
         state.relay.remove(peer);
+        if state.places.presence.has_any(peer) {
+            let frame = Pdu::new(&ImPeerLost {}, 0).to_frame();
+            state.relay.broadcast(&frame);
+        }
         state.places.interest.lose(peer);
         for user in state.places.presence.lose(peer) {
             let frame = status(user, false, Audience::default());

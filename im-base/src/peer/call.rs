@@ -55,6 +55,11 @@ impl CallError {
         }
     }
 
+    /// Whether the peer may have done what it was asked, now or later.
+    pub fn leaves_open(self) -> bool {
+        matches!(self, Self::Lost | Self::TimedOut | Self::Unreadable)
+    }
+
     /// What the peer said instead of an answer.
     fn refused(nak: &ImNak) -> Self {
         let reason = known_reason(&nak.reason);

@@ -16,6 +16,7 @@ pub struct Recent<T> {
     entries: VecDeque<Entry<T>>,
     bytes: usize,
     is_due: fn(&T) -> bool,
+    forgotten_early: Option<Instant>,
 }
 
 /// A frame that was sent.
@@ -43,7 +44,13 @@ impl<T> Recent<T> {
             entries: VecDeque::new(),
             bytes: 0,
             is_due,
+            forgotten_early: None,
         }
+    }
+
+    /// When the newest frame was kept that had to go before its time, for lack of room.
+    pub fn forgotten_early(&self) -> Option<Instant> {
+        self.forgotten_early
     }
 
     /// A link that is not back after this long has lost more than a moment.
@@ -66,6 +73,7 @@ impl<T> Recent<T> {
         });
         let mut early = 0;
         while self.entries.len() > Self::MAX_FRAMES || self.bytes > Self::MAX_BYTES {
+            self.forgotten_early = self.entries.front().map(|oldest| oldest.at);
             self.forget_oldest();
             early += 1;
         }

@@ -36,7 +36,8 @@ metrics_table! {
     counter TASK_PANICS = "im_task_panics_total", Count, "Tasks that panicked: a defect, look into the log. Label task.";
     gauge SESSIONS = "im_sessions", Count, "Logged-in connections on this msg_server.";
     counter LOGINS = "im_logins_total", Count, "Login attempts. Label outcome.";
-    counter DELIVERIES = "im_deliveries_total", Count, "Messages handed to a device's connection. Label source (local, relay).";
+    counter DELIVERIES = "im_deliveries_total", Count, "Messages handed to a device's connection. Label source (local, relay, store).";
+    counter MISSED_LOOKS = "im_missed_looks_total", Count, "Times a msg_server asked the store for messages that a loss may have kept from it. Label outcome.";
     counter GROUP_FETCHES = "im_group_fetches_total", Count, "Times a msg_server asked who is in a group because a change had not reached it. Label outcome.";
     counter RELAYS = "im_relays_total", Count, "Frames relayed to a msg_server by route_server. Label command.";
     counter REPLAYS = "im_replays_total", Count, "Relayed frames that were sent once more after a link came back. Label peer.";

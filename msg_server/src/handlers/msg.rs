@@ -15,6 +15,7 @@ use proto::{NoReply, Pdu};
 use super::buddy::other_devices;
 use super::other::ask;
 use crate::clock;
+use crate::fanout::Source;
 use crate::groups::{Origin, Parcel};
 use crate::links::Pushed;
 use crate::session::Session;
@@ -37,7 +38,11 @@ pub(super) async fn send(
         request.client_msg_id = Some(server.db.fresh_key());
     }
 
-    let stored: ImMsgData = server.db.call(conversation, &request).await?;
+    let stored = server.db.call::<_, ImMsgData>(conversation, &request).await;
+    if stored.as_ref().is_err_and(|error| error.leaves_open()) {
+        server.outcome_unknown();
+    }
+    let stored = stored?;
     let msg_id = MessageId::new(stored.msg_id).ok_or(HandlerError::Refused("not_stored"))?;
     let ack = ImMsgDataAck {
         user_id: session.user_id().get(),
@@ -56,7 +61,7 @@ pub(super) async fn send(
             }
             server
                 .fanout
-                .message(&delivery, users, &frame, Some(session.id));
+                .message(&delivery, users, &frame, Source::Session(session.id));
             server.routes.relay(conversation, frame);
         }
         Addressee::Group(group) => {
@@ -182,7 +187,9 @@ pub(super) fn deliver(pushed: &Pushed, pdu: &Pdu) -> Result<Option<Pdu>, Handler
         server.acquaint(one, other);
     }
     let users = users.into_iter().flatten();
-    server.fanout.message(&message, users, &frame, None);
+    server
+        .fanout
+        .message(&message, users, &frame, Source::Relay);
     Ok(None)
 }
 

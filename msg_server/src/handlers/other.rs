@@ -1,11 +1,19 @@
 //! Service 7 as clients see it, and what handlers of every service share.
 
+use std::time::Duration;
+
 use im_base::dispatch::HandlerError;
 use im_base::net::Outbox;
 use proto::ids::UserId;
-use proto::{Body, Pdu, Request};
+use proto::im::ext::other::{ImFramesLost, ImPeerLost};
+use proto::{Body, NoReply, Pdu, Request};
+use tokio::time::Instant;
 
+use crate::links::Pushed;
 use crate::session::Session;
+
+/// Older messages are not looked for, whatever another server says it lost.
+const MAX_LOSS: Duration = Duration::from_secs(3600);
 
 /// A client gets its heartbeat back byte for byte (PROTOCOL.md, "Heartbeats").
 pub(super) fn heartbeat(_session: &Session, pdu: &Pdu) -> Result<Option<Pdu>, HandlerError> {
@@ -39,4 +47,21 @@ pub(super) fn user_ids(ids: &[u32]) -> Vec<UserId> {
 /// Queues a frame for a client. One that cannot take it is being closed, which its own task notices.
 pub(crate) fn send(outbox: &Outbox, pdu: &Pdu) {
     let _closing = outbox.send_pdu(pdu);
+}
+
+/// Another msg_server died, and may have stored messages that it had not passed on.
+pub(super) fn peer_lost(pushed: &Pushed, _lost: ImPeerLost) -> Result<NoReply, HandlerError> {
+    pushed.server.missed.suspect(Instant::now());
+    Ok(NoReply)
+}
+
+/// Another msg_server could not pass on what it should have.
+pub(super) fn frames_lost(pushed: &Pushed, lost: ImFramesLost) -> Result<NoReply, HandlerError> {
+    let now = Instant::now();
+    let age = Duration::from_millis(lost.max_age_ms.into()).min(MAX_LOSS);
+    pushed
+        .server
+        .missed
+        .suspect(now.checked_sub(age).unwrap_or(now));
+    Ok(NoReply)
 }

@@ -71,6 +71,8 @@ impl Db {
     ) -> Result<R, CallError> {
         let deadline = Instant::now() + self.within;
         let mut failed = None;
+        // Of several failures the one that leaves open what happened.
+        let mut lost = None;
         loop {
             // Before the look at the links: one that comes up in between is not missed.
             let came_up = self.came_up.notified();
@@ -83,11 +85,13 @@ impl Db {
             let error = match &link {
                 Some(link) => match link.call(request, deadline - Instant::now()).await {
                     Ok(answer) => return Ok(answer),
-                    Err(error @ (CallError::Lost | CallError::NotConnected)) => error,
+                    Err(CallError::NotConnected) => CallError::NotConnected,
+                    Err(CallError::Lost) => *lost.insert(CallError::Lost),
                     Err(error) => return Err(error),
                 },
                 None => CallError::NotConnected,
             };
+            let error = lost.unwrap_or(error);
             debug!(command = Q::COMMAND.name, %error, "db_proxy call will be tried again");
             let others = pool.is_some_and(|pool| pool.pick_except(&key, link.as_ref()).is_some());
             failed = link;

@@ -19,6 +19,7 @@ use proto::ids::UserId;
 use proto::im::base_define::{KickReasonType, ServerUserStat, UserStat, UserStatType};
 use proto::im::buddy::{ImUsersStatReq, ImUsersStatRsp};
 use proto::im::ext::group::ImGroupInterest;
+use proto::im::ext::other::ImFramesLost;
 use proto::im::server::{ImOnlineUserInfo, ImRoleSet, ImServerKickUser, ImUserStatusUpdate};
 use proto::{Body, Pdu, Role};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -32,6 +33,9 @@ use crate::session::Authed;
 
 /// A link that was away longer than this may have missed what route_server does not keep that long.
 const LONG_AWAY: Duration = Duration::from_secs(20);
+
+/// What a link took for longer than this before it was lost has got through it: one that hangs is noticed before.
+const IN_A_HANGING_LINK: Duration = Duration::from_secs(10);
 
 /// Groups in one frame when a link comes up.
 const GROUPS_PER_FRAME: usize = 50_000;
@@ -48,6 +52,8 @@ pub(crate) struct Routes {
     roster: Mutex<Roster>,
     /// With each frame the place of the link that took it, if one did.
     recent: Mutex<Recent<Option<usize>>>,
+    /// Frames from then on may not have reached other msg_servers, which are to be told.
+    lost_since: Mutex<Option<Instant>>,
     confirm: Confirm,
     router: Router<Pushed>,
 }
@@ -77,6 +83,7 @@ impl Routes {
             within,
             roster: Mutex::default(),
             recent: Mutex::new(Recent::holding(Option::is_none)),
+            lost_since: Mutex::default(),
             confirm: Confirm::default(),
             router: handlers::route_router(),
         }
@@ -113,7 +120,10 @@ impl Routes {
             tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
             loop {
                 tokio::select! {
-                    _ = tick.tick() => settling.routes.settle(&settling.presence),
+                    _ = tick.tick() => {
+                        settling.routes.settle(&settling.presence);
+                        settling.routes.tell_of_losses();
+                    }
                     () = settling.shutdown.stopping() => return,
                 }
             }
@@ -176,6 +186,33 @@ impl Routes {
         let early = recent.keep(frame, taken_by);
         if early > 0 {
             counter!(FORGOTTEN, "peer" => "route_server").increment(early as u64);
+            if taken_by.is_none() {
+                recent
+                    .forgotten_early()
+                    .into_iter()
+                    .for_each(|at| self.lost(at));
+            }
+        }
+    }
+
+    /// Frames that were to be passed on from then on are gone, or there never were any of something that is stored. The
+    /// other msg_servers are told to look into the store, within a second or when a route_server is back.
+    pub(crate) fn lost(&self, since: Instant) {
+        let mut lost_since = self.lost_since.lock();
+        *lost_since = Some(lost_since.map_or(since, |earlier| earlier.min(since)));
+    }
+
+    fn tell_of_losses(&self) {
+        if !self.is_up() {
+            return;
+        }
+        let lost_since = self.lost_since.lock().take();
+        if let Some(since) = lost_since {
+            let age = since.elapsed().as_millis();
+            let lost = ImFramesLost {
+                max_age_ms: u32::try_from(age).unwrap_or(u32::MAX),
+            };
+            self.relay_message((), &lost);
         }
     }
 
@@ -279,6 +316,12 @@ impl Routes {
                 frames += u64::from(entry.note.is_some());
             }
         }
+        // What the lost link had taken and is not remembered any more may not have got further.
+        let forgotten = recent.forgotten_early();
+        if let Some(at) = forgotten.filter(|at| at.elapsed() < IN_A_HANGING_LINK) {
+            self.lost(at.checked_sub(IN_A_HANGING_LINK).unwrap_or(at));
+        }
+        drop(recent);
         counter!(REPLAYS, "peer" => "route_server").increment(frames);
     }
 }
@@ -306,6 +349,9 @@ impl Peer for RoutePeer {
             outbox.send_frame(frame).ok().map(|()| self.at)
         });
         let down_since = self.down_since.lock().take();
+        if let Some(since) = down_since {
+            server.missed.suspect(since);
+        }
         if down_since.is_some_and(|since| since.elapsed() > LONG_AWAY) {
             let server = self.server.clone();
             let ask = async move { server.ask_for_groups().await };

@@ -4,6 +4,7 @@ use im_base::dispatch::HandlerError;
 use proto::device::DeviceType;
 use proto::ids::UserId;
 use proto::im::base_define::UserStatType;
+use proto::im::ext::other::ImFramesLost;
 use proto::im::server::{ImOnlineUserInfo, ImRoleSet, ImServerKickUser, ImUserStatusUpdate};
 use proto::{NoReply, Pdu};
 
@@ -63,6 +64,13 @@ pub(super) fn kick(peer: &Peer, pdu: &Pdu) -> Result<Option<Pdu>, HandlerError> 
         pdu,
         Lasting::Yes,
     );
+    Ok(None)
+}
+
+/// A msg_server could not pass on what it should have: all the others are told.
+pub(super) fn frames_lost(peer: &Peer, pdu: &Pdu) -> Result<Option<Pdu>, HandlerError> {
+    peer.route
+        .pass_on::<ImFramesLost>(peer.id, Receivers::Everybody, pdu, Lasting::Yes);
     Ok(None)
 }
 
