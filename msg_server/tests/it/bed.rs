@@ -13,6 +13,7 @@ use proto::im::base_define::{
 };
 use proto::im::ext::group::{ImGroupMembers, ImGroupMembersReq};
 use proto::im::ext::login::{ImResumeRevokeReq, ImResumeRevokeRsp};
+use proto::im::ext::message::{ImMissedReq, ImMissedRsp, MissedMessage};
 use proto::im::group::ImGroupChangeMemberNotify;
 use proto::im::login::{ImLoginReq, ImLoginRes};
 use proto::im::message::ImMsgData;
@@ -36,6 +37,8 @@ pub(crate) struct Bed {
     pub(crate) clients: std::net::SocketAddr,
     pub(crate) route: TestPeer<TcpStream>,
     pub(crate) users: Arc<Mutex<HashMap<u32, Known>>>,
+    /// What the store has of late.
+    pub(crate) stored: Arc<Mutex<Vec<MissedMessage>>>,
     /// Questions for a group's members, answered when the test likes.
     pub(crate) asked: mpsc::Receiver<oneshot::Sender<(u32, Vec<u32>)>>,
 }
@@ -60,7 +63,8 @@ impl Bed {
         let (ask, asked) = mpsc::channel(16);
         let (connected, is_connected) = oneshot::channel();
         let shutdown = Shutdown::new();
-        let answering = database(db, users.clone(), ask, connected);
+        let stored: Arc<Mutex<Vec<MissedMessage>>> = Arc::default();
+        let answering = database(db, users.clone(), stored.clone(), ask, connected);
         Tasks::default().spawn("database", answering);
         let started = msg_server::start(config, shutdown.clone()).await.unwrap();
         let (stream, _) = routes.accept().await.unwrap();
@@ -72,6 +76,7 @@ impl Bed {
             clients: started.clients,
             route,
             users,
+            stored,
             asked,
         }
     }
@@ -81,6 +86,16 @@ impl Bed {
     }
 
     pub(crate) async fn login_on(&self, device: ClientType, id: u32, known: Known) -> Client {
+        self.login_with(device, id, known, 0).await
+    }
+
+    pub(crate) async fn login_with(
+        &self,
+        device: ClientType,
+        id: u32,
+        known: Known,
+        capabilities: u64,
+    ) -> Client {
         self.users.lock().await.insert(id, known);
         let stream = TcpStream::connect(self.clients).await.unwrap();
         let mut client = Client(TestPeer::new(stream), id);
@@ -89,11 +104,13 @@ impl Bed {
             password: "x".to_owned(),
             online_status: UserStatType::UserStatusOnline as i32,
             client_type: device as i32,
+            capabilities: (capabilities != 0).then_some(capabilities),
             ..Default::default()
         };
         client.0.send(&request, 1).await;
         let (answer, _) = client.0.expect::<ImLoginRes>().await;
         assert_eq!(answer.result_code, 0);
+        assert_eq!(answer.capabilities(), capabilities);
         // the session is open when its heartbeat is answered
         client.0.send(&ImHeartBeat {}, 2).await;
         client.0.expect::<ImHeartBeat>().await;
@@ -158,6 +175,7 @@ impl Bed {
 async fn database(
     listener: TcpListener,
     known: Arc<Mutex<HashMap<u32, Known>>>,
+    stored: Arc<Mutex<Vec<MissedMessage>>>,
     ask: mpsc::Sender<oneshot::Sender<(u32, Vec<u32>)>>,
     connected: oneshot::Sender<()>,
 ) {
@@ -194,6 +212,12 @@ async fn database(
                 ..message
             };
             peer.send(&stored, pdu.seq_num()).await;
+        } else if pdu.command() == ImMissedReq::ID {
+            let answer = ImMissedRsp {
+                message: stored.lock().await.clone(),
+                ..Default::default()
+            };
+            peer.send(&answer, pdu.seq_num()).await;
         } else if pdu.command() == ImResumeRevokeReq::ID {
             let request: ImResumeRevokeReq = pdu.decode().unwrap();
             let answer = ImResumeRevokeRsp {

@@ -7,4 +7,5 @@ mod bed;
 mod groups;
 mod kick;
 mod login;
+mod missed;
 mod presence;
