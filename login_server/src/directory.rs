@@ -2,6 +2,7 @@
 
 mod handouts;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -77,11 +78,11 @@ impl Entry {
         self.expected() < u64::from(self.server.capacity)
     }
 
-    /// Whether clients should rather go here: relatively less loaded, or equally loaded and not chosen for longer.
-    fn is_better_than(&self, other: &Self) -> bool {
+    /// Where clients should rather go is less: relatively less loaded, or equally loaded and not chosen for longer.
+    fn by_load(&self, other: &Self) -> Ordering {
         let here = u128::from(self.expected()) * u128::from(other.server.capacity);
         let there = u128::from(other.expected()) * u128::from(self.server.capacity);
-        (here, self.last_choice) < (there, other.last_choice)
+        (here, self.last_choice).cmp(&(there, other.last_choice))
     }
 }
 
@@ -99,7 +100,9 @@ impl Directory {
         let mut best: Option<&mut Entry> = None;
         for entry in state.entries.values_mut() {
             entry.handouts.expire(now);
-            let better = best.as_ref().is_none_or(|best| entry.is_better_than(best));
+            let better = best
+                .as_ref()
+                .is_none_or(|best| entry.by_load(best) == Ordering::Less);
             if entry.has_room() && better {
                 best = Some(entry);
             }
@@ -172,6 +175,21 @@ impl Registration {
     /// One client less; never below zero.
     pub fn client_went(&self) -> Result<(), NotAnnounced> {
         self.change(|entry| entry.server.load = entry.server.load.saturating_sub(1))
+    }
+
+    /// Where clients of this msg_server could go: others with room, the relatively least loaded first, at most so many.
+    pub fn elsewhere(&self, most: usize) -> Vec<Address> {
+        let state = self.directory.state.lock();
+        let others = state.entries.iter().filter(|(id, _)| **id != self.id);
+        let mut others: Vec<&Entry> = others
+            .map(|(_, entry)| entry)
+            .filter(|entry| entry.has_room())
+            .collect();
+        others.sort_by(|one, other| one.by_load(other));
+        let addresses = others.into_iter().take(most);
+        addresses
+            .map(|entry| entry.server.address.clone())
+            .collect()
     }
 
     fn change(&self, change: impl FnOnce(&mut Entry)) -> Result<(), NotAnnounced> {

@@ -123,6 +123,9 @@ pub struct LimitsConfig {
     pub mobile_silence_seconds: u64,
     /// Seconds a displaced client has to hang up by itself.
     pub kick_grace_seconds: u64,
+    /// Seconds over which clients are moved to other msg_servers when this one is told to stop; less than
+    /// `shutdown.deadline_seconds`, since what they have in flight is finished then. 0: all at once.
+    pub drain_seconds: u64,
     /// Seconds a request may take in db_proxy or route_server, retries included.
     pub request_seconds: u64,
 }
@@ -191,6 +194,7 @@ impl Default for LimitsConfig {
             desktop_silence_seconds: 120,
             mobile_silence_seconds: 300,
             kick_grace_seconds: 5,
+            drain_seconds: 5,
             request_seconds: 5,
         }
     }
@@ -236,6 +240,10 @@ impl LimitsConfig {
         Duration::from_secs(self.kick_grace_seconds)
     }
 
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+
     pub(crate) fn request(&self) -> Duration {
         Duration::from_secs(self.request_seconds)
     }
@@ -277,6 +285,11 @@ impl ServerConfig for Config {
                 0,
                 "1 or more, or no request is ever answered",
             ));
+        }
+        let (drain, deadline) = (self.limits.drain_seconds, self.shutdown.deadline_seconds);
+        if drain >= deadline && drain > 0 {
+            let mend = format!("less than shutdown.deadline_seconds, which is {deadline}");
+            return Err(ConfigError::value("limits.drain_seconds", drain, mend));
         }
         // A body travels in a frame that stock clients take only up to 400 KiB.
         let largest = 384 * 1024;

@@ -8,6 +8,7 @@ mod api;
 mod clock;
 mod config;
 mod delivered;
+mod drain;
 mod fanout;
 mod groups;
 mod handlers;

@@ -7,6 +7,7 @@ use im_base::shutdown::Shutdown;
 use proto::ids::UserId;
 
 use crate::config::{Config, LimitsConfig};
+use crate::drain::drain;
 use crate::fanout::Fanout;
 use crate::groups::Groups;
 use crate::links::{Db, Logins, Routes};
@@ -51,6 +52,7 @@ impl MsgServer {
             shutdown: shutdown.clone(),
         });
         Routes::start(&server, &config.peers.route);
+        shutdown.background().spawn("drain", drain(server.clone()));
         let looking = server.clone().look_for_missed();
         shutdown.background().spawn("missed messages", looking);
         server

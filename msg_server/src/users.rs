@@ -142,12 +142,11 @@ impl Users {
 
     /// Queues a frame for every session here that has the extension in use.
     pub(crate) fn send_to_able(&self, capability: u64, frame: &[u8]) {
-        for sessions in &self.sessions {
-            let able = sessions.iter().filter(|session| session.can(capability));
-            able.for_each(|session| {
+        self.each_session(|session| {
+            if session.can(capability) {
                 session.push(frame);
-            });
-        }
+            }
+        });
     }
 
     /// Queues a frame for each phone of the user here.
@@ -181,10 +180,15 @@ impl Users {
 
     /// Queues a frame for every session here.
     pub(crate) fn send_to_all(&self, frame: &[u8]) {
+        self.each_session(|session| {
+            session.push(frame);
+        });
+    }
+
+    /// Visits every session here.
+    pub(crate) fn each_session(&self, mut visit: impl FnMut(&Session)) {
         for sessions in &self.sessions {
-            for session in sessions.iter() {
-                session.push(frame);
-            }
+            sessions.iter().for_each(&mut visit);
         }
     }
 

@@ -1,10 +1,12 @@
-//! Service 7: msg_servers announce themselves and count their clients. Nothing of it is answered.
+//! Service 7: msg_servers announce themselves and count their clients, none of which is answered; and one that stops asks where
+//! its clients could go.
 
 use std::sync::Arc;
 
 use im_base::dispatch::router::Actor;
 use im_base::dispatch::{HandlerError, Router};
 use im_base::net::CloseReason;
+use proto::im::ext::login::{ImServersReq, ImServersRsp, ServerAddress};
 use proto::im::other::ImHeartBeat;
 use proto::im::server::{ImMsgServInfo, ImUserCntUpdate};
 use proto::{NoReply, Pdu};
@@ -31,6 +33,7 @@ pub(super) fn routes(router: Router<Announcer>) -> Router<Announcer> {
     router
         .on_sync(announce)
         .on_sync(count)
+        .on_sync(elsewhere)
         .on_pdu::<ImHeartBeat>(heartbeat)
 }
 
@@ -90,6 +93,20 @@ fn count(announcer: &Announcer, update: ImUserCntUpdate) -> Result<NoReply, Hand
         Ok(()) => Ok(NoReply),
         Err(NotAnnounced) => Err(HandlerError::Refused("not_announced")),
     }
+}
+
+/// The other msg_servers with room.
+fn elsewhere(announcer: &Announcer, request: ImServersReq) -> Result<ImServersRsp, HandlerError> {
+    let most = usize::try_from(request.most).unwrap_or(usize::MAX);
+    let servers = announcer.registration.elsewhere(most).into_iter();
+    let server = servers.map(|address| ServerAddress {
+        ip1: address.ip1,
+        ip2: address.ip2,
+        port: address.port.into(),
+    });
+    Ok(ImServersRsp {
+        server: server.collect(),
+    })
 }
 
 /// That it came is all there is to it: both sides send heartbeats, neither answers one.

@@ -4,6 +4,7 @@ use im_base::net::listener;
 use im_base::shutdown::Ending;
 use im_base::telemetry::metrics::REFUSALS;
 use proto::Pdu;
+use proto::im::ext::login::{ImServersReq, ImServersRsp};
 use proto::im::other::ImHeartBeat;
 use proto::im::server::{ImMsgServInfo, ImUserCntUpdate};
 use tokio::time::timeout;
@@ -30,6 +31,23 @@ async fn clients_go_where_the_load_is_least_for_the_capacity() {
         .until(|directory| entry(directory, 8000) == Some((30, 100)))
         .await;
     assert_eq!(server.ask().await, Ok(8000));
+}
+
+#[tokio::test]
+async fn one_that_stops_is_told_where_its_clients_could_go() {
+    let server = Server::start().await;
+    let mut stopping = server.msg_server(8000, 3, 100).await;
+    let _half_full = server.msg_server(8001, 5, 10).await;
+    let _full = server.msg_server(8002, 10, 10).await;
+    let _emptiest = server.msg_server(8003, 10, 100).await;
+    stopping.send(&announcement(8000, 3, 0), 0).await;
+    for (most, expected) in [(9, vec![8003, 8001]), (1, vec![8003]), (0, vec![])] {
+        stopping.send(&ImServersReq { most }, 7).await;
+        let (answer, number) = stopping.expect::<ImServersRsp>().await;
+        assert_eq!(number, 7);
+        let ports: Vec<u32> = answer.server.iter().map(|server| server.port).collect();
+        assert_eq!(ports, expected);
+    }
 }
 
 /// D-20: who was sent somewhere counts there.

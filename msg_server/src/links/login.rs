@@ -1,16 +1,24 @@
 //! login_server: it hands out our address and wants to know our load.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use im_base::net::Outbox;
 use im_base::peer::{Link, LinkConfig, Peer, Pool};
 use im_base::shutdown::Shutdown;
 use parking_lot::Mutex;
 use proto::ids::UserId;
+use proto::im::ext::login::{ImServersReq, ImServersRsp, ServerAddress};
 use proto::im::server::{ImMsgServInfo, ImUserCntUpdate};
 use proto::{Pdu, Role};
 
 use crate::config::AnnounceConfig;
+
+/// Most servers to which clients are sent when this one ends.
+const MAX_SERVERS: u32 = 16;
+
+/// How long a login_server may take to name them.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The login_servers. Logins do not need them: without one, clients that know our address are served all the same.
 pub(crate) struct Logins {
@@ -61,12 +69,6 @@ impl Logins {
         };
         let links = addresses.iter().map(start).collect();
         logins.pool.get_or_init(|| Pool::new(links));
-
-        let (draining, said) = (shutdown.clone(), logins.clone());
-        shutdown.background().spawn("login drain", async move {
-            draining.draining().await;
-            said.drain();
-        });
         logins
     }
 
@@ -90,8 +92,23 @@ impl Logins {
         }
     }
 
-    /// A server without capacity is handed out to nobody (PROTOCOL.md, "Draining").
-    fn drain(&self) {
+    /// A server without capacity is handed out to nobody (PROTOCOL.md, "Draining"). Returns the others that have room, the
+    /// emptiest first; nobody if no login_server says so.
+    pub(crate) async fn drain(&self) -> Vec<ServerAddress> {
+        self.announce_no_capacity();
+        let request = ImServersReq { most: MAX_SERVERS };
+        for link in self.pool.get().into_iter().flat_map(Pool::live) {
+            // One of another make does not know the question.
+            if link.is_paced()
+                && let Ok(answer) = link.call::<_, ImServersRsp>(&request, PATIENCE).await
+            {
+                return answer.server;
+            }
+        }
+        Vec::new()
+    }
+
+    fn announce_no_capacity(&self) {
         let mut announcement = self.announcement.lock();
         announcement.max_conn_cnt = 0;
         for link in self.links() {

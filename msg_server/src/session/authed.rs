@@ -146,13 +146,11 @@ pub(super) async fn run(
     });
     open(&session, login).await;
 
-    let shutdown = session.server.shutdown.clone();
-    let end = pin!(async {
-        tokio::select! {
-            reason = session.ended() => reason,
-            () = shutdown.draining() => CloseReason::SHUTDOWN,
-        }
-    });
+    if session.server.shutdown.is_draining() {
+        // Too late for those who are moved one after the other.
+        session.end(CloseReason::SHUTDOWN);
+    }
+    let end = pin!(session.ended());
     let in_flight = session.server.limits.in_flight;
     let (reason, leftover) = dispatch::serve(connection, router, &session, in_flight, end).await;
     session.is_over.store(true, Ordering::Relaxed);

@@ -4,6 +4,7 @@
 
 mod bed;
 
+mod drain;
 mod groups;
 mod kick;
 mod login;

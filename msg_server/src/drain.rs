@@ -1,0 +1,88 @@
+//! The end of this server as its clients see it: each is sent elsewhere at a moment of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use im_base::net::CloseReason;
+use proto::capability;
+use proto::im::ext::login::{ImReconnect, ServerAddress};
+use tokio::time::{Instant, sleep};
+use tracing::info;
+
+use crate::server::MsgServer;
+use crate::session::Session;
+
+/// Between two groups of clients.
+const STEP: Duration = Duration::from_millis(20);
+
+/// Addresses that one client is told.
+const ADDRESSES: usize = 3;
+
+/// Waits for the drain stage, then moves the clients to other msg_servers.
+///
+/// Those that understand it are told when to log in elsewhere, and served until they have: the new login displaces the old
+/// one. The others are closed a few at a time, after what they have in flight, so that the other servers and their
+/// passwords' checks are not run over. When there is no other server with room, everybody is closed at once.
+pub(crate) async fn drain(server: Arc<MsgServer>) {
+    server.shutdown.draining().await;
+    let servers = server.logins.drain().await;
+    let mut sessions = Vec::new();
+    server
+        .users
+        .each_session(|session| sessions.push(session.clone()));
+    fastrand::shuffle(&mut sessions);
+    let within = match servers.is_empty() {
+        true => Duration::ZERO,
+        false => server.limits.drain(),
+    };
+    let is_able = |session: &Session| session.can(capability::RECONNECT);
+    let (able, others): (Vec<Session>, Vec<Session>) = sessions.into_iter().partition(is_able);
+    info!(
+        told = able.len(),
+        closed = others.len(),
+        seconds = within.as_secs(),
+        "moving clients to other servers"
+    );
+    if !within.is_zero() {
+        tell(&able, &servers, within);
+        close_in_steps(&others, within).await;
+    }
+    for session in others.iter().chain(&able) {
+        session.end(CloseReason::SHUTDOWN);
+    }
+}
+
+/// Says when to go, spread over two thirds of the time: the last third is for those who are slow.
+fn tell(sessions: &[Session], servers: &[ServerAddress], within: Duration) {
+    let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+    for (place, session) in sessions.iter().enumerate() {
+        let share = place as f64 / sessions.len() as f64;
+        let from = place % servers.len();
+        let in_turn = servers.iter().cycle().skip(from);
+        let reconnect = ImReconnect {
+            after_ms: millis(within.mul_f64(share * 2.0 / 3.0)),
+            within_ms: millis(within),
+            server: in_turn
+                .take(servers.len().min(ADDRESSES))
+                .cloned()
+                .collect(),
+        };
+        // One that closes just now is on its way already.
+        let _closing = session.outbox.send(&reconnect, 0);
+    }
+}
+
+/// Closes a few every moment. Done when the time is over.
+async fn close_in_steps(sessions: &[Session], within: Duration) {
+    let begun = Instant::now();
+    let mut closed = 0;
+    while begun.elapsed() < within {
+        let share = begun.elapsed().as_secs_f64() / within.as_secs_f64();
+        let due = ((sessions.len() as f64 * share) as usize).min(sessions.len());
+        for session in &sessions[closed..due] {
+            session.end(CloseReason::SHUTDOWN);
+        }
+        closed = due;
+        sleep(STEP).await;
+    }
+}
