@@ -3,6 +3,9 @@
 /// Messages: sending, reading, what is unread.
 pub mod message;
 
+/// Messages that a msg_server may have missed.
+pub mod missed;
+
 /// Profiles, and who exists.
 pub mod user;
 

@@ -22,10 +22,11 @@ use crate::logic::group::{GroupLimits, Groups};
 use crate::logic::group_commit::writers;
 use crate::logic::login::{Guard, Login};
 use crate::logic::message::{MessageLimits, Messages};
+use crate::logic::missed::Missed;
 use crate::logic::password::Passwords;
 use crate::logic::resume::Resumes;
 use crate::logic::user::Users;
-use crate::store::Store;
+use crate::store::{PageLimit, Store};
 
 /// Bytes that may wait for one msg_server; one that lets more gather is hung up on.
 const OUTBOX_BYTES: usize = 64 * 1024 * 1024;
@@ -39,6 +40,7 @@ pub(crate) const ANSWER_BYTES: usize = 256 * 1024;
 /// What handlers work with. One per process, shared, immutable.
 pub(crate) struct DbProxy {
     pub(crate) messages: Messages,
+    pub(crate) missed: Missed,
     pub(crate) groups: Groups,
     pub(crate) users: Users,
     pub(crate) contacts: Contacts,
@@ -72,6 +74,10 @@ pub(crate) fn accept(
         list_bytes: ANSWER_BYTES,
         ..MessageLimits::default()
     };
+    let page = PageLimit {
+        rows: limits.page_rows,
+        bytes: limits.page_bytes,
+    };
     let group_limits = GroupLimits {
         details_bytes: ANSWER_BYTES,
         ..config.groups.limits()
@@ -89,6 +95,7 @@ pub(crate) fn accept(
     });
     let proxy = Arc::new(DbProxy {
         messages: Messages::new(store.clone(), write, limits),
+        missed: Missed::new(store.clone(), page),
         groups: Groups::new(store.clone(), caches.groups, group_limits),
         users: Users::new(store.clone(), caches.users),
         contacts: Contacts::new(store.clone(), config.presence.limits()),

@@ -12,6 +12,8 @@ mod user;
 mod group;
 mod request;
 
+mod sync;
+
 mod department;
 mod device;
 mod resume;
@@ -55,6 +57,9 @@ pub use resume::{
 };
 pub use sqlite::SqliteStore;
 pub use sqlite::backup::{BackupError, Copied, backup, refuse_in_use, restore};
+pub use sync::{
+    ActiveConversation, ChangedConversation, Changes, MessageRange, Moment, Place, SyncStore,
+};
 pub use time::UnixMillis;
 pub use user::{
     Account, Inserted, NewUser, Profile, ProfileChange, User, UserCursor, UserStatus, UserStore,
@@ -70,6 +75,7 @@ pub trait Store:
     + DeviceStore
     + ResumeStore
     + MetaStore
+    + SyncStore
 {
 }
 
@@ -82,5 +88,6 @@ impl<T> Store for T where
         + DeviceStore
         + ResumeStore
         + MetaStore
+        + SyncStore
 {
 }

@@ -1,5 +1,7 @@
 //! Service 3: messages, read marks, unread counts, history.
 
+pub(super) mod missed;
+
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;

@@ -81,6 +81,19 @@ impl Conversation {
         }
     }
 
+    /// One number for all that names it: the lower party above the higher one. In their order conversations are paged,
+    /// whatever a database calls them.
+    pub fn number(self) -> u64 {
+        let (_, low, high) = self.parties();
+        (low << 32 | high).cast_unsigned()
+    }
+
+    /// The inverse of `number`; `None` for what names none.
+    pub fn from_number(number: u64) -> Option<Self> {
+        let (low, high) = (number >> 32, number & 0xffff_ffff);
+        Self::from_halves(low.cast_signed(), high.cast_signed())
+    }
+
     /// Those between whom a first message begins the conversation; `None` for a group's, which begins with the group.
     pub(crate) fn founders(self) -> Option<[UserId; 2]> {
         match self {
@@ -140,6 +153,8 @@ mod tests {
         assert_eq!(there, Conversation::between(user(u32::MAX), user(7)));
         let (kind, low, high) = there.unwrap().parties();
         assert_eq!(Conversation::from_parties(kind, low, high), there);
+        assert_eq!(Conversation::from_number(there.unwrap().number()), there);
+        assert_eq!(Conversation::from_number(7 << 32 | 7), None);
     }
 
     #[test]
@@ -159,6 +174,7 @@ mod tests {
         assert_eq!(there, Some(Conversation::Group(group)));
         let (kind, low, high) = there.unwrap().parties();
         assert_eq!(Conversation::from_parties(kind, low, high), there);
+        assert_eq!(Conversation::from_number(there.unwrap().number()), there);
         let named = there.unwrap().counterpart_of(user(8));
         assert_eq!(named, Some(Counterpart::Group(group)));
     }

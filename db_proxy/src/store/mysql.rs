@@ -18,6 +18,7 @@ mod meta;
 mod participant;
 mod request;
 mod resume;
+mod sync;
 mod user;
 
 pub(super) mod archive;
@@ -43,9 +44,9 @@ pub struct MySqlStore {
     /// Apart from those who read, so that a burst of lists does not hold up a message.
     writers: Arc<Connections>,
     readers: Arc<Connections>,
-    /// For what this process changes in users, departments, groups and devices.
+    /// For what this process changes in users, departments and devices.
     clock: Arc<ChangeClock>,
-    /// For messages: fed by the server's time alone, which all processes share, so that no machine's own clock moves it.
+    /// For messages and groups: fed by the server's time alone, which all processes share, so that no machine's own clock moves it.
     messages: Arc<ChangeClock>,
     /// Bytes of bodies that one statement may carry.
     statement_bytes: usize,

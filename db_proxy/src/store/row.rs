@@ -9,8 +9,8 @@ use sqlx::mysql::MySqlRow;
 use sqlx::sqlite::SqliteRow;
 
 use super::{
-    Conversation, Department, DepartmentId, Device, Group, GroupKind, MessageKind, Profile,
-    StoreError, StoredMessage, UnixMillis, User, UserStatus,
+    ActiveConversation, ChangedConversation, Conversation, Department, DepartmentId, Device, Group,
+    GroupKind, MessageKind, Profile, StoreError, StoredMessage, UnixMillis, User, UserStatus,
 };
 
 /// A row of any database. The types of columns are the same in all.
@@ -154,6 +154,44 @@ pub(super) fn group_kind(row: &impl Columns) -> Result<GroupKind, StoreError> {
     GroupKind::from_number(number).ok_or_else(|| out_of_range("kind", number))
 }
 
+/// A conversation that changed `since` a moment, of columns with its own names; of it only the parties differ.
+pub(super) fn changed_conversation(
+    row: &impl Columns,
+    conversation: Conversation,
+    since: UnixMillis,
+) -> Result<ChangedConversation, StoreError> {
+    Ok(ChangedConversation {
+        conversation,
+        changed_at: time(row, "changed_at_ms")?,
+        talk_changed: time(row, "talked_at_ms")? >= since,
+        group_changed: matches!(conversation, Conversation::Group(_))
+            && time(row, "grouped_at_ms")? >= since,
+        last: int(row, "last_message_id")?,
+        visible_after: int(row, "visible_after_id")?,
+        read: int(row, "last_read_id")?,
+        unread: int(row, "unread")?,
+        hidden: flag(row, "hidden")?,
+        old: int(row, "old")?,
+    })
+}
+
+pub(super) fn active_conversation(
+    row: &impl Columns,
+    conversation: Conversation,
+) -> Result<ActiveConversation, StoreError> {
+    let group_version = match conversation {
+        Conversation::Single(_) => None,
+        Conversation::Group(_) => Some(int(row, "version")?),
+    };
+    let (old, unseen): (u32, u32) = (int(row, "old")?, int(row, "visible_after_id")?);
+    Ok(ActiveConversation {
+        conversation,
+        after: old.max(unseen),
+        last: int(row, "last_message_id")?,
+        group_version,
+    })
+}
+
 /// The columns a department is read from.
 pub(super) const DEPARTMENT: &str = "id, name, parent_id, priority, status, updated_at_ms";
 
@@ -179,6 +217,12 @@ pub(super) fn device(row: &impl Columns) -> Result<Device, StoreError> {
             .map_err(|_| out_of_range("device_type", number.into()))?,
         token: text(row, "token")?,
     })
+}
+
+/// The epoch, which is text.
+pub(super) fn epoch(row: &impl Columns) -> Result<u64, StoreError> {
+    let epoch = text(row, "value")?.parse();
+    epoch.map_err(|error: std::num::ParseIntError| StoreError::Corrupt(Arc::new(error)))
 }
 
 /// An id that a database gave.

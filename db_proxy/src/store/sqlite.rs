@@ -12,6 +12,7 @@ mod meta;
 mod participant;
 mod request;
 mod resume;
+mod sync;
 mod user;
 
 mod archive;

@@ -30,6 +30,10 @@ impl UnixMillis {
     }
 }
 
+/// How much later than its stamp a change may be committed: longer than one attempt lasts. Whoever has seen a stamp may
+/// have missed one that much before it.
+pub(super) const UNSETTLED_MS: i64 = 10_000;
+
 /// Stamps changes that others ask for by time: by this machine's clock, but each stamp later than the one before, so that
 /// no two changes share one and a clock that is set back hides nothing. To be asked while holding the write lock, so that
 /// the order of stamps is the order of commits.
@@ -58,6 +62,11 @@ impl ChangeClock {
     /// A stamp later than `last` too, which may be another process's.
     pub(super) fn stamp_behind(&self, last: UnixMillis) -> UnixMillis {
         self.stamp_at(UnixMillis::now().max(UnixMillis(last.0.saturating_add(1))))
+    }
+
+    /// The present as it will be stamped, without stamping anything.
+    pub(super) fn now(&self) -> UnixMillis {
+        UnixMillis::now().max(UnixMillis(self.last.load(Ordering::Relaxed)))
     }
 
     fn stamp_at(&self, now: UnixMillis) -> UnixMillis {

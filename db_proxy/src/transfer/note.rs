@@ -78,7 +78,7 @@ impl Note {
                 saw(Table::Users, &row[1]);
             }
             Table::Messages => saw(Table::Users, &row[table.column("sender_id")]),
-            Table::Participants | Table::Devices => {
+            Table::Participants | Table::Devices | Table::FormerMembers => {
                 saw(Table::Users, &row[table.column("user_id")]);
             }
             Table::Conversations | Table::Requests => {}

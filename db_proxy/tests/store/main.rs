@@ -12,6 +12,7 @@ mod extremes;
 mod group_messages;
 mod groups;
 mod history;
+mod missed;
 mod model;
 mod organisation;
 mod reading;
@@ -61,6 +62,8 @@ macro_rules! suite {
                 of_too_many_tokens_the_longest_unused_go, one_token_shown_twice_at_once_leaves_one_way_on,
                 many_tokens_are_exchanged_in_one_transaction, an_exchange_may_be_made_twice,
                 who_may_not_log_in_any_more_has_no_tokens;
+            missed: what_is_new_comes_once_and_what_is_old_does_not, of_a_group_comes_what_one_of_the_members_sees,
+                pages_of_what_was_missed_make_up_the_whole;
             extremes: ids_and_numbers_up_to_the_last, a_full_conversation_refuses_and_others_go_on,
                 bodies_are_any_bytes;
             concurrent: eight_writers_in_two_stores_leave_no_gap, first_messages_at_once_make_one_conversation,

@@ -13,6 +13,7 @@ pub enum Table {
     Messages,
     Devices,
     Requests,
+    FormerMembers,
 }
 
 /// How a column is kept.
@@ -27,7 +28,7 @@ use Kind::{Bytes, Int, Text};
 
 impl Table {
     /// In an order in which each refers only to those before it.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Departments,
         Self::Users,
         Self::Groups,
@@ -37,6 +38,7 @@ impl Table {
         Self::Messages,
         Self::Devices,
         Self::Requests,
+        Self::FormerMembers,
     ];
 
     /// Those that number their rows.
@@ -54,6 +56,7 @@ impl Table {
             Self::Messages => "messages",
             Self::Devices => "devices",
             Self::Requests => "requests",
+            Self::FormerMembers => "former members",
         }
     }
 
@@ -62,6 +65,7 @@ impl Table {
         match self {
             Self::Groups => "chat_groups",
             Self::Members => "group_members",
+            Self::FormerMembers => "former_members",
             other => other.name(),
         }
     }
@@ -114,6 +118,7 @@ impl Table {
                 ("role", Int),
                 ("muted", Int),
                 ("joined_at_ms", Int),
+                ("changed_at_ms", Int),
             ],
             Self::Conversations => &[
                 ("party_low", Int),
@@ -142,6 +147,7 @@ impl Table {
                 ("body", Bytes),
                 ("created_at_ms", Int),
                 ("client_key", Bytes),
+                ("stored_at_ms", Int),
             ],
             Self::Devices => &[
                 ("device_type", Int),
@@ -154,6 +160,7 @@ impl Table {
                 ("outcome", Bytes),
                 ("created_at_ms", Int),
             ],
+            Self::FormerMembers => &[("user_id", Int), ("group_id", Int), ("left_at_ms", Int)],
         }
     }
 
@@ -169,7 +176,7 @@ impl Table {
     pub(crate) fn key_width(self) -> usize {
         match self {
             Self::Departments | Self::Users | Self::Groups | Self::Requests => 1,
-            Self::Members | Self::Conversations | Self::Devices => 2,
+            Self::Members | Self::Conversations | Self::Devices | Self::FormerMembers => 2,
             Self::Participants | Self::Messages => 3,
         }
     }
@@ -206,6 +213,7 @@ impl Table {
                 numbers(&["t.id"])
             }
             Self::Members => numbers(&["t.group_id", "t.user_id"]),
+            Self::FormerMembers => numbers(&["t.user_id", "t.group_id"]),
             Self::Participants => numbers(&["t.user_id", "t.conversation_id"]),
             Self::Messages => numbers(&["t.conversation_id", "t.message_id"]),
             Self::Devices => Key {

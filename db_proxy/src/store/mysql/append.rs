@@ -11,6 +11,7 @@ use sqlx::MySqlConnection;
 use sqlx::mysql::MySqlRow;
 
 use super::key::{self, key};
+use super::meta::NOW;
 use super::statement::{CHUNK, Statement, list, padded, piece, rows};
 use super::user::existing;
 use crate::store::plan::{Head, Keys, Plan, Standing, Standings, StoredKey};
@@ -62,7 +63,7 @@ async fn lock(
     for chunk in conversations.chunks(CHUNK) {
         let wanted = padded(chunk);
         let sql = format!(
-            "SELECT id, last_message_id, CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms
+            "SELECT id, last_message_id, {NOW} AS now_ms
              FROM conversations FORCE INDEX (PRIMARY) WHERE id IN ({}) ORDER BY id FOR UPDATE",
             list(wanted.len())
         );
@@ -266,8 +267,8 @@ async fn write(
         rest = others;
         let sql = format!(
             "INSERT INTO messages
-             (conversation_id, message_id, sender_id, kind, body, created_at_ms, client_key) VALUES {}",
-            rows(chunk.len(), 7)
+             (conversation_id, message_id, sender_id, kind, body, created_at_ms, client_key, stored_at_ms) VALUES {}",
+            rows(chunk.len(), 8)
         );
         let new = Statement::new(sql).bind_all(chunk, |row, insert| {
             row.add(insert.row);
@@ -277,6 +278,7 @@ async fn write(
             row.add(&insert.message.body[..]);
             row.add(insert.message.created_at.0);
             row.add(insert.key);
+            row.add(now.0);
         });
         new.execute(connection).await?;
     }

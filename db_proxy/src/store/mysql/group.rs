@@ -6,12 +6,16 @@ use sqlx::MySqlConnection;
 use sqlx::mysql::MySqlRow;
 
 use super::attempt::{Repeat, attempts};
-use super::membership::{insert_conversation, join, leave, lock, membership, somebody_is_full};
+use super::membership::{
+    forget_former, insert_conversation, join, leave, lock, membership, somebody_is_full,
+};
+use super::meta::{NOW, now};
 use super::statement::{CHUNK, Statement, list, padded};
 use super::user::existing;
 use super::{MySqlStore, request};
 use crate::store::request::CarriedOut;
 use crate::store::row::{self, GROUP};
+use crate::store::time::ChangeClock;
 use crate::store::{
     Direction, Group, GroupChange, GroupKind, GroupMembers, GroupOutcome, GroupRefusal, GroupStore,
     GroupVersion, MemberChange, NewGroup, RequestKey, StoreError, UnixMillis,
@@ -30,7 +34,7 @@ impl GroupStore for MySqlStore {
     async fn create_group(&self, new: &NewGroup) -> Result<GroupOutcome, StoreError> {
         let created = attempts(repeat(new.request.as_ref()), || async {
             let mut transaction = self.begin().await?;
-            let created = create(&mut transaction, new, self.clock.stamp()).await;
+            let created = create(&mut transaction, new, &self.messages).await;
             transaction.end(created, Result::is_ok).await
         });
         let created = created.await?;
@@ -41,11 +45,14 @@ impl GroupStore for MySqlStore {
     async fn change_members(&self, wanted: &MemberChange) -> Result<GroupOutcome, StoreError> {
         let changed = attempts(repeat(wanted.request.as_ref()), || async {
             let mut transaction = self.begin().await?;
-            let changed = change(&mut transaction, wanted, self.clock.stamp()).await;
+            let changed = change(&mut transaction, wanted, &self.messages).await;
             transaction.end(changed, Result::is_ok).await
         });
         let changed = changed.await?;
         self.forget_requests(wanted.request.as_ref()).await;
+        if wanted.direction == Direction::Leave {
+            self.forget_long_gone().await;
+        }
         Ok(changed)
     }
 
@@ -55,8 +62,10 @@ impl GroupStore for MySqlStore {
         group: GroupId,
         muted: bool,
     ) -> Result<bool, StoreError> {
-        let sql = "UPDATE group_members SET muted = ? WHERE group_id = ? AND user_id = ?
-                   AND EXISTS (SELECT 1 FROM chat_groups WHERE id = ? AND status = 0)";
+        let sql = format!(
+            "UPDATE group_members SET muted = ?, changed_at_ms = {NOW} WHERE group_id = ? AND user_id = ?
+             AND EXISTS (SELECT 1 FROM chat_groups WHERE id = ? AND status = 0)"
+        );
         let set = Statement::new(sql)
             .bind(i64::from(muted))
             .bind(i64::from(group.get()))
@@ -182,8 +191,9 @@ fn repeat(request: Option<&RequestKey>) -> Repeat {
 async fn create(
     connection: &mut MySqlConnection,
     new: &NewGroup,
-    now: UnixMillis,
+    clock: &ChangeClock,
 ) -> Result<GroupOutcome, StoreError> {
+    let now = clock.stamp_of(now(connection).await?);
     if let Some(done) = answered(connection, new.request.as_ref(), now).await? {
         return Ok(Ok(done));
     }
@@ -217,8 +227,9 @@ async fn create(
 async fn change(
     connection: &mut MySqlConnection,
     change: &MemberChange,
-    now: UnixMillis,
+    clock: &ChangeClock,
 ) -> Result<GroupOutcome, StoreError> {
+    let now = clock.stamp_of(now(connection).await?);
     if let Some(done) = answered(connection, change.request.as_ref(), now).await? {
         return Ok(Ok(done));
     }
@@ -245,10 +256,11 @@ async fn change(
                 return Ok(Err(GroupRefusal::TooManyGroups));
             }
             join(connection, &place, &changed.changed, now).await?;
+            forget_former(connection, &place, &changed.changed).await?;
         }
-        Direction::Leave => leave(connection, &place, &changed.changed).await?,
+        Direction::Leave => leave(connection, &place, &changed.changed, now).await?,
     }
-    let sql = "UPDATE chat_groups SET version = ?, updated_at_ms = greatest(updated_at_ms, ?) WHERE id = ?";
+    let sql = "UPDATE chat_groups SET version = ?, updated_at_ms = greatest(updated_at_ms + 1, ?) WHERE id = ?";
     Statement::new(sql)
         .bind(i64::from(changed.version))
         .bind(now.0)

@@ -4,14 +4,12 @@ use crate::store::Conversation;
 
 /// Unsigned on paper; the column is signed, so that half of all pairs have a negative one.
 pub(super) fn key(conversation: Conversation) -> i64 {
-    let (_, low, high) = conversation.parties();
-    low << 32 | high
+    conversation.number().cast_signed()
 }
 
 /// The inverse of `key`; `None` for what no release has written.
 pub(super) fn conversation(key: i64) -> Option<Conversation> {
-    let (low, high) = (key.cast_unsigned() >> 32, key & 0xffff_ffff);
-    Conversation::from_halves(low.cast_signed(), high)
+    Conversation::from_number(key.cast_unsigned())
 }
 
 #[cfg(test)]

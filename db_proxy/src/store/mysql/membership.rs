@@ -135,10 +135,32 @@ pub(super) async fn join(
     Ok(())
 }
 
+/// Who has come back has not left.
+pub(super) async fn forget_former(
+    connection: &mut MySqlConnection,
+    place: &Place,
+    users: &[UserId],
+) -> Result<(), StoreError> {
+    for chunk in users.chunks(CHUNK) {
+        let back = padded(chunk);
+        let sql = format!(
+            "DELETE FROM former_members WHERE (user_id, group_id) IN ({})",
+            rows(back.len(), 2)
+        );
+        let back = Statement::new(sql).bind_all(&back, |row, user| {
+            row.add(i64::from(user.get()));
+            row.add(place.group);
+        });
+        back.execute(connection).await?;
+    }
+    Ok(())
+}
+
 pub(super) async fn leave(
     connection: &mut MySqlConnection,
     place: &Place,
     users: &[UserId],
+    now: UnixMillis,
 ) -> Result<(), StoreError> {
     for chunk in users.chunks(CHUNK) {
         let leaving = padded(chunk);
@@ -160,6 +182,17 @@ pub(super) async fn leave(
             row.add(place.conversation);
         });
         participants.execute(connection).await?;
+        let sql = format!(
+            "INSERT INTO former_members (user_id, group_id, left_at_ms) VALUES {}
+             ON DUPLICATE KEY UPDATE left_at_ms = VALUES(left_at_ms)",
+            rows(leaving.len(), 3)
+        );
+        let former = Statement::new(sql).bind_all(&leaving, |row, user| {
+            row.add(i64::from(user.get()));
+            row.add(place.group);
+            row.add(now.0);
+        });
+        former.execute(connection).await?;
     }
     Ok(())
 }

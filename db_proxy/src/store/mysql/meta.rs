@@ -1,11 +1,12 @@
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use sqlx::MySqlConnection;
 
 use super::MySqlStore;
 use super::statement::Statement;
 use crate::store::{MetaStore, StoreError, UnixMillis, row};
+
+/// The server's time, which all processes share: by it is stamped what is asked for by the time of its change.
+pub(super) const NOW: &str = "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)";
 
 /// Makes the epoch of a new database; of several processes that start together, one wins.
 pub(super) async fn ensure_epoch(connection: &mut MySqlConnection) -> Result<(), StoreError> {
@@ -44,14 +45,18 @@ pub(super) async fn lock_changes(
     latest.map_or(Ok(UnixMillis(0)), |latest| row::time(&latest, "latest"))
 }
 
+/// The server's time.
+pub(super) async fn now(connection: &mut MySqlConnection) -> Result<UnixMillis, StoreError> {
+    let now = Statement::new(format!("SELECT {NOW} AS now_ms"));
+    let now = now.first(connection).await?;
+    now.map_or(Ok(UnixMillis(0)), |now| row::time(&now, "now_ms"))
+}
+
 #[async_trait]
 impl MetaStore for MySqlStore {
     async fn store_epoch(&self) -> Result<u64, StoreError> {
         let sql = "SELECT value FROM meta WHERE name = 'store_epoch'";
         let found = self.row(Statement::new(sql)).await?;
-        let found = found.ok_or(sqlx::Error::RowNotFound)?;
-        row::text(&found, "value")?
-            .parse()
-            .map_err(|error| StoreError::Corrupt(Arc::new(error)))
+        row::epoch(&found.ok_or(sqlx::Error::RowNotFound)?)
     }
 }

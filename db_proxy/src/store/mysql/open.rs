@@ -212,7 +212,8 @@ async fn settings(connection: &mut MySqlConnection) -> Result<i64, Refusal> {
 /// The latest of what changes are asked for by.
 const CHANGES: &str = "SELECT max(at) AS last FROM (
     SELECT max(updated_at_ms) AS at FROM users UNION ALL SELECT max(updated_at_ms) FROM departments) AS changes";
-const MESSAGES: &str = "SELECT max(last_message_at_ms) AS last FROM conversations";
+const MESSAGES: &str = "SELECT max(at) AS last FROM (
+    SELECT max(last_message_at_ms) AS at FROM conversations UNION ALL SELECT max(updated_at_ms) FROM chat_groups) AS changes";
 
 /// Goes on behind the last change that is stored, whatever a clock says now.
 async fn clock(

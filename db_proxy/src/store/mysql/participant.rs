@@ -8,7 +8,9 @@ use sqlx::mysql::MySqlRow;
 use super::MySqlStore;
 use super::attempt::{Repeat, attempts};
 use super::key::{self, key};
+use super::meta::NOW;
 use super::statement::{CHUNK, Statement, list, padded, rows};
+use crate::store::time::UNSETTLED_MS;
 use crate::store::{
     Conversation, Counterpart, PageLimit, ParticipantStore, ReadMark, RecentConversation,
     StoreError, UnixMillis, UnreadConversation, UnreadList, row,
@@ -21,16 +23,12 @@ const VISIBLE: &str =
 
 /// What others wrote after what the participant has read. In a group his own messages are read when they are written, and
 /// not counted.
-const UNREAD: &str = "(c.last_message_id - p.last_read_id + p.own_read -
+pub(super) const UNREAD: &str = "(c.last_message_id - p.last_read_id + p.own_read -
     CASE WHEN c.id BETWEEN 0 AND 4294967295 THEN 0 WHEN p.user_id = c.id >> 32 THEN c.low_messages
     ELSE c.last_message_id - c.low_messages END)";
 
 /// The order of lists, newest first.
 const NEWEST: &str = "ORDER BY c.last_message_at_ms DESC, c.id DESC";
-
-/// How much later than its stamp a message may be committed: longer than one attempt lasts. Several write at the same
-/// time, so whoever has seen a stamp may have missed one before it; asking again, he is told that much twice.
-const UNSETTLED_MS: i64 = 10_000;
 
 #[async_trait]
 impl ParticipantStore for MySqlStore {
@@ -54,7 +52,7 @@ impl ParticipantStore for MySqlStore {
         for chunk in furthest.chunks(CHUNK) {
             attempts(Repeat::Harmless, || async {
                 let mut transaction = self.begin().await?;
-                let marked = mark_read(&mut transaction, chunk, UnixMillis::now()).await;
+                let marked = mark_read(&mut transaction, chunk).await;
                 transaction.end(marked, |()| true).await
             })
             .await?;
@@ -216,12 +214,8 @@ struct Position {
 
 /// The participants' rows are locked, but not their conversations: messages that are being written lie behind every
 /// position that can be reached here.
-async fn mark_read(
-    connection: &mut MySqlConnection,
-    marks: &[Mark],
-    now: UnixMillis,
-) -> Result<(), StoreError> {
-    let counts = counts(connection, marks).await?;
+async fn mark_read(connection: &mut MySqlConnection, marks: &[Mark]) -> Result<(), StoreError> {
+    let (counts, now) = counts(connection, marks).await?;
     let wanted = padded(marks);
     let sql = format!(
         "SELECT user_id, conversation_id, last_read_id, own_read FROM participants FORCE INDEX (PRIMARY)
@@ -282,18 +276,24 @@ async fn mark_read(
     Ok(())
 }
 
+/// The conversations, and the time of the server.
 async fn counts(
     connection: &mut MySqlConnection,
     marks: &[Mark],
-) -> Result<HashMap<i64, Counts>, StoreError> {
+) -> Result<(HashMap<i64, Counts>, UnixMillis), StoreError> {
     let wanted = padded(marks);
     let sql = format!(
-        "SELECT id, last_message_id, low_messages FROM conversations WHERE id IN ({})",
+        "SELECT id, last_message_id, low_messages, {NOW} AS now_ms FROM conversations WHERE id IN ({})",
         list(wanted.len())
     );
     let found = Statement::new(sql).bind_all(wanted, |row, mark| row.add(mark.conversation));
+    let found = found.fetch(connection).await?;
+    let now = found
+        .first()
+        .map_or(Ok(UnixMillis(0)), |found| row::time(found, "now_ms"))?;
     let counts = |found: &MySqlRow| Counts::of(found).map(|counts| (counts.id, counts));
-    found.fetch(connection).await?.iter().map(counts).collect()
+    let counts = found.iter().map(counts).collect::<Result<_, _>>()?;
+    Ok((counts, now))
 }
 
 /// Adds the user's own messages between the old position and the new one, where that is not known without a look.
@@ -341,13 +341,14 @@ async fn hide(
     let Some(found) = found else { return Ok(false) };
     let counts = Counts::of(&found)?;
     let user = i64::from(user.get());
-    let sql = "UPDATE participants SET hidden_through_id = ?, last_read_id = ?, own_read = ?, updated_at_ms = ?
-               WHERE user_id = ? AND conversation_id = ? AND hidden_through_id < ?";
+    let sql = format!(
+        "UPDATE participants SET hidden_through_id = ?, last_read_id = ?, own_read = ?, updated_at_ms = {NOW}
+         WHERE user_id = ? AND conversation_id = ? AND hidden_through_id < ?"
+    );
     let hidden = Statement::new(sql)
         .bind(counts.last)
         .bind(counts.last)
         .bind(counts.own(user))
-        .bind(UnixMillis::now().0)
         .bind(user)
         .bind(conversation)
         .bind(counts.last)

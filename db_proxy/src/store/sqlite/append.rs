@@ -280,20 +280,21 @@ async fn write(
         .await?;
     }
     for chunk in plan.inserts.chunks(CHUNK) {
-        let new = Values::new(chunk, 7, |row, insert| {
+        let new = Values::new(chunk, 8, |row, insert| {
             row.add(insert.row)?;
             row.add(i64::from(insert.id.get()))?;
             row.add(i64::from(insert.message.sender.get()))?;
             row.add(i64::from(insert.message.kind.0))?;
             row.add(&insert.message.body[..])?;
             row.add(insert.message.created_at.0)?;
-            row.add(insert.key)
+            row.add(insert.key)?;
+            row.add(now.0)
         })?;
         new.query(|values| {
             format!(
-                "WITH new(conversation, id, sender, kind, body, at, key) AS ({values})
+                "WITH new(conversation, id, sender, kind, body, at, key, stored) AS ({values})
                  INSERT INTO messages
-                 (conversation_id, message_id, sender_id, kind, body, created_at_ms, client_key)
+                 (conversation_id, message_id, sender_id, kind, body, created_at_ms, client_key, stored_at_ms)
                  SELECT * FROM new WHERE conversation IS NOT NULL"
             )
         })

@@ -5,7 +5,9 @@ use proto::ids::{GroupId, UserId};
 use sqlx::Arguments;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::membership::{insert_conversation, join, leave, membership, place, somebody_is_full};
+use super::membership::{
+    forget_former, insert_conversation, join, leave, membership, place, somebody_is_full,
+};
 use super::row::{self, GROUP};
 use super::user::existing;
 use super::values::{CHUNK, Values};
@@ -78,11 +80,12 @@ impl GroupStore for SqliteStore {
                     }
                 }
                 join(&mut transaction, &place, &changed.changed, now).await?;
+                forget_former(&mut transaction, &place, &changed.changed).await?;
             }
-            Direction::Leave => leave(&mut transaction, &place, &changed.changed).await?,
+            Direction::Leave => leave(&mut transaction, &place, &changed.changed, now).await?,
         }
         sqlx::query(
-            "UPDATE chat_groups SET version = ?, updated_at_ms = max(updated_at_ms, ?) WHERE id = ?",
+            "UPDATE chat_groups SET version = ?, updated_at_ms = max(updated_at_ms + 1, ?) WHERE id = ?",
         )
         .bind(i64::from(changed.version))
         .bind(now.0)
@@ -101,15 +104,18 @@ impl GroupStore for SqliteStore {
         group: GroupId,
         muted: bool,
     ) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
         let set = sqlx::query(
-            "UPDATE group_members SET muted = ?1 WHERE group_id = ?2 AND user_id = ?3
+            "UPDATE group_members SET muted = ?1, changed_at_ms = ?4 WHERE group_id = ?2 AND user_id = ?3
              AND EXISTS (SELECT 1 FROM chat_groups WHERE id = ?2 AND status = 0)",
         )
         .bind(i64::from(muted))
         .bind(i64::from(group.get()))
         .bind(i64::from(user.get()))
-        .execute(&self.writer)
+        .bind(self.clock.stamp().0)
+        .execute(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         Ok(set.rows_affected() > 0)
     }
 

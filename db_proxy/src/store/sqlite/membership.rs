@@ -8,6 +8,7 @@ use super::row;
 use super::user::wanted;
 use super::values::{CHUNK, Values};
 use crate::store::membership::Membership;
+use crate::store::sync::FORMER_KEPT_MS;
 use crate::store::{Conversation, StoreError, UnixMillis};
 
 /// A group's row and its conversation's, with the last message as the transaction found it.
@@ -155,10 +156,29 @@ pub(super) async fn join(
     Ok(())
 }
 
+/// Who has come back has not left.
+pub(super) async fn forget_former(
+    connection: &mut SqliteConnection,
+    place: &Place,
+    users: &[UserId],
+) -> Result<(), StoreError> {
+    for chunk in users.chunks(CHUNK) {
+        wanted(chunk)?
+            .query(|values| {
+                format!("DELETE FROM former_members WHERE user_id IN ({values}) AND group_id = ?")
+            })
+            .bind(place.group)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
 pub(super) async fn leave(
     connection: &mut SqliteConnection,
     place: &Place,
     users: &[UserId],
+    now: UnixMillis,
 ) -> Result<(), StoreError> {
     for chunk in users.chunks(CHUNK) {
         wanted(chunk)?
@@ -177,6 +197,27 @@ pub(super) async fn leave(
             .bind(place.conversation)
             .execute(&mut *connection)
             .await?;
+        let former = Values::new(chunk, 3, |row, user| {
+            row.add(i64::from(user.get()))?;
+            row.add(place.group)?;
+            row.add(now.0)
+        })?;
+        former
+            .query(|values| {
+                format!(
+                    "WITH former(user_id, group_id, at) AS ({values})
+                     INSERT INTO former_members (user_id, group_id, left_at_ms)
+                     SELECT user_id, group_id, at FROM former WHERE user_id IS NOT NULL
+                     ON CONFLICT (user_id, group_id) DO UPDATE SET left_at_ms = excluded.left_at_ms"
+                )
+            })
+            .execute(&mut *connection)
+            .await?;
     }
+    let kept = now.0.saturating_sub(FORMER_KEPT_MS);
+    sqlx::query("DELETE FROM former_members WHERE left_at_ms < ?")
+        .bind(kept)
+        .execute(connection)
+        .await?;
     Ok(())
 }

@@ -24,7 +24,7 @@ const OWN: &str = "CASE WHEN c.kind <> 1 THEN 0 WHEN p.user_id = c.party_low THE
     ELSE c.last_message_id - c.low_messages END";
 
 /// What others wrote after what the participant has read.
-const UNREAD: &str =
+pub(super) const UNREAD: &str =
     "c.last_message_id - p.last_read_id + p.own_read - (CASE WHEN c.kind <> 1 THEN 0
     WHEN p.user_id = c.party_low THEN c.low_messages ELSE c.last_message_id - c.low_messages END)";
 
@@ -56,8 +56,8 @@ impl ParticipantStore for SqliteStore {
             return Ok(());
         }
         let furthest = Vec::from_iter(furthest);
-        let now = UnixMillis::now();
         let mut transaction = self.begin().await?;
+        let now = self.clock.stamp();
         for chunk in furthest.chunks(CHUNK) {
             let marks = Values::new(chunk, 6, |row, ((user, conversation), up_to)| {
                 let (kind, low, high) = conversation.parties();
@@ -107,14 +107,16 @@ impl ParticipantStore for SqliteStore {
              AND p.user_id = ? AND p.conversation_id = c.id
              AND c.last_message_id > p.hidden_through_id"
         );
+        let mut transaction = self.begin().await?;
         let hidden = sqlx::query(AssertSqlSafe(sql))
-            .bind(UnixMillis::now().0)
+            .bind(self.clock.stamp().0)
             .bind(kind)
             .bind(low)
             .bind(high)
             .bind(i64::from(user.get()))
-            .execute(&self.writer)
+            .execute(&mut *transaction)
             .await?;
+        transaction.commit().await?;
         Ok(hidden.rows_affected() > 0)
     }
 

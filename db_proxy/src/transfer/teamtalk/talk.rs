@@ -211,6 +211,7 @@ impl Talk {
                     0i64.into(),
                     0i64.into(),
                     member.joined.0.into(),
+                    0i64.into(),
                 ]);
             }
             ended.participants.push(vec![
@@ -240,6 +241,7 @@ impl Placed {
             body.into(),
             self.created.0.into(),
             Value::Null,
+            0i64.into(),
         ]
     }
 }
