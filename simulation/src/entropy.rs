@@ -1,0 +1,39 @@
+//! Chance that can be repeated.
+//!
+//! Hash tables of the standard library, the choice between ready branches in tokio and the generators of several crates
+//! all begin with what the system's `getrandom` gives. The standard library looks the function up by name so that a
+//! program may put another one in its place. This one gives the same numbers for the same seed.
+
+use std::cell::Cell;
+
+thread_local! {
+    static STATE: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Begins anew with a seed. To be called first of all, in the thread that runs everything.
+pub(crate) fn seed(seed: u64) {
+    STATE.set(seed);
+}
+
+/// The next number of Vigna's splitmix64.
+fn next() -> u64 {
+    let state = STATE.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+    STATE.set(state);
+    let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// In place of the C library's function of that name: fills the buffer and returns its length.
+#[expect(
+    unsafe_code,
+    reason = "the only way to put another function in the place of one of the C library"
+)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn getrandom(buffer: *mut u8, length: usize, _flags: u32) -> isize {
+    for at in 0..length {
+        // SAFETY: as for the function it stands for, the caller hands over `length` bytes to write to.
+        unsafe { buffer.add(at).write(next() as u8) };
+    }
+    length as isize
+}
