@@ -39,7 +39,6 @@ fn main() -> ExitCode {
         return ExitCode::from(64);
     };
     entropy::seed(seed);
-    fastrand::seed(seed);
     if std::env::var_os("RUST_LOG").is_some() {
         tracing_subscriber::fmt()
             .with_env_filter(EnvFilter::from_default_env())
