@@ -16,6 +16,8 @@ use im_base::shutdown::Shutdown;
 use parking_lot::Mutex;
 use proto::decoder::MAX_SERVER_FRAME;
 
+#[cfg(test)]
+pub(crate) use store::Stored;
 pub(crate) use store::{Group, Store};
 
 /// Where it listens.

@@ -35,8 +35,9 @@ pub(crate) enum Property {
     PresenceTold,
 }
 
-/// Properties that are checked and reported and do not fail a run.
-const REPORTED_ONLY: &[Property] = &[];
+/// Properties that are checked and reported and do not fail a run. What is lost with a connection that breaks silently, or
+/// with a msg_server that dies between storing a message and sending it on, is found at the next login and not pushed.
+const REPORTED_ONLY: &[Property] = &[Property::ReachesEveryDevice];
 
 impl Property {
     pub(crate) fn is_enforced(self) -> bool {
@@ -269,3 +270,6 @@ pub(crate) fn summary(record: &Record, store: &Store) -> String {
         sent.len(),
     )
 }
+
+#[cfg(test)]
+mod tests;
