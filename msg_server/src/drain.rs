@@ -15,6 +15,9 @@ use crate::session::Session;
 /// Between two groups of clients.
 const STEP: Duration = Duration::from_millis(20);
 
+/// The share of the time over which clients are spread; the rest is for those who are slow.
+const MOVING: f64 = 2.0 / 3.0;
+
 /// Addresses that one client is told.
 const ADDRESSES: usize = 3;
 
@@ -52,7 +55,7 @@ pub(crate) async fn drain(server: Arc<MsgServer>) {
     }
 }
 
-/// Says when to go, spread over two thirds of the time: the last third is for those who are slow.
+/// Says when to go.
 fn tell(sessions: &[Session], servers: &[ServerAddress], within: Duration) {
     let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
     for (place, session) in sessions.iter().enumerate() {
@@ -60,7 +63,7 @@ fn tell(sessions: &[Session], servers: &[ServerAddress], within: Duration) {
         let from = place % servers.len();
         let in_turn = servers.iter().cycle().skip(from);
         let reconnect = ImReconnect {
-            after_ms: millis(within.mul_f64(share * 2.0 / 3.0)),
+            after_ms: millis(within.mul_f64(share * MOVING)),
             within_ms: millis(within),
             server: in_turn
                 .take(servers.len().min(ADDRESSES))
@@ -77,8 +80,8 @@ async fn close_in_steps(sessions: &[Session], within: Duration) {
     let begun = Instant::now();
     let mut closed = 0;
     while begun.elapsed() < within {
-        let share = begun.elapsed().as_secs_f64() / within.as_secs_f64();
-        let due = ((sessions.len() as f64 * share) as usize).min(sessions.len());
+        let share = begun.elapsed().as_secs_f64() / within.mul_f64(MOVING).as_secs_f64();
+        let due = (sessions.len() as f64 * share.min(1.0)).ceil() as usize;
         for session in &sessions[closed..due] {
             session.end(CloseReason::SHUTDOWN);
         }

@@ -37,7 +37,7 @@ async fn who_understands_it_is_served_until_he_has_gone_and_the_others_are_close
     let (stream, _) = logins.accept().await.unwrap();
     let mut login_server = TestPeer::new(stream);
     let pace = ImPace {
-        heartbeat_ms: 1_000,
+        heartbeat_ms: 60_000,
         capabilities: None,
     };
     login_server.send(&pace, 0).await;

@@ -110,7 +110,7 @@ async fn a_login_is_answered_when_route_server_has_read_of_it() {
     let mut bed = Bed::new().await;
     bed.users.lock().await.insert(2, Known::default());
     let pace = ImPace {
-        heartbeat_ms: 1_000,
+        heartbeat_ms: 60_000,
         capabilities: None,
     };
     bed.route.send(&pace, 0).await;
