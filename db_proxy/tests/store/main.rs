@@ -4,6 +4,7 @@
 
 mod bed;
 mod circle;
+mod device;
 
 mod append;
 mod concurrent;
@@ -18,6 +19,7 @@ mod organisation;
 mod reading;
 mod requests;
 mod resumes;
+mod sync_model;
 mod users;
 
 mod mysql;
@@ -73,6 +75,11 @@ macro_rules! suite {
         #[test]
         fn agrees_with_a_simple_model() {
             crate::model::check(|| Box::pin($bed()));
+        }
+
+        #[test]
+        fn devices_know_everything_once_they_have_asked() {
+            crate::sync_model::check(|| Box::pin($bed()));
         }
     };
     ($bed:path; $($module:ident: $($test:ident),+;)+) => {
