@@ -42,6 +42,7 @@ pub(crate) fn router() -> Router<Arc<DbProxy>> {
         .on_with(msg::history, nobodys)
         .on_with(msg::latest_id, nobodys)
         .on_with(msg::by_ids, nobodys)
+        .on_with(msg::sync::sync, refused)
         .on_with(msg::missed::missed, refused)
         .on_with(group::normal_list, nobodys)
         .on_with(group::info_list, nobodys)

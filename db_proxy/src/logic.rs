@@ -6,6 +6,9 @@ pub mod message;
 /// Messages that a msg_server may have missed.
 pub mod missed;
 
+/// What changed since a device was last here.
+pub mod sync;
+
 /// Profiles, and who exists.
 pub mod user;
 

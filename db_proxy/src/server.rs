@@ -25,6 +25,7 @@ use crate::logic::message::{MessageLimits, Messages};
 use crate::logic::missed::Missed;
 use crate::logic::password::Passwords;
 use crate::logic::resume::Resumes;
+use crate::logic::sync::{Sync, SyncLimits};
 use crate::logic::user::Users;
 use crate::store::{PageLimit, Store};
 
@@ -40,6 +41,7 @@ pub(crate) const ANSWER_BYTES: usize = 256 * 1024;
 /// What handlers work with. One per process, shared, immutable.
 pub(crate) struct DbProxy {
     pub(crate) messages: Messages,
+    pub(crate) sync: Sync,
     pub(crate) missed: Missed,
     pub(crate) groups: Groups,
     pub(crate) users: Users,
@@ -82,6 +84,11 @@ pub(crate) fn accept(
         details_bytes: ANSWER_BYTES,
         ..config.groups.limits()
     };
+    let groups = Groups::new(store.clone(), caches.groups, group_limits);
+    let sync_limits = SyncLimits {
+        page,
+        ..SyncLimits::default()
+    };
     let guard = config.limits.failures();
     let guard = guard.map(|limits| Guard::new(limits, caches.failures));
     let passwords = Arc::new(Passwords::sharing(caches.credentials));
@@ -96,7 +103,8 @@ pub(crate) fn accept(
     let proxy = Arc::new(DbProxy {
         messages: Messages::new(store.clone(), write, limits),
         missed: Missed::new(store.clone(), page),
-        groups: Groups::new(store.clone(), caches.groups, group_limits),
+        sync: Sync::new(store.clone(), groups.clone(), sync_limits),
+        groups,
         users: Users::new(store.clone(), caches.users),
         contacts: Contacts::new(store.clone(), config.presence.limits()),
         departments: Departments::new(store.clone(), caches.departments),

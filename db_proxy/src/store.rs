@@ -59,6 +59,7 @@ pub use sqlite::SqliteStore;
 pub use sqlite::backup::{BackupError, Copied, backup, refuse_in_use, restore};
 pub use sync::{
     ActiveConversation, ChangedConversation, Changes, MessageRange, Moment, Place, SyncStore,
+    UNSETTLED,
 };
 pub use time::UnixMillis;
 pub use user::{

@@ -43,6 +43,7 @@ pub(crate) fn client_router() -> Router<Session> {
         .on(msg::history)
         .on(msg::latest_id)
         .on(msg::by_ids)
+        .on(msg::sync)
         .on(group::normal_list)
         .on_numbered(group::info)
         .on(group::create)

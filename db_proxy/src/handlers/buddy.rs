@@ -182,7 +182,7 @@ pub(super) async fn departments(
     })
 }
 
-fn depart_info(department: Department) -> DepartInfo {
+pub(super) fn depart_info(department: Department) -> DepartInfo {
     let status = if department.removed {
         DepartmentStatusType::DeptStatusDelete
     } else {

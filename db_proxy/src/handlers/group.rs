@@ -66,7 +66,7 @@ pub(super) async fn info_list(
     })
 }
 
-fn group_info((group, members): (Group, GroupMembers)) -> GroupInfo {
+pub(super) fn group_info((group, members): (Group, GroupMembers)) -> GroupInfo {
     let kind = match group.kind {
         GroupKind::Normal => GroupType::Normal,
         GroupKind::Temporary => GroupType::Tmp,

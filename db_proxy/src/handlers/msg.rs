@@ -1,6 +1,7 @@
 //! Service 3: messages, read marks, unread counts, history.
 
 pub(super) mod missed;
+pub(super) mod sync;
 
 use std::sync::{Arc, LazyLock};
 

@@ -267,7 +267,7 @@ impl Groups {
 }
 
 /// About what the details of a group take on the wire, rather more than less.
-fn size(group: &Group, members: &GroupMembers) -> usize {
+pub(super) fn size(group: &Group, members: &GroupMembers) -> usize {
     64 + group.name.len() + group.avatar_url.len() + 6 * members.members.len()
 }
 

@@ -7,7 +7,7 @@ use proto::ids::UserId;
 
 use crate::store::{
     Conversation, Counterpart, MessageRange, PageLimit, Store, StoreError, StoredMessage,
-    UnixMillis,
+    UNSETTLED, UnixMillis,
 };
 
 /// Most users of one question.
@@ -164,10 +164,9 @@ impl Missed {
     }
 
     async fn begin(&self, age: Duration) -> Result<MissedPlace, StoreError> {
-        let settled = self.store.moment().await?.settled;
-        let age = i64::try_from(age.min(MAX_AGE).as_millis()).unwrap_or(0);
+        let now = self.store.moment().await?.now;
         Ok(MissedPlace {
-            since: UnixMillis(settled.0.saturating_sub(age)),
+            since: now.before(age.min(MAX_AGE)).before(UNSETTLED),
             number: 0,
             reached: 0,
         })

@@ -1,16 +1,20 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use proto::ids::{GroupId, MessageId, UserId};
 
 use super::{Conversation, PageLimit, StoreError, StoredMessage, UnixMillis};
 
 /// How long it is kept that somebody left a group.
-pub(super) const FORMER_KEPT_MS: i64 = 92 * 24 * 60 * 60 * 1000;
+pub(super) const FORMER_KEPT: Duration = Duration::from_secs(92 * 24 * 60 * 60);
+
+/// How much later than its stamp a change may be committed: longer than one attempt lasts.
+pub const UNSETTLED: Duration = Duration::from_secs(10);
 
 /// What changed since a moment, and what was stored a short while ago.
 ///
 /// Conversations, read positions, groups and memberships have stamps by one clock, which all writers share. A change is
-/// committed a while after its stamp, so whoever asks on begins where everything is certain to have been seen:
-/// [`Moment::settled`] of the time he asked first.
+/// committed a while after its stamp, so whoever asks on begins [`UNSETTLED`] before the moment at which he asked first.
 #[async_trait]
 pub trait SyncStore: Send + Sync {
     /// The present.
@@ -65,8 +69,6 @@ pub struct Moment {
     pub epoch: u64,
     /// The time by which changes are stamped.
     pub now: UnixMillis,
-    /// What cannot be seen yet will have a later stamp than this.
-    pub settled: UnixMillis,
 }
 
 /// A place in the order of changes: a stamp, and the number of the conversation that has it.

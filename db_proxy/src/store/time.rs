@@ -23,16 +23,18 @@ impl UnixMillis {
         u32::try_from(self.0.div_euclid(1000).max(0)).unwrap_or(u32::MAX)
     }
 
+    /// This much earlier; never before the beginning of time.
+    pub fn before(self, time: Duration) -> Self {
+        let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// How long after `earlier` this is; zero when it is not later.
     pub fn since(self, earlier: Self) -> Duration {
         let millis = self.0.saturating_sub(earlier.0);
         Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 }
-
-/// How much later than its stamp a change may be committed: longer than one attempt lasts. Whoever has seen a stamp may
-/// have missed one that much before it.
-pub(super) const UNSETTLED_MS: i64 = 10_000;
 
 /// Stamps changes that others ask for by time: by this machine's clock, but each stamp later than the one before, so that
 /// no two changes share one and a clock that is set back hides nothing. To be asked while holding the write lock, so that

@@ -4,6 +4,7 @@
 
 mod bed;
 mod circle;
+mod device;
 
 mod append;
 mod concurrent;
@@ -18,6 +19,8 @@ mod organisation;
 mod reading;
 mod requests;
 mod resumes;
+mod sync;
+mod sync_model;
 mod users;
 
 mod mysql;
@@ -64,6 +67,9 @@ macro_rules! suite {
                 who_may_not_log_in_any_more_has_no_tokens;
             missed: what_is_new_comes_once_and_what_is_old_does_not, of_a_group_comes_what_one_of_the_members_sees,
                 pages_of_what_was_missed_make_up_the_whole;
+            sync: a_new_device_gets_everything_in_pages, a_hole_is_told_of_to_the_message,
+                what_one_knows_does_not_come_again, a_restored_store_begins_anew, one_page_at_a_time_under_fire,
+                who_left_and_came_back_is_a_newcomer, a_large_book_comes_behind_the_conversations;
             extremes: ids_and_numbers_up_to_the_last, a_full_conversation_refuses_and_others_go_on,
                 bodies_are_any_bytes;
             concurrent: eight_writers_in_two_stores_leave_no_gap, first_messages_at_once_make_one_conversation,
@@ -73,6 +79,11 @@ macro_rules! suite {
         #[test]
         fn agrees_with_a_simple_model() {
             crate::model::check(|| Box::pin($bed()));
+        }
+
+        #[test]
+        fn devices_know_everything_once_they_have_asked() {
+            crate::sync_model::check(|| Box::pin($bed()));
         }
     };
     ($bed:path; $($module:ident: $($test:ident),+;)+) => {

@@ -7,7 +7,7 @@ use im_base::shutdown::{Ending, Shutdown};
 use im_base::testkit::TestPeer;
 use proto::im::base_define::MsgType;
 use proto::im::group::{ImGroupCreateReq, ImGroupCreateRsp};
-use proto::im::message::ImMsgData;
+use proto::im::message::{ImMsgData, ImMsgDataReadAck, ImMsgDataReadNotify};
 use proto::{Body, Request};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -68,6 +68,13 @@ impl Proxy {
         self.numbers += 1;
         self.link.send(&message, self.numbers).await;
         self.link.expect::<ImMsgData>().await.0
+    }
+
+    /// Marks something as read and waits until that is stored.
+    pub(crate) async fn ask_read(&mut self, mark: ImMsgDataReadAck) {
+        self.numbers += 1;
+        self.link.send(&mark, self.numbers).await;
+        self.link.expect::<ImMsgDataReadNotify>().await;
     }
 
     pub(crate) async fn create(&mut self, user_id: u32, members: &[u32]) -> ImGroupCreateRsp {

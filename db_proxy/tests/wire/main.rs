@@ -5,3 +5,4 @@
 mod bed;
 mod groups;
 mod people;
+mod sync;

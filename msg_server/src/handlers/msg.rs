@@ -5,6 +5,7 @@ use im_base::dispatch::HandlerError;
 use proto::error::read_enum;
 use proto::ids::{GroupId, MessageId, UserId};
 use proto::im::base_define::{MsgType, SessionType};
+use proto::im::ext::message::{ImSyncReq, ImSyncRsp};
 use proto::im::message::{
     ImClientTimeReq, ImClientTimeRsp, ImGetLatestMsgIdReq, ImGetLatestMsgIdRsp, ImGetMsgByIdReq,
     ImGetMsgByIdRsp, ImGetMsgListReq, ImGetMsgListRsp, ImMsgData, ImMsgDataAck, ImMsgDataReadAck,
@@ -22,6 +23,9 @@ use crate::session::Session;
 
 /// Bytes of the key by which a client knows its own message again.
 const MAX_CLIENT_KEY: usize = 64;
+
+/// Conversations that a client may say it knows, in one question.
+const MAX_KNOWN: usize = 2_000;
 
 /// A client's message: checked, stored, acknowledged, handed out. What is acknowledged is stored; an acknowledgement of
 /// message 0 says that it is not known to be, and a resend with the same key finds out.
@@ -287,5 +291,17 @@ pub(super) async fn by_ids(
     request: ImGetMsgByIdReq,
 ) -> Result<ImGetMsgByIdRsp, HandlerError> {
     let _known: SessionType = read_enum(request.session_type, "session_type")?;
+    ask(&session, request).await
+}
+
+/// Everything that changed since a device was last here (PROTOCOL.md, "Sync"). It costs as much as a message.
+pub(super) async fn sync(session: Session, request: ImSyncReq) -> Result<ImSyncRsp, HandlerError> {
+    if request.known.len() > MAX_KNOWN {
+        return Err(HandlerError::Refused("too_many_known"));
+    }
+    for known in &request.known {
+        let _known: SessionType = read_enum(known.session_type, "session_type")?;
+    }
+    session.take_allowance()?;
     ask(&session, request).await
 }

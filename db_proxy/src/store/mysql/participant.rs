@@ -10,10 +10,9 @@ use super::attempt::{Repeat, attempts};
 use super::key::{self, key};
 use super::meta::NOW;
 use super::statement::{CHUNK, Statement, list, padded, rows};
-use crate::store::time::UNSETTLED_MS;
 use crate::store::{
     Conversation, Counterpart, PageLimit, ParticipantStore, ReadMark, RecentConversation,
-    StoreError, UnixMillis, UnreadConversation, UnreadList, row,
+    StoreError, UNSETTLED, UnixMillis, UnreadConversation, UnreadList, row,
 };
 
 /// A user's visible conversations; one without a message is not.
@@ -81,7 +80,7 @@ impl ParticipantStore for MySqlStore {
         );
         let list = Statement::new(sql)
             .bind(i64::from(user.get()))
-            .bind(UnixMillis::from_seconds(since_seconds).0 - UNSETTLED_MS)
+            .bind(UnixMillis::from_seconds(since_seconds).before(UNSETTLED).0)
             .bind(i64::try_from(limit.rows).unwrap_or(i64::MAX));
         let entry = |found: &MySqlRow| {
             let entry = (

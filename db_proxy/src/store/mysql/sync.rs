@@ -16,8 +16,7 @@ use super::session::Session;
 use super::statement::{CHUNK, Statement, list, padded};
 use super::user::add_id;
 use crate::store::row::{self, MESSAGE};
-use crate::store::sync::{FORMER_KEPT_MS, pieces};
-use crate::store::time::UNSETTLED_MS;
+use crate::store::sync::{FORMER_KEPT, pieces};
 use crate::store::{
     ActiveConversation, ChangedConversation, Changes, Conversation, MessageRange, Moment,
     PageLimit, StoreError, StoredMessage, SyncStore, UnixMillis,
@@ -32,11 +31,9 @@ impl SyncStore for MySqlStore {
         let sql = format!("SELECT value, {NOW} AS now_ms FROM meta WHERE name = 'store_epoch'");
         let found = self.row(Statement::new(sql)).await?;
         let found = found.ok_or(sqlx::Error::RowNotFound)?;
-        let now = row::time(&found, "now_ms")?;
         Ok(Moment {
             epoch: row::epoch(&found)?,
-            now,
-            settled: UnixMillis(now.0.saturating_sub(UNSETTLED_MS)),
+            now: row::time(&found, "now_ms")?,
         })
     }
 
@@ -220,11 +217,11 @@ impl MySqlStore {
     /// Forgets some of those who left so long ago that no client asks for it. Apart from the transactions that change
     /// groups, which would wait for each other; whoever left has left whatever becomes of it.
     pub(super) async fn forget_long_gone(&self) {
-        let before = UnixMillis::now().0.saturating_sub(FORMER_KEPT_MS);
+        let before = UnixMillis::now().before(FORMER_KEPT);
         let old = Statement::new("DELETE FROM former_members WHERE left_at_ms < ? LIMIT 1000");
         let forget = async {
             let mut session = Session::of(&self.writers).await?;
-            old.bind(before).execute(&mut session).await?;
+            old.bind(before.0).execute(&mut session).await?;
             session.release();
             Ok::<_, StoreError>(())
         };

@@ -8,7 +8,7 @@ use super::row;
 use super::user::wanted;
 use super::values::{CHUNK, Values};
 use crate::store::membership::Membership;
-use crate::store::sync::FORMER_KEPT_MS;
+use crate::store::sync::FORMER_KEPT;
 use crate::store::{Conversation, StoreError, UnixMillis};
 
 /// A group's row and its conversation's, with the last message as the transaction found it.
@@ -214,9 +214,8 @@ pub(super) async fn leave(
             .execute(&mut *connection)
             .await?;
     }
-    let kept = now.0.saturating_sub(FORMER_KEPT_MS);
     sqlx::query("DELETE FROM former_members WHERE left_at_ms < ?")
-        .bind(kept)
+        .bind(now.before(FORMER_KEPT).0)
         .execute(connection)
         .await?;
     Ok(())

@@ -8,7 +8,6 @@ use super::participant::UNREAD;
 use super::values::Values;
 use super::{SqliteStore, row};
 use crate::store::sync::pieces;
-use crate::store::time::UNSETTLED_MS;
 use crate::store::{
     ActiveConversation, ChangedConversation, Changes, Conversation, MessageRange, MetaStore,
     Moment, PageLimit, StoreError, StoredMessage, SyncStore, UnixMillis,
@@ -17,11 +16,9 @@ use crate::store::{
 #[async_trait]
 impl SyncStore for SqliteStore {
     async fn moment(&self) -> Result<Moment, StoreError> {
-        let now = self.clock.now();
         Ok(Moment {
             epoch: self.store_epoch().await?,
-            now,
-            settled: UnixMillis(now.0.saturating_sub(UNSETTLED_MS)),
+            now: self.clock.now(),
         })
     }
 
