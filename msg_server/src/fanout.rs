@@ -9,6 +9,7 @@ use proto::ids::UserId;
 use proto::im::buddy::ImpcLoginStatusNotify;
 use proto::im::message::ImMsgData;
 use proto::{Body, Pdu};
+use tokio::time::Instant;
 
 use crate::delivered::Delivered;
 use crate::presence::user_stat;
@@ -31,25 +32,20 @@ pub(crate) enum Source {
     Session(u64),
     /// Another msg_server.
     Relay,
-    /// The store, after it may have passed us by. As [`clock::login_stamp`](crate::clock::login_stamp): who logged in later has
-    /// asked for his lists since, and so has whoever logged in after the message was stored.
-    Store { logged_in_before: u64 },
+    /// The store, after it may have passed us by, in which it has been since then. Who logged in after that has it in the
+    /// lists that he asked for.
+    Store { since: Instant },
 }
 
-/// A message that is that much older than a login is in the lists that the client asked for then. The clocks of two machines
-/// may differ, and messages know whole seconds.
-const SEEN_AT_LOGIN: Duration = Duration::from_secs(3);
+/// Who logged in that much later than a message was stored is not handed it: until then both may have happened at once.
+const SEEN_AT_LOGIN: Duration = Duration::from_millis(500);
 
 impl Source {
-    fn is_for(self, session: &Session, message: &ImMsgData) -> bool {
+    fn is_for(self, session: &Session) -> bool {
         match self {
             Self::Session(sent_by) => session.id != sent_by,
             Self::Relay => true,
-            Self::Store { logged_in_before } => {
-                let login = Duration::from_nanos(session.login_stamp);
-                let stored = Duration::from_secs(message.create_time.into());
-                session.login_stamp <= logged_in_before && stored + SEEN_AT_LOGIN >= login
-            }
+            Self::Store { since } => since + SEEN_AT_LOGIN >= session.opened_at,
         }
     }
 }
@@ -79,7 +75,7 @@ impl Fanout {
         let devices: usize = users
             .into_iter()
             .map(|user| {
-                let is_for = |session: &Session| source.is_for(session, message);
+                let is_for = |session: &Session| source.is_for(session);
                 self.users.send_to(user, frame, is_for)
             })
             .sum();

@@ -46,7 +46,7 @@ pub(crate) enum Origin {
     /// Another msg_server.
     Elsewhere,
     /// The store, see [`Source::Store`].
-    Store { logged_in_before: u64 },
+    Store { since: Instant },
 }
 
 /// The groups of the users here. What is new about a group is fetched while its messages wait, in their order.
@@ -168,7 +168,7 @@ impl MsgServer {
         let source = match parcel.from {
             Origin::Here { session, .. } => Source::Session(session),
             Origin::Elsewhere => Source::Relay,
-            Origin::Store { logged_in_before } => Source::Store { logged_in_before },
+            Origin::Store { since } => Source::Store { since },
         };
         let members = self.groups.members.local(parcel.group);
         let for_whom = members.iter().filter(|member| member.sees(parcel.version));

@@ -20,7 +20,6 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 
-use crate::clock;
 use crate::fanout::Source;
 use crate::groups::{Origin, Parcel};
 use crate::links::raw_ids;
@@ -61,8 +60,6 @@ pub(crate) struct Missed {
 #[derive(Clone, Copy)]
 struct Gap {
     since: Instant,
-    /// As [`clock::login_stamp`]: who logged in later has asked for his lists later.
-    until: u64,
     /// What is missing may not be stored yet: it is looked for twice.
     is_early: bool,
 }
@@ -72,7 +69,6 @@ impl Missed {
     pub(crate) fn suspect(&self, since: Instant) {
         self.note(Gap {
             since,
-            until: clock::login_stamp(),
             is_early: false,
         });
     }
@@ -81,7 +77,6 @@ impl Missed {
         let mut gap = self.gap.lock();
         *gap = Some(gap.map_or(new, |gap| Gap {
             since: gap.since.min(new.since),
-            until: gap.until.max(new.until),
             is_early: gap.is_early || new.is_early,
         }));
         drop(gap);
@@ -120,7 +115,6 @@ impl MsgServer {
     pub(crate) fn outcome_unknown(&self) {
         self.missed.note(Gap {
             since: Instant::now(),
-            until: clock::login_stamp(),
             is_early: true,
         });
     }
@@ -135,7 +129,7 @@ impl MsgServer {
                 match self.ask_for_missed(users, gap, page.clone()).await {
                     Ok(answer) => {
                         for message in answer.message {
-                            self.hand_out_missed(message, gap);
+                            self.hand_out_missed(message);
                         }
                         page = answer.next_page;
                         if page.is_none() {
@@ -176,7 +170,10 @@ impl MsgServer {
     }
 
     /// Gives a message to those here who have not got it.
-    fn hand_out_missed(self: &Arc<Self>, missed: MissedMessage, gap: Gap) {
+    fn hand_out_missed(self: &Arc<Self>, missed: MissedMessage) {
+        let age = Duration::from_millis(missed.age_ms.into());
+        let now = Instant::now();
+        let since = now.checked_sub(age).unwrap_or(now);
         let stored = missed.message;
         let message = ImMsgData {
             from_user_id: stored.from_session_id,
@@ -188,11 +185,10 @@ impl MsgServer {
             ..Default::default()
         };
         let frame = Pdu::new(&message, 0).to_frame();
-        let logged_in_before = gap.until;
         if message.msg_type & 0x10 == 0 {
             let users = [message.from_user_id, message.to_session_id];
             let users = users.into_iter().filter_map(UserId::new);
-            let source = Source::Store { logged_in_before };
+            let source = Source::Store { since };
             self.fanout.message(&message, users, &frame, source);
         } else if let Some(group) = GroupId::new(message.to_session_id) {
             self.group_message(Parcel {
@@ -200,7 +196,7 @@ impl MsgServer {
                 version: missed.group_version.unwrap_or(0),
                 message,
                 frame,
-                from: Origin::Store { logged_in_before },
+                from: Origin::Store { since },
             });
         }
     }

@@ -28,6 +28,8 @@ pub struct MissedMessage {
 /// As many messages as fit into one answer, by conversation and in each the oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct MissedPage {
+    /// The store's time when it was read.
+    pub now: UnixMillis,
     pub messages: Vec<MissedMessage>,
     /// Where the next page begins; `None` on the last.
     pub next: Option<MissedPlace>,
@@ -96,9 +98,14 @@ impl Missed {
         if users.is_empty() {
             return Ok(MissedPage::default());
         }
+        let now = self.store.moment().await?.now;
         let place = match place {
             Some(place) => place,
-            None => self.begin(age).await?,
+            None => MissedPlace {
+                since: now.before(age.min(MAX_AGE)).before(UNSETTLED),
+                number: 0,
+                reached: 0,
+            },
         };
         let rows = self.limit.rows.clamp(1, 10_000);
         let active = self
@@ -158,17 +165,9 @@ impl Missed {
             })
         };
         Ok(MissedPage {
+            now,
             messages: read.into_iter().filter_map(missed).collect(),
             next,
-        })
-    }
-
-    async fn begin(&self, age: Duration) -> Result<MissedPlace, StoreError> {
-        let now = self.store.moment().await?.now;
-        Ok(MissedPlace {
-            since: now.before(age.min(MAX_AGE)).before(UNSETTLED),
-            number: 0,
-            reached: 0,
         })
     }
 }

@@ -17,7 +17,7 @@ use proto::im::base_define::KickReasonType;
 use proto::im::login::ImKickUser;
 use proto::{Body, capability};
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::unauthed::ClientConnection;
 use crate::clock;
@@ -49,6 +49,8 @@ pub(crate) struct Authed {
     pub(crate) capabilities: u64,
     /// Nanoseconds since 1970: of two sessions that displace each other the later one stays.
     pub(crate) login_stamp: u64,
+    /// When it began to be there for others.
+    pub(crate) opened_at: Instant,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) server: Arc<MsgServer>,
     pub(crate) contacts: Contacts,
@@ -136,6 +138,7 @@ pub(super) async fn run(
         device: login.device,
         capabilities: login.capabilities,
         login_stamp: clock::login_stamp(),
+        opened_at: Instant::now(),
         outbox: connection.outbox().clone(),
         contacts: std::mem::replace(&mut login.contacts, Contacts::EVERYBODY),
         allowance: Mutex::new(TokenBucket::new(server.limits.messages())),

@@ -1,7 +1,5 @@
 //! What happens to messages that were on their way when something died.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use im_base::testkit::TestPeer;
 use proto::im::base_define::{ClientType, MsgInfo, MsgType, UserStatType};
 use proto::im::buddy::{ImUsersStatReq, ImUsersStatRsp};
@@ -15,12 +13,7 @@ use tokio::net::TcpStream;
 
 use crate::bed::{Bed, GROUP, Known, in_group, messages, text};
 
-fn now() -> u32 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    since_epoch.as_secs().try_into().unwrap()
-}
-
-fn stored(to: u32, msg_id: u32, create_time: u32) -> MissedMessage {
+fn stored(to: u32, msg_id: u32, age_ms: u32) -> MissedMessage {
     let msg_type = match to {
         GROUP => MsgType::GroupText,
         _ => MsgType::SingleText,
@@ -30,11 +23,12 @@ fn stored(to: u32, msg_id: u32, create_time: u32) -> MissedMessage {
         message: MsgInfo {
             msg_id,
             from_session_id: 1,
-            create_time,
+            create_time: 1,
             msg_type: msg_type as i32,
             msg_data: "text".into(),
         },
         group_version: None,
+        age_ms,
     }
 }
 
@@ -55,14 +49,13 @@ async fn what_another_server_took_along_is_handed_out_once_and_not_to_whom_it_is
             0,
         )
         .await;
-    let time = now();
     *bed.stored.lock().await = vec![
-        stored(2, 6, time),
-        stored(2, 7, time),
-        stored(GROUP, 3, time),
-        stored(3, 9, time),
+        stored(2, 6, 0),
+        stored(2, 7, 0),
+        stored(GROUP, 3, 0),
+        stored(3, 9, 0),
         // stored long before the logins: it was in the lists
-        stored(3, 8, time - 60),
+        stored(3, 8, 60_000),
     ];
     bed.route.send(&ImPeerLost {}, 0).await;
     bob.0.expect::<ImSyncHint>().await;
@@ -87,9 +80,8 @@ async fn what_was_handed_out_before_is_not_again() {
         bed.route.send(&message, 0).await;
     }
     assert_eq!(messages(&bed.got(&mut bob).await), [5, 7]);
-    let time = now();
-    *bed.stored.lock().await = [5, 6, 7].map(|id| stored(2, id, time)).to_vec();
-    bed.stored.lock().await.push(stored(GROUP, 3, time));
+    *bed.stored.lock().await = [5, 6, 7].map(|id| stored(2, id, 0)).to_vec();
+    bed.stored.lock().await.push(stored(GROUP, 3, 0));
     bed.route.send(&ImPeerLost {}, 0).await;
     let mut got = Vec::new();
     loop {

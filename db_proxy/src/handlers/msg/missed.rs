@@ -11,6 +11,7 @@ use super::{msg_info, session};
 use crate::handlers::store_failed;
 use crate::logic::missed::{self, MAX_USERS, MissedPlace};
 use crate::server::DbProxy;
+use crate::store::UnixMillis;
 
 pub(in crate::handlers) async fn missed(
     proxy: Arc<DbProxy>,
@@ -37,17 +38,23 @@ pub(in crate::handlers) async fn missed(
     let page = page.map_err(|error| store_failed(&error))?;
     Ok(ImMissedRsp {
         result_code: 0,
-        message: page.messages.into_iter().map(message).collect(),
+        message: page
+            .messages
+            .into_iter()
+            .map(|missed| message(missed, page.now))
+            .collect(),
         next_page: page.next.map(|next| next.to_bytes().into()),
         attach_data: request.attach_data,
     })
 }
 
-fn message(missed: missed::MissedMessage) -> MissedMessage {
+fn message(missed: missed::MissedMessage, now: UnixMillis) -> MissedMessage {
+    let age = now.since(missed.message.created_at).as_millis();
     let (_, to_session_id) = session(missed.to);
     MissedMessage {
         to_session_id,
         message: msg_info(missed.message),
         group_version: missed.group_version,
+        age_ms: u32::try_from(age).unwrap_or(u32::MAX),
     }
 }
