@@ -54,10 +54,11 @@ fn same(facts: &Facts<'_>, device: u32, talk: Talk, seen: &Seen, violations: &mu
     let Some(stored) = facts.talks.get(&talk) else {
         return;
     };
-    if seen.id <= stored.base {
+    let of_user = stored.members.contains(&facts.user(device));
+    if of_user && seen.id <= stored.base {
+        // From before the run.
         return;
     }
-    let of_user = stored.members.contains(&facts.user(device));
     let found = stored.stored.get(&seen.id);
     if of_user && found.is_some_and(|found| found.contains(seen)) {
         return;
