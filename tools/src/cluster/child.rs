@@ -24,9 +24,6 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 /// A child that lived this long begins with the shortest backoff again.
 const LONG_LIFE: Duration = Duration::from_secs(30);
 
-/// A child that was told to end after it had lived this long is started again at once.
-const SETTLED: Duration = Duration::from_secs(1);
-
 /// The exit code of a server that refuses its configuration.
 const EXIT_CONFIG: i32 = 64;
 
@@ -172,7 +169,8 @@ impl Keeper {
             if born.elapsed() >= LONG_LIFE {
                 backoff = FIRST_BACKOFF;
             }
-            if was_asked(&status) && born.elapsed() >= SETTLED {
+            if was_asked(&status) && born.elapsed() >= FIRST_BACKOFF {
+                // One that ends by itself as soon as it begins would be started without a pause.
                 self.say("restarted: it was told to end and has ended".into());
                 continue;
             }
