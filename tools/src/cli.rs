@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::terminal::Paint;
-use crate::{backup, chat, conform, departments, doctor, import, migrate, roles, up, users};
+use crate::{
+    backup, chaos, chat, conform, departments, doctor, import, migrate, restart, roles, up, users,
+};
 
 /// An instant-messaging backend that speaks the TeamTalk wire protocol
 #[derive(Debug, Parser)]
@@ -39,6 +41,8 @@ enum Command {
     Restore(backup::RestoreArgs),
     Doctor(doctor::DoctorArgs),
     Conform(conform::ConformArgs),
+    Chaos(chaos::ChaosArgs),
+    Restart(restart::RestartArgs),
 }
 
 /// Runs the program with these arguments, the first of which is its name.
@@ -63,6 +67,8 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Command::Restore(args) => block_on(backup::restore(args)),
         Command::Doctor(args) => block_on(doctor::run(args)),
         Command::Conform(args) => block_on(conform::run(args)),
+        Command::Chaos(args) => block_on(chaos::run(args)),
+        Command::Restart(args) => block_on(restart::run(args)),
     };
     ran.unwrap_or_else(|error| {
         eprintln!("{} {error:#}", Paint::stderr().bad("error:"));

@@ -23,7 +23,7 @@ pub use logs::{LogLine, LogSink};
 pub use ports::{Counts, DbPorts, LoginPorts, MsgPorts, PortError, PortPlan, RoutePorts};
 pub use run_file::RunEntry;
 pub use supervisor::Cluster;
-pub use topology::{Role, Topology, default_store};
+pub use topology::{Detour, Role, Topology, default_store};
 
 use std::path::PathBuf;
 

@@ -2,7 +2,8 @@
 //! installation from outside, and a topology of local processes.
 //!
 //! Read in this order: [`client`] (what a client does, from the address to a session), [`chat`], [`doctor`] and
-//! [`conform`] (programs made of it), [`cluster`] and [`up`] (the processes and the command that starts them), [`users`] and
+//! [`conform`] (programs made of it), [`cluster`], [`up`] and [`restart`] (the processes and the commands that start them), [`chaos`]
+//! (which breaks them and looks what comes of it), [`users`] and
 //! [`departments`], [`import`], [`migrate`] and [`backup`] (everything at once). The command line itself is [`cli`]; the server processes are entered through [`roles`].
 
 #![allow(
@@ -18,8 +19,11 @@ pub mod chat;
 pub mod conform;
 pub mod departments;
 pub mod doctor;
+pub mod restart;
 pub mod up;
 pub mod users;
+
+pub mod chaos;
 
 pub mod backup;
 pub mod import;

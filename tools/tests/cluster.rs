@@ -89,6 +89,24 @@ async fn a_killed_process_is_started_again_and_run_json_follows() {
 }
 
 #[tokio::test]
+async fn a_process_that_was_told_to_end_is_started_again_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (topology, sink, lines) = topology(dir.path(), SERVER);
+    let cluster = Cluster::start(topology, sink).unwrap();
+    let restarted = "db_proxy.0 restarted: it was told to end and has ended";
+    // One that has only begun is started again after a pause.
+    let mut lived = Duration::from_millis(50);
+    while !texts(&lines).iter().any(|text| text == restarted) {
+        tokio::time::sleep(lived).await;
+        lived *= 2;
+        let old = cluster.signal(Role::DbProxy, 0, Signal::TERM).unwrap();
+        let new = cluster.restarted(Role::DbProxy, 0, old).await;
+        assert_ne!(old, new);
+    }
+    cluster.kill().await;
+}
+
+#[tokio::test]
 async fn stopping_drains_whoever_has_clients_first() {
     let dir = tempfile::tempdir().unwrap();
     let (topology, sink, lines) = topology(dir.path(), SERVER);

@@ -77,3 +77,6 @@ mod conform;
 
 #[path = "e2e/up.rs"]
 mod up;
+
+#[path = "e2e/chaos.rs"]
+mod chaos;

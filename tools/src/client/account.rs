@@ -44,16 +44,20 @@ pub enum EnterError {
 }
 
 impl Account {
-    /// Somebody with a plain password, of which only the digest is kept.
+    /// Somebody with a plain password, of which only the digest is kept. Announces resume tokens.
     pub fn new(user: &str, password: &str, device: impl Into<DeviceType>, status: Status) -> Self {
-        let request = ImLoginReq {
-            capabilities: Some(capability::RESUME),
-            ..login_request(user, password, device.into(), status)
-        };
+        let request = login_request(user, password, device.into(), status);
         Self {
             request,
             token: Arc::default(),
         }
+        .announcing(capability::RESUME)
+    }
+
+    /// The same, announcing these extensions and no others; 0 is a stock client. See [`capability`].
+    pub fn announcing(mut self, capabilities: u64) -> Self {
+        self.request.capabilities = (capabilities != 0).then_some(capabilities);
+        self
     }
 
     /// Connects and logs in: with the token if there is one, with the password if there is none or the token is no good,

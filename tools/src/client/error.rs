@@ -193,6 +193,16 @@ pub enum RequestError {
         /// How long was waited.
         after: Duration,
     },
+    /// The server says no, and why: to clients that announced that they understand it.
+    #[error("{command} was refused: {reason}")]
+    Nak {
+        /// What was asked.
+        command: CommandId,
+        /// A word for the reason.
+        reason: String,
+        /// Asking again may help after this long; `None`: it changes nothing.
+        retry_after: Option<Duration>,
+    },
     /// Every sequence number waits for an answer.
     #[error("too many requests wait for their answers")]
     TooMany,

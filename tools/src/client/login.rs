@@ -96,7 +96,8 @@ impl Client {
         request: ImLoginReq,
     ) -> Result<(Session, Events), LoginError> {
         let shows_token = request.resume_token.is_some();
-        let wants_token = request.capabilities() & capability::RESUME != 0;
+        let announced = request.capabilities();
+        let wants_token = announced & capability::RESUME != 0;
         self.connection
             .send_message(&request, LOGIN_SEQ_NUM)
             .await
@@ -111,7 +112,13 @@ impl Client {
         }
         let profile = answer.user_info.ok_or(LoginError::NoProfile)?;
         let token = answer.resume_token.filter(|_| wants_token);
-        Ok(wire::start(self.connection, profile, token, early))
+        let granted = answer.capabilities.unwrap_or_default() & announced;
+        Ok(wire::start(
+            self.connection,
+            profile,
+            (token, granted),
+            early,
+        ))
     }
 
     /// The login's answer, and what was pushed before it.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proto::im::base_define::UserInfo;
+use proto::im::ext::other::ImNak;
 use proto::{Body, CommandId, Pdu, Request};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -25,6 +26,7 @@ pub struct Session {
     closed: watch::Receiver<Option<CloseReason>>,
     profile: Arc<UserInfo>,
     resume_token: Option<Bytes>,
+    granted: u64,
     deadline: Duration,
 }
 
@@ -43,12 +45,14 @@ impl Session {
         closed: watch::Receiver<Option<CloseReason>>,
         profile: Arc<UserInfo>,
         resume_token: Option<Bytes>,
+        granted: u64,
     ) -> Self {
         Self {
             jobs,
             closed,
             profile,
             resume_token,
+            granted,
             deadline: DEADLINE,
         }
     }
@@ -79,6 +83,11 @@ impl Session {
     /// What the next login may show instead of the password, if it was asked for and given.
     pub fn resume_token(&self) -> Option<&Bytes> {
         self.resume_token.as_ref()
+    }
+
+    /// The extensions that were announced and the server granted, see [`proto::capability`].
+    pub fn granted(&self) -> u64 {
+        self.granted
     }
 
     /// Why the session is over; `None` while it stands.
@@ -164,7 +173,17 @@ impl<R: Body> Waiting<R> {
                 });
             }
         };
-        pdu.decode()
-            .map_err(|source| RequestError::Decode { command, source })
+        let decode = |source| RequestError::Decode { command, source };
+        if pdu.command() == ImNak::ID {
+            let nak: ImNak = pdu.decode().map_err(decode)?;
+            return Err(RequestError::Nak {
+                command,
+                reason: nak.reason,
+                retry_after: nak
+                    .retry_after_ms
+                    .map(|millis| Duration::from_millis(millis.into())),
+            });
+        }
+        pdu.decode().map_err(decode)
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use im_base::task::Tasks;
 use proto::im::base_define::UserInfo;
+use proto::im::ext::other::ImNak;
 use proto::im::login::{ImKickUser, ImLogoutReq};
 use proto::im::message::{ImMsgData, ImMsgDataAck};
 use proto::im::other::ImHeartBeat;
@@ -53,11 +54,11 @@ pub(super) enum Job {
 
 pub(super) type Answer = oneshot::Sender<Result<Pdu, RequestError>>;
 
-/// Starts the task of a session that was just logged in. `early` is what came before the login's answer.
+/// Starts the task of a session that was just logged in, with the token and the extensions it was given. `early` is what came before the login's answer.
 pub(super) fn start(
     connection: Connection,
     profile: UserInfo,
-    resume_token: Option<Bytes>,
+    (resume_token, granted): (Option<Bytes>, u64),
     early: Vec<Pdu>,
 ) -> (Session, Events) {
     let (job_sender, jobs) = mpsc::channel(JOB_CAPACITY);
@@ -85,7 +86,7 @@ pub(super) fn start(
         closed: closed.clone(),
         finished: false,
     };
-    let session = Session::new(job_sender, closed, profile, resume_token);
+    let session = Session::new(job_sender, closed, profile, resume_token, granted);
     (session, events)
 }
 
@@ -164,7 +165,9 @@ impl Wire {
     /// One frame. An error when it ends the session.
     fn arrived(&mut self, pdu: Pdu) -> Result<(), CloseReason> {
         let seq_num = pdu.seq_num();
-        let answers = |(reply, _): &(CommandId, Answer)| *reply == pdu.command();
+        let answers = |(reply, _): &(CommandId, Answer)| {
+            *reply == pdu.command() || pdu.command() == ImNak::ID
+        };
         if seq_num != 0 && self.pending.get(&seq_num).is_some_and(answers) {
             if let Some((_, answer)) = self.pending.remove(&seq_num) {
                 // An error means that nobody waits any more: the deadline passed.

@@ -1,5 +1,6 @@
 //! One process and the task that keeps it as it should be: running, or stopped.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,6 +169,11 @@ impl Keeper {
             if born.elapsed() >= LONG_LIFE {
                 backoff = FIRST_BACKOFF;
             }
+            if was_asked(&status) && born.elapsed() >= FIRST_BACKOFF {
+                // One that ends by itself as soon as it begins would be started without a pause.
+                self.say("restarted: it was told to end and has ended".into());
+                continue;
+            }
             self.say(format!(
                 "{}; starting it again in {} ms",
                 ending(&status),
@@ -220,6 +226,13 @@ fn signal(child: &Child, signal: Signal) {
     if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
         let _already_ended = kill_process(pid, signal);
     }
+}
+
+/// Whether a child ended because somebody sent it SIGTERM: it drained, or had not got to the point where it can.
+fn was_asked(status: &std::io::Result<ExitStatus>) -> bool {
+    status
+        .as_ref()
+        .is_ok_and(|status| status.success() || status.signal() == Some(Signal::TERM.as_raw()))
 }
 
 fn ending(status: &std::io::Result<ExitStatus>) -> String {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use im_base::task::Tasks;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -144,6 +145,14 @@ impl Cluster {
             State::Up { pid } => Some(pid),
             _ => None,
         }
+    }
+
+    /// Sends a process a signal and gives its number; `None` when it does not run now. One that ends of it is started
+    /// again.
+    pub fn signal(&self, role: Role, index: usize, signal: Signal) -> Option<u32> {
+        let pid = self.pid(role, index)?;
+        let raw = Pid::from_raw(pid.cast_signed())?;
+        kill_process(raw, signal).ok().map(|()| pid)
     }
 
     /// Waits until a process runs that is not `old`: that a killed one was started again. Cancel-safe.

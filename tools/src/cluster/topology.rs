@@ -53,6 +53,19 @@ impl fmt::Display for Role {
     }
 }
 
+/// A port through which a msg_server reaches another process, instead of that one's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Detour {
+    /// Which msg_server.
+    pub msg_server: usize,
+    /// What it dials: not a msg_server.
+    pub role: Role,
+    /// Which one of those.
+    pub index: usize,
+    /// A port of this machine.
+    pub port: u16,
+}
+
 /// A whole installation, not yet started.
 #[derive(Clone)]
 pub struct Topology {
@@ -72,6 +85,8 @@ pub struct Topology {
     pub log_filter: String,
     /// Further configuration of all processes of a kind, by environment: `FERROTALK_<SECTION>__<KEY>` and a value.
     pub environment: Vec<(Role, String, String)>,
+    /// Links that lead elsewhere first. All others are direct.
+    pub detours: Vec<Detour>,
 }
 
 /// Without what may have passwords in it.
@@ -97,6 +112,7 @@ impl Topology {
             limits: true,
             log_filter: "info".into(),
             environment: Vec::new(),
+            detours: Vec::new(),
         })
     }
 
@@ -218,14 +234,15 @@ impl Topology {
         let limits = self.limits;
         let api = ports.api.map_or_else(String::new, local);
         let key_file = self.api_key_path().display().to_string();
-        let login: Vec<String> = self
-            .ports
-            .login
-            .iter()
-            .map(|p| local(p.registration))
-            .collect();
-        let route: Vec<String> = self.ports.route.iter().map(|p| local(p.servers)).collect();
-        let db: Vec<String> = self.ports.db.iter().map(|p| local(p.servers)).collect();
+        let peers = |role| -> Vec<String> {
+            let ports = self.dialled(role).into_iter().enumerate();
+            ports
+                .map(|(peer, port)| local(self.detour(index, role, peer).unwrap_or(port)))
+                .collect()
+        };
+        let login = peers(Role::LoginServer);
+        let route = peers(Role::RouteServer);
+        let db = peers(Role::DbProxy);
         toml! {
             clients = { listen = listen }
             websocket = { listen = websocket }
@@ -234,6 +251,25 @@ impl Topology {
             peers = { login = login, route = route, db = db }
             limits = { enabled = limits }
         }
+    }
+}
+
+impl Topology {
+    /// The ports of a kind that msg_servers dial, by index; none dials a msg_server.
+    pub fn dialled(&self, role: Role) -> Vec<u16> {
+        match role {
+            Role::DbProxy => self.ports.db.iter().map(|p| p.servers).collect(),
+            Role::RouteServer => self.ports.route.iter().map(|p| p.servers).collect(),
+            Role::LoginServer => self.ports.login.iter().map(|p| p.registration).collect(),
+            Role::MsgServer => Vec::new(),
+        }
+    }
+
+    fn detour(&self, msg_server: usize, role: Role, index: usize) -> Option<u16> {
+        let mut detours = self.detours.iter();
+        let found =
+            detours.find(|d| d.msg_server == msg_server && d.role == role && d.index == index);
+        found.map(|detour| detour.port)
     }
 }
 
