@@ -70,8 +70,7 @@ fn tell(sessions: &[Session], servers: &[ServerAddress], within: Duration) {
                 .cloned()
                 .collect(),
         };
-        // One that closes just now is on its way already.
-        let _closing = session.outbox.send(&reconnect, 0);
+        session.move_on(&reconnect);
     }
 }
 

@@ -14,6 +14,7 @@ use proto::decoder::MAX_CLIENT_FRAME;
 use proto::device::DeviceType;
 use proto::ids::{GroupId, UserId};
 use proto::im::base_define::KickReasonType;
+use proto::im::ext::login::ImReconnect;
 use proto::im::login::ImKickUser;
 use proto::{Body, capability};
 use tokio::sync::Notify;
@@ -58,6 +59,8 @@ pub(crate) struct Authed {
     allowance: Mutex<TokenBucket>,
     ended: Notify,
     end_reason: Mutex<Option<CloseReason>>,
+    /// Its client was told to log in elsewhere; see [`kick`].
+    is_moving: AtomicBool,
     /// Nobody reads answers any more.
     is_over: AtomicBool,
 }
@@ -107,6 +110,13 @@ impl Authed {
         sent.map_err(|_closed| HandlerError::Refused("closed"))
     }
 
+    /// Tells the client to log in elsewhere, if it is there still.
+    pub(crate) fn move_on(&self, reconnect: &ImReconnect) {
+        self.is_moving.store(true, Ordering::Relaxed);
+        // One that closes just now is on its way already.
+        let _closing = self.outbox.send(reconnect, 0);
+    }
+
     /// Ends the session: no further request is taken up, those in flight are finished, what is queued is written.
     pub(crate) fn end(&self, reason: CloseReason) {
         self.end_reason.lock().get_or_insert(reason);
@@ -145,6 +155,7 @@ pub(super) async fn run(
         server,
         ended: Notify::new(),
         end_reason: Mutex::new(None),
+        is_moving: AtomicBool::new(false),
         is_over: AtomicBool::new(false),
     });
     open(&session, login).await;
@@ -199,8 +210,17 @@ fn close(session: &Session) {
 
 /// Tells displaced sessions so and ends them. They are out of [`Users`](crate::users::Users) already and get nothing
 /// more; a client that does not hang up by itself is closed after a grace time.
+///
+/// A session whose client was told to log in elsewhere is displaced by just that, and what it sent before it knew is on its way:
+/// it is served, without being pushed anything, until it hangs up or the time for moving is over.
 pub(crate) fn kick(displaced: &Sessions, reason: KickReasonType) {
     for session in displaced {
+        let moved = reason == KickReasonType::KickReasonDuplicateUser
+            && session.is_moving.load(Ordering::Relaxed);
+        if moved {
+            session.server.logins.load_changed(session.user_id, false);
+            continue;
+        }
         let notice = ImKickUser {
             user_id: session.user_id.get(),
             kick_reason: reason as i32,

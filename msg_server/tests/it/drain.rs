@@ -5,13 +5,13 @@ use std::time::Duration;
 use im_base::shutdown::Ending;
 use im_base::task::Tasks;
 use im_base::testkit::TestPeer;
-use proto::capability;
-use proto::im::base_define::ClientType;
+use proto::im::base_define::{ClientType, KickReasonType};
 use proto::im::ext::login::{ImReconnect, ImServersReq, ImServersRsp, ServerAddress};
 use proto::im::ext::other::ImPace;
-use proto::im::message::ImMsgData;
+use proto::im::message::{ImMsgData, ImMsgDataAck};
 use proto::im::other::ImHeartBeat;
-use proto::im::server::ImMsgServInfo;
+use proto::im::server::{ImMsgServInfo, ImServerKickUser, ImUserStatusUpdate};
+use proto::{Body, capability};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -85,6 +85,23 @@ async fn who_understands_it_is_served_until_he_has_gone_and_the_others_are_close
     };
     bed.route.send(&message, 0).await;
     assert_eq!(able.0.expect::<ImMsgData>().await.0.msg_id, 5);
+    // the client has logged in elsewhere, and what it still sends here is answered
+    let moved = ImServerKickUser {
+        user_id: 1,
+        client_type: ClientType::Windows as i32,
+        reason: KickReasonType::KickReasonDuplicateUser as u32,
+        login_stamp: None,
+    };
+    bed.route.send(&moved, 0).await;
+    bed.route.send(&message, 0).await;
+    bed.route.expect::<ImUserStatusUpdate>().await;
+    let own = ImMsgData {
+        to_session_id: 2,
+        msg_id: 0,
+        ..text(1, 0)
+    };
+    able.0.send(&own, 11).await;
+    assert_eq!(able.0.receive().await.unwrap().command(), ImMsgDataAck::ID);
     drop(able);
     assert_eq!(ending.await.unwrap(), Ending::Clean);
 }
