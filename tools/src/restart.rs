@@ -170,11 +170,15 @@ pub fn select(processes: &[Process], which: Selection) -> anyhow::Result<Vec<Pro
     let mut chosen = Vec::new();
     for role in Role::ALL {
         let of_role = processes.iter().filter(|p| p.role == role.name());
-        chosen.extend(of_role.cloned().filter(|process| match which {
-            Selection::All => true,
-            Selection::Role(wanted) => wanted == role,
-            Selection::One(wanted, index) => wanted == role && index == process.index,
-        }));
+        chosen.extend(
+            of_role
+                .filter(|process| match which {
+                    Selection::All => true,
+                    Selection::Role(wanted) => wanted == role,
+                    Selection::One(wanted, index) => wanted == role && index == process.index,
+                })
+                .cloned(),
+        );
     }
     match which {
         Selection::One(role, index) if chosen.is_empty() => {

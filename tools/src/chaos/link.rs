@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use im_base::task::Tasks;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -68,14 +68,14 @@ async fn accept(listener: TcpListener, target: SocketAddr, mut passage: watch::R
 }
 
 /// One connection, until it is over on either side or reset. An end of one direction is passed on as such.
-async fn carry(near: TcpStream, target: SocketAddr, mut passage: watch::Receiver<Passage>) {
+async fn carry(mut near: TcpStream, target: SocketAddr, mut passage: watch::Receiver<Passage>) {
     let resets = near.set_zero_linger().is_ok();
     let connecting = connect(target, passage.clone());
     let far = tokio::select! {
         () = broken(&mut passage) => return,
         far = connecting => far,
     };
-    let Ok(far) = far else { return };
+    let Ok(mut far) = far else { return };
     if !(resets && far.set_zero_linger().is_ok()) {
         return;
     }
@@ -83,8 +83,9 @@ async fn carry(near: TcpStream, target: SocketAddr, mut passage: watch::Receiver
     if nodelay.is_err() {
         return;
     }
-    let (near_reads, near_writes) = near.into_split();
-    let (far_reads, far_writes) = far.into_split();
+    // Borrowed halves: owned ones would say an orderly end when they are dropped.
+    let (near_reads, near_writes) = near.split();
+    let (far_reads, far_writes) = far.split();
     let there = pass(near_reads, far_writes, passage.clone());
     let back = pass(far_reads, near_writes, passage.clone());
     tokio::select! {
@@ -103,8 +104,8 @@ async fn connect(
 }
 
 async fn pass(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
     mut passage: watch::Receiver<Passage>,
 ) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK];

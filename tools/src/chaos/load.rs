@@ -66,6 +66,8 @@ pub(super) struct Load {
     pub(super) rate: f64,
     /// Of a hundred devices, how many announce no extensions.
     pub(super) stock: u32,
+    /// Whether phones log in anew now and then.
+    pub(super) roam: bool,
     /// What decides who does what.
     pub(super) seed: u64,
 }
@@ -174,6 +176,7 @@ impl Crowd {
                     logins: logins.clone(),
                     talks: talks.clone(),
                     bases: bases.clone(),
+                    roams: load.roam && class == ClientDevice::Android,
                     pace,
                     run,
                     history: history.clone(),

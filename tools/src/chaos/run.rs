@@ -121,6 +121,8 @@ impl Stage<'_> {
             group_size: args.group_size.max(2),
             rate: args.rate,
             stock: args.stock,
+            // In a rolling restart whoever logs in does so because of it.
+            roam: !args.rolling,
             seed: self.seed,
         })
     }

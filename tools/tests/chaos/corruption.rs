@@ -1,7 +1,15 @@
 //! What a server may do wrong, one thing at a time, put into a history in which everything was right.
 
+#[path = "changes.rs"]
+mod changes;
+
 use tools::chaos::check::Rule;
-use tools::chaos::history::{Record, Seen, Standing, Talk, What};
+use tools::chaos::history::{Record, Seen, Talk, What};
+
+use changes::{
+    drop_one, lose_delivery, lose_mark, one, place, swap_everywhere, with_last_word, with_pushed,
+    with_standing, with_stored,
+};
 
 /// Something that goes wrong, and the promise that it breaks.
 pub(crate) struct Corruption {
@@ -10,8 +18,6 @@ pub(crate) struct Corruption {
     /// False when the history has no place for it.
     pub(crate) make: fn(&mut Vec<Record>, &mut fastrand::Rng) -> bool,
 }
-
-type Random = fastrand::Rng;
 
 pub(crate) const CORRUPTIONS: &[Corruption] = &[
     Corruption {
@@ -111,7 +117,7 @@ pub(crate) const CORRUPTIONS: &[Corruption] = &[
     Corruption {
         what: "two messages are in the wrong order everywhere",
         rule: Rule::Order,
-        make: swap_everywhere,
+        make: |records, random| swap_everywhere(records, random),
     },
     Corruption {
         what: "a pushed message is another one",
@@ -266,7 +272,7 @@ pub(crate) const CORRUPTIONS: &[Corruption] = &[
     Corruption {
         what: "a read mark that counted is lost",
         rule: Rule::ReadPosition,
-        make: lose_mark,
+        make: |records, random| lose_mark(records, random),
     },
     Corruption {
         what: "a client that moves loses a message on its way",
@@ -315,232 +321,3 @@ pub(crate) const CORRUPTIONS: &[Corruption] = &[
         },
     },
 ];
-
-/// A place of a record of that kind.
-fn place(records: &[Record], random: &mut Random, wanted: impl Fn(&What) -> bool) -> Option<usize> {
-    let places: Vec<usize> = (0..records.len())
-        .filter(|at| wanted(&records[*at].what))
-        .collect();
-    random.choice(places)
-}
-
-/// Changes one record, from a random one on; `change` says whether it did.
-fn one(
-    records: &mut [Record],
-    random: &mut Random,
-    mut change: impl FnMut(&mut What) -> bool,
-) -> bool {
-    let from = random.usize(0..records.len());
-    let (before, after) = records.split_at_mut(from);
-    after
-        .iter_mut()
-        .chain(before)
-        .any(|record| change(&mut record.what))
-}
-
-fn drop_one(records: &mut Vec<Record>, wanted: fn(&What) -> bool) -> bool {
-    let at = records.iter().rposition(|record| wanted(&record.what));
-    at.map(|at| records.remove(at)).is_some()
-}
-
-/// Changes what is stored, at a random message.
-fn with_stored(
-    records: &mut [Record],
-    random: &mut Random,
-    change: impl FnOnce(&mut Vec<Seen>, usize),
-) -> bool {
-    let stored = |what: &What| matches!(what, What::Stored { seen, .. } if !seen.is_empty());
-    let Some(at) = place(records, random, stored) else {
-        return false;
-    };
-    let What::Stored { seen, .. } = &mut records[at].what else {
-        return false;
-    };
-    let message = random.usize(0..seen.len());
-    change(seen, message);
-    true
-}
-
-fn with_pushed(
-    records: &mut [Record],
-    random: &mut Random,
-    change: impl FnOnce(&mut Talk, &mut Seen),
-) -> bool {
-    let Some(at) = place(records, random, |what| matches!(what, What::Pushed { .. })) else {
-        return false;
-    };
-    let What::Pushed { talk, seen, .. } = &mut records[at].what else {
-        return false;
-    };
-    change(talk, seen);
-    true
-}
-
-fn with_last_word(
-    records: &mut [Record],
-    random: &mut Random,
-    change: impl FnOnce(&mut Vec<Standing>, usize),
-) -> bool {
-    let last = |what: &What| matches!(what, What::Unread { last: true, standings, .. } if !standings.is_empty());
-    let Some(at) = place(records, random, last) else {
-        return false;
-    };
-    let What::Unread { standings, .. } = &mut records[at].what else {
-        return false;
-    };
-    let standing = random.usize(0..standings.len());
-    change(standings, standing);
-    true
-}
-
-/// Changes a conversation in an answer of what changed.
-fn with_standing(
-    records: &mut [Record],
-    random: &mut Random,
-    mut change: impl FnMut(&mut Standing),
-) -> bool {
-    one(records, random, |what| match what {
-        What::Unread {
-            last: false,
-            standings,
-            ..
-        } => {
-            let with_position = standings.iter_mut().find(|s| s.read.is_some());
-            with_position.map(&mut change).is_some()
-        }
-        _ => false,
-    })
-}
-
-/// Takes a message away from a device that got it in no other way than by being told, or gives it in the very end.
-fn lose_delivery(records: &mut Vec<Record>, random: &mut Random, late: bool) -> bool {
-    let Some(at) = place(records, random, |what| matches!(what, What::Pushed { .. })) else {
-        return false;
-    };
-    let What::Pushed {
-        device, talk, seen, ..
-    } = records[at].what
-    else {
-        return false;
-    };
-    let mut lost = records[at].clone();
-    for record in records.iter_mut() {
-        match &mut record.what {
-            What::Fetched {
-                device: of,
-                talk: within,
-                seen: page,
-                ..
-            } if *of == device && *within == talk => page.retain(|other| other.id != seen.id),
-            _ => {}
-        }
-    }
-    records.retain(|record| {
-        !matches!(&record.what, What::Pushed { device: of, talk: within, seen: other, .. }
-            if *of == device && *within == talk && other.id == seen.id)
-    });
-    if late {
-        lost.at = records.last().unwrap().at;
-        records.push(lost);
-    }
-    true
-}
-
-/// Exchanges the numbers of two messages of which one was acknowledged before the other one was sent, wherever they are named.
-fn swap_everywhere(records: &mut Vec<Record>, random: &mut Random) -> bool {
-    let Some(acked) = place(records, random, |what| matches!(what, What::Acked { .. })) else {
-        return false;
-    };
-    let What::Acked {
-        key: first,
-        id: low,
-        ..
-    } = records[acked].what
-    else {
-        return false;
-    };
-    let talk = records.iter().find_map(|record| match record.what {
-        What::Sent { key, talk, .. } if key == first => Some(talk),
-        _ => None,
-    });
-    let later = records[acked..]
-        .iter()
-        .find_map(|record| match record.what {
-            What::Sent {
-                key, talk: within, ..
-            } if Some(within) == talk && key != first => Some(key),
-            _ => None,
-        });
-    let Some((second, high)) = later.and_then(|later| {
-        let acks = records.iter().filter_map(|record| match record.what {
-            What::Acked { key, id, .. } if key == later => Some((key, id)),
-            _ => None,
-        });
-        acks.last()
-    }) else {
-        return false;
-    };
-    if high < low || records[acked].at == records[acked + 1].at {
-        return false;
-    }
-    let of_key = |key: u64, id: &mut u32| {
-        if key == first {
-            *id = high;
-        } else if key == second {
-            *id = low;
-        }
-    };
-    for record in records {
-        match &mut record.what {
-            What::Acked { key, id, .. } => of_key(*key, id),
-            What::Pushed { seen, .. } => of_key(seen.key.unwrap(), &mut seen.id),
-            What::Fetched { seen, .. } | What::Stored { seen, .. } => {
-                for seen in seen {
-                    of_key(seen.key.unwrap(), &mut seen.id);
-                }
-            }
-            _ => {}
-        }
-    }
-    true
-}
-
-/// A position goes back behind a mark that others were told of.
-fn lose_mark(records: &mut Vec<Record>, random: &mut Random) -> bool {
-    let told: Vec<(u64, u32, Talk, u32)> = records
-        .iter()
-        .filter_map(|record| match record.what {
-            What::MarkTold { device, talk, id } => Some((record.at, device.div_ceil(2), talk, id)),
-            _ => None,
-        })
-        .collect();
-    let bases: Vec<(Talk, u32)> = records
-        .iter()
-        .filter_map(|record| match record.what {
-            What::Talk { talk, base, .. } => Some((talk, base)),
-            _ => None,
-        })
-        .collect();
-    one(records, random, |what| match what {
-        What::Unread {
-            user,
-            asked,
-            standings,
-            ..
-        } => standings.iter_mut().any(|standing| {
-            let Some(read) = standing.read else {
-                return false;
-            };
-            let mut proof = told.iter();
-            let proven = proof.any(|(at, of, talk, id)| {
-                at < asked && of == user && *talk == standing.talk && *id == read
-            });
-            let above = bases.contains(&(standing.talk, read));
-            if proven && !above {
-                standing.read = Some(read - 1);
-            }
-            proven && !above
-        }),
-        _ => false,
-    })
-}
