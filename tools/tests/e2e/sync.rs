@@ -72,8 +72,8 @@ async fn a_phone_that_was_cut_off_learns_everything_with_one_question() {
     assert!(bob.remove_session(c).await.unwrap());
     let new = alice.create_group("new", vec![a, b, d]).await.unwrap();
     let new = new.unwrap();
-    let said = dave.send(&Outgoing::text(Conversation::Group(new), "hello all"));
-    assert_eq!(said.await.unwrap().get(), 1);
+    let greeting = Outgoing::text(Conversation::Group(new), "hello all");
+    assert_eq!(dave.send(&greeting).await.unwrap().get(), 1);
     let removed = carol.remove_members(old, vec![b]).await.unwrap();
     assert_eq!(removed.result_code, 0);
     let signature = ImChangeSignInfoReq {
