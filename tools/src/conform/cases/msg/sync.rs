@@ -66,10 +66,9 @@ struct Told {
 impl Told {
     /// What the last page that tells of a conversation says.
     fn talk(&self, with: Conversation) -> Outcome<&SyncConversation> {
-        let talks = self.pages.iter().flat_map(|page| &page.conversation);
-        let found = talks
-            .filter(|talk| Conversation::from_wire(talk.session_id, talk.session_type) == with)
-            .next_back();
+        let mut talks = self.pages.iter().flat_map(|page| &page.conversation);
+        let found =
+            talks.rfind(|talk| Conversation::from_wire(talk.session_id, talk.session_type) == with);
         match found {
             Some(talk) => Ok(talk),
             None => fail(format!("news of {with:?}"), "none"),
