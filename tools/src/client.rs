@@ -41,6 +41,7 @@ mod wire;
 mod ask;
 mod group;
 mod send;
+mod sync;
 
 mod error;
 
@@ -58,3 +59,4 @@ pub use message::{Conversation, Message};
 pub use send::{Outgoing, Sending};
 pub use session::{Session, Waiting};
 pub(crate) use stream::Stream;
+pub use sync::{Sync, SyncError, SyncPage, SyncedConversation};

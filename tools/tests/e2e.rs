@@ -27,6 +27,9 @@ mod chat;
 #[path = "e2e/history.rs"]
 mod history;
 
+#[path = "e2e/sync.rs"]
+mod sync;
+
 #[path = "e2e/groups.rs"]
 mod groups;
 

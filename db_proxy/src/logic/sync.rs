@@ -289,3 +289,39 @@ fn size(user: &User) -> usize {
     ];
     48 + details.iter().map(|detail| detail.len()).sum::<usize>()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_good_for_ninety_days_and_one_store() {
+        const DAY: i64 = 24 * 60 * 60 * 1000;
+        let moment = Moment {
+            epoch: 7,
+            now: UnixMillis(1_000 * DAY),
+        };
+        let days_ago = |days: i64| UnixMillis(moment.now.0 - days * DAY);
+        let cursor = |since, round: Option<UnixMillis>| Cursor {
+            since,
+            round: round.map(|settled| Round {
+                settled,
+                stage: Stage::People,
+            }),
+            ..Cursor::new(7)
+        };
+        assert!(is_good(&cursor(days_ago(90), None), moment));
+        assert!(!is_good(&cursor(days_ago(91), None), moment));
+        assert!(is_good(&cursor(days_ago(90), Some(days_ago(1))), moment));
+        assert!(!is_good(&cursor(days_ago(1), Some(days_ago(91))), moment));
+        // a new device's, between two pages
+        assert!(is_good(&cursor(BEGINNING, Some(days_ago(90))), moment));
+        assert!(!is_good(&cursor(BEGINNING, Some(days_ago(91))), moment));
+        assert!(!is_good(&cursor(BEGINNING, None), moment));
+        let other = Cursor {
+            epoch: 8,
+            ..cursor(days_ago(1), None)
+        };
+        assert!(!is_good(&other, moment));
+    }
+}

@@ -51,6 +51,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         other::CASES,
         extension::CASES,
         login::resume::CASES,
+        msg::sync::CASES,
     ]
     .into_iter()
     .flatten()

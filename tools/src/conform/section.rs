@@ -31,6 +31,8 @@ pub enum Section {
     Reading,
     /// "History"
     History,
+    /// "Sync"
+    Sync,
     /// "Recent sessions"
     RecentSessions,
     /// "Users and the address book"
@@ -71,6 +73,7 @@ impl Section {
             Self::MessageText => "Message text",
             Self::Reading => "Read positions and unread",
             Self::History => "History",
+            Self::Sync => "Sync",
             Self::RecentSessions => "Recent sessions",
             Self::Users => "Users and the address book",
             Self::Departments => "Departments",

@@ -7,3 +7,4 @@ pub(super) mod voice;
 
 pub(super) mod history;
 pub(super) mod reading;
+pub(super) mod sync;
