@@ -30,3 +30,4 @@ pub mod admin;
 pub mod group_commit;
 pub mod limiter;
 pub mod password;
+mod trace;
