@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::terminal::Paint;
-use crate::{backup, chat, conform, departments, doctor, import, migrate, roles, up, users};
+use crate::{backup, chat, conform, departments, doctor, import, migrate, roles, trace, up, users};
 
 /// An instant-messaging backend that speaks the TeamTalk wire protocol
 #[derive(Debug, Parser)]
@@ -38,6 +38,7 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Doctor(doctor::DoctorArgs),
+    Trace(trace::TraceArgs),
     Conform(conform::ConformArgs),
 }
 
@@ -62,6 +63,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Command::Backup(args) => block_on(backup::back_up(args)),
         Command::Restore(args) => block_on(backup::restore(args)),
         Command::Doctor(args) => block_on(doctor::run(args)),
+        Command::Trace(args) => block_on(trace::run(args)),
         Command::Conform(args) => block_on(conform::run(args)),
     };
     ran.unwrap_or_else(|error| {

@@ -18,6 +18,7 @@ pub mod chat;
 pub mod conform;
 pub mod departments;
 pub mod doctor;
+pub mod trace;
 pub mod up;
 pub mod users;
 
