@@ -11,6 +11,7 @@ use proto::{Body, Pdu};
 
 use crate::delivered::Delivered;
 use crate::presence::user_stat;
+use crate::trace;
 use crate::users::Users;
 
 /// Local fan-out: a body is encoded once, its bytes are copied into each device's outbox.
@@ -41,12 +42,15 @@ impl Fanout {
         sent_by: Option<u64>,
     ) {
         if !self.delivered.first_time(message) {
+            trace::repeated(message);
             return;
         }
-        let devices: usize = users
-            .into_iter()
-            .map(|user| self.users.send(user, frame, sent_by))
-            .sum();
+        let mut handing_out = trace::HandingOut::of(message);
+        for user in users {
+            self.users
+                .send_noting(user, frame, sent_by, |session| handing_out.to(session));
+        }
+        let devices = handing_out.done();
         let counter = match sent_by {
             Some(_) => &self.local,
             None => &self.relayed,

@@ -17,6 +17,7 @@ mod presence;
 mod roster;
 mod server;
 mod session;
+mod trace;
 mod users;
 
 use std::ffi::OsString;

@@ -123,13 +123,26 @@ impl Users {
 
     /// Queues a frame for each device of the user here, but for one session. Returns the number of devices.
     pub(crate) fn send(&self, user: UserId, frame: &[u8], except: Option<u64>) -> usize {
+        let mut devices = 0;
+        self.send_noting(user, frame, except, |_| devices += 1);
+        devices
+    }
+
+    /// As [`send`](Self::send); says of each device that it is done.
+    pub(crate) fn send_noting(
+        &self,
+        user: UserId,
+        frame: &[u8],
+        except: Option<u64>,
+        done: impl FnMut(&Session),
+    ) {
         let Some(sessions) = self.sessions.get(&user) else {
-            return 0;
+            return;
         };
         let others = sessions.iter().filter(|session| Some(session.id) != except);
         others
             .filter(|session| session.outbox.send_frame(frame).is_ok())
-            .count()
+            .for_each(done);
     }
 
     /// Queues a frame for each phone of the user here.

@@ -151,14 +151,15 @@ impl Routes {
     }
 
     /// Sends a frame on to the msg_servers that need it, over the route_server that has `key` now. With none of them
-    /// up it waits, within the bounds of [`Recent`].
-    pub(crate) fn relay(&self, key: impl Hash, frame: Bytes) {
+    /// up it waits, within the bounds of [`Recent`]. Returns the place of the link that took it.
+    pub(crate) fn relay(&self, key: impl Hash, frame: Bytes) -> Option<usize> {
         let mut recent = self.recent.lock();
         let taken_by = self.send_over_one(&key, &frame);
         let early = recent.keep(frame, taken_by);
         if early > 0 {
             counter!(FORGOTTEN, "peer" => "route_server").increment(early as u64);
         }
+        taken_by
     }
 
     /// As [`relay`](Self::relay), for what is worth nothing a moment later: it is sent now or not at all.
