@@ -36,3 +36,4 @@ pub mod admin;
 pub mod group_commit;
 pub mod limiter;
 pub mod password;
+mod trace;

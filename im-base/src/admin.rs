@@ -1,11 +1,11 @@
-//! The port for operators: is it alive, is it ready, what does it count.
+//! The port for operators: is it alive, is it ready, what does it count, what became of a message.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -14,6 +14,7 @@ use crate::net::http;
 use crate::net::listener::ConnectionLimits;
 use crate::net::socket::TcpListener;
 use crate::shutdown::Shutdown;
+use crate::telemetry::trace::{self, Conversation, Record};
 
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -59,7 +60,7 @@ struct Admin {
     shutdown: Shutdown,
 }
 
-/// Serves `/healthz`, `/readyz` and `/metrics`.
+/// Serves `/healthz`, `/readyz`, `/metrics` and `/trace`.
 pub fn serve(
     listener: TcpListener,
     readiness: Readiness,
@@ -81,6 +82,7 @@ pub fn serve(
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(show_metrics))
+        .route("/trace", get(show_trace))
         .with_state(Admin {
             readiness,
             metrics,
@@ -119,4 +121,47 @@ async fn show_metrics(State(admin): State<Admin>) -> Response {
         admin.metrics.render(),
     )
         .into_response()
+}
+
+/// What became of a message, as a JSON array of steps: `?conversation=single:1:2&id=5`, or `?key=` with the client's key of
+/// it in hexadecimal digits.
+async fn show_trace(uri: Uri) -> Response {
+    match find_trace(uri.query().unwrap_or_default()) {
+        Ok(records) => (
+            [(header::CONTENT_TYPE, "application/json")],
+            serde_json::to_string(&records).expect("numbers and constant words are JSON"),
+        )
+            .into_response(),
+        Err(problem) => (StatusCode::BAD_REQUEST, format!("{problem}\n")).into_response(),
+    }
+}
+
+fn find_trace(query: &str) -> Result<Vec<Record>, String> {
+    let value = |wanted: &str| {
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs
+            .into_iter()
+            .find(|(name, _)| *name == wanted)
+            .map(|(_, value)| value)
+    };
+    if let Some(key) = value("key") {
+        let key = from_hex(key).ok_or("key is to be an even number of hexadecimal digits")?;
+        return Ok(trace::ring().of_key(&key));
+    }
+    let usage = "ask with ?conversation=single:1:2&id=5, or with ?key= and hexadecimal digits";
+    let (conversation, id) = value("conversation").zip(value("id")).ok_or(usage)?;
+    let conversation: Conversation = conversation
+        .replace("%3A", ":")
+        .parse()
+        .map_err(|error: trace::BadConversation| error.to_string())?;
+    let id = id.parse().map_err(|_| "id is to be a number".to_owned())?;
+    Ok(trace::ring().of_message(conversation, id))
+}
+
+fn from_hex(digits: &str) -> Option<Vec<u8>> {
+    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let even = is_hex && digits.len().is_multiple_of(2) && !digits.is_empty();
+    let pairs = digits.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    even.then(|| pairs.map(byte).collect()).flatten()
 }

@@ -1,4 +1,5 @@
-//! What a process tells about itself: logs, and the metrics it keeps.
+//! What a process tells about itself: logs, the metrics it keeps, and the fates of the last messages.
 
 pub mod logging;
 pub mod metrics;
+pub mod trace;

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::delivered::Delivered;
 use crate::presence::user_stat;
 use crate::session::Session;
+use crate::trace;
 use crate::users::Users;
 
 /// Local fan-out: a body is encoded once, its bytes are copied into each device's outbox.
@@ -70,15 +71,16 @@ impl Fanout {
         source: Source,
     ) {
         if !self.delivered.first_time(message) {
+            trace::repeated(message);
             return;
         }
-        let devices: usize = users
-            .into_iter()
-            .map(|user| {
-                let is_for = |session: &Session| source.is_for(session);
-                self.users.send_to(user, frame, is_for)
-            })
-            .sum();
+        let mut handing_out = trace::HandingOut::of(message);
+        for user in users {
+            let is_for = |session: &Session| source.is_for(session);
+            self.users
+                .send_to(user, frame, is_for, |session| handing_out.to(session));
+        }
+        let devices = handing_out.done();
         let counter = match source {
             Source::Session(_) => &self.local,
             Source::Relay => &self.relayed,

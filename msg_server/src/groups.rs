@@ -21,6 +21,7 @@ use crate::handlers::msg::ConversationKey;
 use crate::links::raw_ids;
 use crate::members::{Members, Membership, Told, ascending};
 use crate::server::MsgServer;
+use crate::trace;
 
 /// In a larger group members do not see each other come and go by being in it.
 const MAX_ACQUAINTED: usize = 500;
@@ -178,7 +179,8 @@ impl MsgServer {
         match &parcel.from {
             Origin::Here { relay, .. } => {
                 let key = ConversationKey::group(parcel.group);
-                self.routes.relay(key, relay.clone());
+                let link = self.routes.relay(key, relay.clone());
+                trace::relayed(&parcel.message, link);
             }
             // Whoever sent it on takes us for somebody with a member.
             Origin::Elsewhere if members.is_empty() => {

@@ -35,7 +35,7 @@ pub(crate) fn client_router() -> Router<Session> {
         .on(buddy::change_avatar)
         .on(buddy::departments)
         .on(buddy::change_signature)
-        .on(msg::send)
+        .on_numbered(msg::send)
         .on_sync(msg::received)
         .on_hold(msg::read)
         .on_sync(msg::time)

@@ -19,6 +19,7 @@ mod presence;
 mod roster;
 mod server;
 mod session;
+mod trace;
 mod users;
 
 use std::ffi::OsString;

@@ -123,21 +123,25 @@ impl Users {
 
     /// Queues a frame for each device of the user here, but for one session. Returns the number of devices.
     pub(crate) fn send(&self, user: UserId, frame: &[u8], except: Option<u64>) -> usize {
-        self.send_to(user, frame, |session| Some(session.id) != except)
+        let mut devices = 0;
+        let is_for = |session: &Session| Some(session.id) != except;
+        self.send_to(user, frame, is_for, |_| devices += 1);
+        devices
     }
 
-    /// Queues a frame for those devices of the user here. Returns their number.
+    /// Queues a frame for those devices of the user here, and says of each that it is done.
     pub(crate) fn send_to(
         &self,
         user: UserId,
         frame: &[u8],
         is_for: impl Fn(&Session) -> bool,
-    ) -> usize {
+        done: impl FnMut(&Session),
+    ) {
         let Some(sessions) = self.sessions.get(&user) else {
-            return 0;
+            return;
         };
         let devices = sessions.iter().filter(|session| is_for(session));
-        devices.filter(|session| session.push(frame)).count()
+        devices.filter(|session| session.push(frame)).for_each(done);
     }
 
     /// Queues a frame for every session here that has the extension in use.

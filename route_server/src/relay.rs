@@ -87,7 +87,7 @@ impl Relay {
     /// Sends a frame to the peers that have a device of a receiver, but not back to its origin, and remembers it if
     /// it is lasting.
     ///
-    /// Returns the number of copies.
+    /// Returns those who got a copy.
     pub(crate) fn pass_on(
         &mut self,
         origin: PeerId,
@@ -95,7 +95,7 @@ impl Relay {
         places: &Places,
         pdu: &Pdu,
         lasting: Lasting,
-    ) -> usize {
+    ) -> SmallVec<[PeerId; 4]> {
         let mut targets: SmallVec<[PeerId; 4]> = SmallVec::new();
         let mut add = |peer: PeerId| {
             if peer != origin && !targets.contains(&peer) {
@@ -116,17 +116,14 @@ impl Relay {
             Receivers::Everybody => self.peers.keys().copied().for_each(&mut add),
         }
         let frame = unnumbered(pdu);
-        let copies = targets
-            .iter()
-            .filter(|peer| self.send(**peer, &frame))
-            .count();
+        targets.retain(|peer| self.send(*peer, &frame));
         if lasting == Lasting::Yes {
             let early = self.recent.keep(frame, Note { origin, receivers });
             if early > 0 {
                 counter!(FORGOTTEN, "peer" => "msg_server").increment(early as u64);
             }
         }
-        copies
+        targets
     }
 
     /// Sends a frame to every peer.

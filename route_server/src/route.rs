@@ -21,6 +21,7 @@ use proto::im::buddy::ImUserStatNotify;
 use proto::im::ext::other::ImPeerLost;
 use proto::im::server::ImServerPcLoginStatusNotify;
 use proto::{Body, Pdu};
+use smallvec::SmallVec;
 use tracing::info;
 
 use crate::handlers;
@@ -204,19 +205,20 @@ impl Route {
         self.pass_on::<M>(origin, Receivers::Everybody, pdu, Lasting::Yes);
     }
 
-    /// Passes a frame on to the peers that have a device of a receiver.
+    /// Passes a frame on to the peers that have a device of a receiver. Returns those who got a copy.
     pub(crate) fn pass_on<M: Body>(
         &self,
         origin: PeerId,
         receivers: Receivers,
         pdu: &Pdu,
         lasting: Lasting,
-    ) {
+    ) -> SmallVec<[PeerId; 4]> {
         let mut state = self.state.lock();
         let State { places, relay } = &mut *state;
         let copies = relay.pass_on(origin, receivers, places, pdu, lasting);
         drop(state);
-        counter!(RELAYS, "command" => M::COMMAND.name).increment(copies as u64);
+        counter!(RELAYS, "command" => M::COMMAND.name).increment(copies.len() as u64);
+        copies
     }
 
     /// What others see of some users, in the order of the question.

@@ -8,7 +8,8 @@ use clap::{Parser, Subcommand};
 
 use crate::terminal::Paint;
 use crate::{
-    backup, chaos, chat, conform, departments, doctor, import, migrate, restart, roles, up, users,
+    backup, chaos, chat, conform, departments, doctor, import, migrate, restart, roles, trace, up,
+    users,
 };
 
 /// An instant-messaging backend that speaks the TeamTalk wire protocol
@@ -40,6 +41,7 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Doctor(doctor::DoctorArgs),
+    Trace(trace::TraceArgs),
     Conform(conform::ConformArgs),
     Chaos(chaos::ChaosArgs),
     Restart(restart::RestartArgs),
@@ -66,6 +68,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Command::Backup(args) => block_on(backup::back_up(args)),
         Command::Restore(args) => block_on(backup::restore(args)),
         Command::Doctor(args) => block_on(doctor::run(args)),
+        Command::Trace(args) => block_on(trace::run(args)),
         Command::Conform(args) => block_on(conform::run(args)),
         Command::Chaos(args) => block_on(chaos::run(args)),
         Command::Restart(args) => block_on(restart::run(args)),

@@ -20,6 +20,7 @@ pub mod conform;
 pub mod departments;
 pub mod doctor;
 pub mod restart;
+pub mod trace;
 pub mod up;
 pub mod users;
 

@@ -39,13 +39,18 @@ pub struct StoreArgs {
 }
 
 impl StoreArgs {
+    /// Where the store is, and its password if that is not in the URL.
+    pub(crate) fn url(&self) -> anyhow::Result<(String, Option<String>)> {
+        match (&self.store, &self.config) {
+            (Some(url), _) => Ok((url.clone(), None)),
+            (None, Some(path)) => from_config(path),
+            (None, None) => Ok((default_store(&self.dir), None)),
+        }
+    }
+
     /// Opens the store.
     async fn open(&self) -> anyhow::Result<Accounts> {
-        let (url, password) = match (&self.store, &self.config) {
-            (Some(url), _) => (url.clone(), None),
-            (None, Some(path)) => from_config(path)?,
-            (None, None) => (default_store(&self.dir), None),
-        };
+        let (url, password) = self.url()?;
         let opened = Accounts::open_with(&url, password.as_deref()).await;
         opened.context("opening the store")
     }

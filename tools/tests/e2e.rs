@@ -75,6 +75,9 @@ mod api_groups;
 #[path = "e2e/login_server.rs"]
 mod login_server;
 
+#[path = "e2e/trace.rs"]
+mod trace;
+
 #[path = "e2e/conform.rs"]
 mod conform;
 

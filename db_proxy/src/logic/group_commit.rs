@@ -24,6 +24,7 @@ use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
+use super::trace;
 use crate::store::{
     AppendOutcome, Conversation, MessageStore, NewMessage, ParticipantStore, ReadMark, StoreError,
 };
@@ -288,6 +289,7 @@ impl<S: MessageStore + ParticipantStore + ?Sized> WriterTask<S> {
         self.told.lock().of("messages not stored", &appended);
         match appended {
             Ok(outcomes) => {
+                trace::committed(messages, &outcomes);
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
                     answer(reply, Ok(outcome));
                 }
@@ -320,6 +322,7 @@ impl<S: MessageStore + ParticipantStore + ?Sized> WriterTask<S> {
     async fn append_apart(&self, messages: &[NewMessage], replies: Vec<Reply<AppendOutcome>>) {
         match self.store.append(messages).await {
             Ok(outcomes) => {
+                trace::committed(messages, &outcomes);
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
                     answer(reply, Ok(outcome));
                 }

@@ -12,6 +12,7 @@ use im_base::net::http;
 use im_base::net::listener::{self, ConnectionLimits};
 use im_base::shutdown::{Ending, Shutdown};
 use im_base::telemetry::metrics;
+use im_base::telemetry::trace::{self, Conversation, Step};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -113,4 +114,61 @@ async fn an_endless_head_is_cut_off() {
     );
     let answer = ask(address, &"x".repeat(100_000)).await;
     assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_admin_port_tells_what_became_of_a_message() {
+    let shutdown = Shutdown::new();
+    let listener = listener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    admin::serve(listener, Readiness::new(), metrics::init(), &shutdown);
+    // The ring is the process's: nobody else's test writes of this conversation.
+    let chat = Conversation::between(902, 901);
+    let request = trace::next_request();
+    let received = Step::Received {
+        request,
+        user: 902,
+        session: 4,
+        seq_num: 11,
+        key: trace::key_hash(b"\x0a\xff"),
+    };
+    trace::note(chat, 0, received);
+    trace::note(chat, 5, Step::Stored { request });
+    trace::note(chat, 6, Step::Relayed { link: None });
+
+    for query in ["conversation=single:901:902&id=5", "key=0aFF"] {
+        let answer = ask(address, &format!("/trace?{query}")).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+        let mut steps: serde_json::Value = serde_json::from_str(body).unwrap();
+        for step in steps.as_array_mut().unwrap() {
+            assert!(
+                step.as_object_mut()
+                    .unwrap()
+                    .remove("at_us")
+                    .unwrap()
+                    .is_u64()
+            );
+        }
+        let wanted = serde_json::json!([
+            {"conversation": "single:901:902", "id": 0, "step": "received", "request": request, "user": 902,
+             "session": 4, "seq_num": 11},
+            {"conversation": "single:901:902", "id": 5, "step": "stored", "request": request},
+        ]);
+        assert_eq!(steps, wanted, "{query}");
+    }
+    let unknown = ask(address, "/trace?conversation=group:901&id=1").await;
+    assert!(unknown.ends_with("\r\n\r\n[]"), "{unknown}");
+    for bad in [
+        "",
+        "?id=1",
+        "?conversation=team:1&id=1",
+        "?conversation=group:1&id=x",
+        "?key=abc",
+        "?key=",
+    ] {
+        let refused = ask(address, &format!("/trace{bad}")).await;
+        assert!(refused.starts_with("HTTP/1.1 400"), "{bad}: {refused}");
+    }
+    assert_eq!(shutdown.run(DEADLINE).await, Ending::Clean);
 }

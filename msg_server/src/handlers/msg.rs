@@ -20,6 +20,7 @@ use crate::fanout::Source;
 use crate::groups::{Origin, Parcel};
 use crate::links::Pushed;
 use crate::session::Session;
+use crate::trace::{Sending, acknowledged, arrived, relayed};
 
 /// Bytes of the key by which a client knows its own message again.
 const MAX_CLIENT_KEY: usize = 64;
@@ -32,6 +33,20 @@ const MAX_KNOWN: usize = 2_000;
 pub(super) async fn send(
     session: Session,
     request: ImMsgData,
+    seq_num: u16,
+) -> Result<ImMsgDataAck, HandlerError> {
+    let sending = Sending::received(&session, &request, seq_num);
+    let outcome = store_and_hand_out(session, request, sending).await;
+    if let Err(error) = outcome {
+        sending.refused(error.reason());
+    }
+    outcome
+}
+
+async fn store_and_hand_out(
+    session: Session,
+    request: ImMsgData,
+    sending: Sending,
 ) -> Result<ImMsgDataAck, HandlerError> {
     let addressee = check(&session, &request)?;
     let server = &session.server;
@@ -48,6 +63,7 @@ pub(super) async fn send(
     }
     let stored = stored?;
     let msg_id = MessageId::new(stored.msg_id).ok_or(HandlerError::Refused("not_stored"))?;
+    sending.stored(msg_id);
     let ack = ImMsgDataAck {
         user_id: session.user_id().get(),
         session_id: stored.to_session_id,
@@ -66,7 +82,7 @@ pub(super) async fn send(
             server
                 .fanout
                 .message(&delivery, users, &frame, Source::Session(session.id));
-            server.routes.relay(conversation, frame);
+            relayed(&delivery, server.routes.relay(conversation, frame));
         }
         Addressee::Group(group) => {
             let relay = ImMsgData {
@@ -172,6 +188,7 @@ pub(super) fn deliver(pushed: &Pushed, pdu: &Pdu) -> Result<Option<Pdu>, Handler
         .map_err(|_| HandlerError::Refused("unreadable"))?;
     let frame = deliverable(pdu, &message);
     let server = &pushed.server;
+    arrived(&message, pushed.link);
     if message.msg_type & 0x10 != 0 {
         let group =
             GroupId::new(message.to_session_id).ok_or(HandlerError::Refused("bad_group_id"))?;
@@ -220,7 +237,8 @@ fn for_clients(message: ImMsgData) -> ImMsgData {
 }
 
 /// A client has a message. Nothing depends on it: what it missed it finds in its unread list and history.
-pub(super) fn received(_session: &Session, _ack: ImMsgDataAck) -> Result<NoReply, HandlerError> {
+pub(super) fn received(session: &Session, ack: ImMsgDataAck) -> Result<NoReply, HandlerError> {
+    acknowledged(session, &ack);
     Ok(NoReply)
 }
 

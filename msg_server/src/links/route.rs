@@ -179,8 +179,8 @@ impl Routes {
     }
 
     /// Sends a frame on to the msg_servers that need it, over the route_server that has `key` now. With none of them
-    /// up it waits, within the bounds of [`Recent`].
-    pub(crate) fn relay(&self, key: impl Hash, frame: Bytes) {
+    /// up it waits, within the bounds of [`Recent`]. Returns the place of the link that took it.
+    pub(crate) fn relay(&self, key: impl Hash, frame: Bytes) -> Option<usize> {
         let mut recent = self.recent.lock();
         let taken_by = self.send_over_one(&key, &frame);
         let early = recent.keep(frame, taken_by);
@@ -193,6 +193,7 @@ impl Routes {
                     .for_each(|at| self.lost(at));
             }
         }
+        taken_by
     }
 
     /// Frames that were to be passed on from then on are gone, or there never were any of something that is stored. The

@@ -1,10 +1,12 @@
 //! Service 3: messages and read marks on their way to other msg_servers.
 
 use im_base::dispatch::HandlerError;
+use im_base::telemetry::trace::{self, Conversation, Record, Step};
 use proto::Pdu;
 use proto::ids::GroupId;
 use proto::im::message::{ImMsgData, ImMsgDataReadNotify};
 
+use crate::presence::PeerId;
 use crate::relay::{Lasting, Receivers};
 use crate::route::Peer;
 
@@ -19,9 +21,26 @@ pub(super) fn deliver(peer: &Peer, pdu: &Pdu) -> Result<Option<Pdu>, HandlerErro
     } else {
         Receivers::users([message.from_user_id, message.to_session_id])
     };
-    peer.route
+    let copies = peer
+        .route
         .pass_on::<ImMsgData>(peer.id, receivers, pdu, Lasting::Yes);
+    note(peer.id, &message, &copies);
     Ok(None)
+}
+
+/// For whoever asks later what became of the message.
+fn note(from: PeerId, message: &ImMsgData, copies: &[PeerId]) {
+    let (sender, to) = (message.from_user_id, message.to_session_id);
+    let conversation = Conversation::of_message(sender, to, message.msg_type);
+    let nobody = Step::NobodyElse { from: from.0 };
+    let record = Record::now(conversation, message.msg_id, nobody);
+    if copies.is_empty() {
+        trace::ring().push(record);
+    }
+    for to in copies {
+        let (from, to) = (from.0, to.0);
+        trace::ring().push(record.and(Step::PassedOn { from, to }));
+    }
 }
 
 /// A user read a conversation on one device: the others are told.
