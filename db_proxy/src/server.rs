@@ -38,6 +38,9 @@ const MAX_BODY: usize = 384 * 1024;
 /// Bodies or profiles in one answer, so that it fits into a client's frame with everything around them.
 pub(crate) const ANSWER_BYTES: usize = 256 * 1024;
 
+/// Groups in an answer about what changed: a message of any size still fits beside them.
+const SYNC_GROUPS_BYTES: usize = 96 * 1024;
+
 /// What handlers work with. One per process, shared, immutable.
 pub(crate) struct DbProxy {
     pub(crate) messages: Messages,
@@ -84,7 +87,11 @@ pub(crate) fn accept(
         details_bytes: ANSWER_BYTES,
         ..config.groups.limits()
     };
-    let groups = Groups::new(store.clone(), caches.groups, group_limits);
+    let sync_groups = GroupLimits {
+        details_bytes: SYNC_GROUPS_BYTES,
+        ..group_limits
+    };
+    let sync_groups = Groups::new(store.clone(), caches.groups.clone(), sync_groups);
     let sync_limits = SyncLimits {
         page,
         ..SyncLimits::default()
@@ -103,8 +110,8 @@ pub(crate) fn accept(
     let proxy = Arc::new(DbProxy {
         messages: Messages::new(store.clone(), write, limits),
         missed: Missed::new(store.clone(), page),
-        sync: Sync::new(store.clone(), groups.clone(), sync_limits),
-        groups,
+        sync: Sync::new(store.clone(), sync_groups, sync_limits),
+        groups: Groups::new(store.clone(), caches.groups, group_limits),
         users: Users::new(store.clone(), caches.users),
         contacts: Contacts::new(store.clone(), config.presence.limits()),
         departments: Departments::new(store.clone(), caches.departments),

@@ -21,7 +21,7 @@ use crate::store::{
 const LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// Groups that somebody may have left since his cursor; whoever left more begins anew.
-const MAX_LEFT: usize = 10_000;
+const MAX_LEFT: usize = 5_000;
 
 /// Most users and most departments of one page.
 const PEOPLE: usize = 500;

@@ -69,7 +69,7 @@ macro_rules! suite {
                 pages_of_what_was_missed_make_up_the_whole;
             sync: a_new_device_gets_everything_in_pages, a_hole_is_told_of_to_the_message,
                 what_one_knows_does_not_come_again, a_restored_store_begins_anew, one_page_at_a_time_under_fire,
-                who_left_and_came_back_is_a_newcomer, a_large_book_comes_behind_the_conversations;
+                who_left_and_came_back_is_a_newcomer, what_was_committed_late_is_not_missed, a_large_book_comes_behind_the_conversations;
             extremes: ids_and_numbers_up_to_the_last, a_full_conversation_refuses_and_others_go_on,
                 bodies_are_any_bytes;
             concurrent: eight_writers_in_two_stores_leave_no_gap, first_messages_at_once_make_one_conversation,

@@ -22,7 +22,7 @@ fn told(page: &MissedPage) -> Vec<Told> {
 }
 
 impl Bed {
-    async fn missed(&self, users: &[UserId]) -> Vec<Told> {
+    pub(crate) async fn missed(&self, users: &[UserId]) -> Vec<Told> {
         let missed = Missed::new(self.store.clone(), EVERYTHING);
         let page = missed.page(users, MINUTE, None).await.unwrap();
         assert_eq!(page.next, None);

@@ -1,5 +1,6 @@
 //! What changed for a user since a device of his was last here.
 
+use db_proxy::logic::sync::SyncLimits;
 use proto::ids::UserId;
 
 use crate::bed::{Bed, new_user, text};
@@ -170,4 +171,26 @@ pub(crate) async fn a_large_book_comes_behind_the_conversations(bed: Bed) {
     assert_eq!(device.users.len(), 2_502);
     let page = device.page(&bed, &Manner::usual()).await;
     assert!(page.users.is_empty() && !page.more);
+}
+
+/// A message that had its stamp before the device asked, and was committed behind that.
+pub(crate) async fn what_was_committed_late_is_not_missed(bed: Bed) {
+    let [a, b] = bed.users().await;
+    let mut device = Device::of(a);
+    let as_set_up = Manner {
+        limits: SyncLimits::default(),
+        ..Manner::usual()
+    };
+    device.sync(&bed, &as_set_up).await;
+    bed.say(b, a, &["late"]).await;
+    for sql in [
+        "UPDATE conversations SET last_message_at_ms = last_message_at_ms - 8000",
+        "UPDATE messages SET stored_at_ms = stored_at_ms - 8000",
+        "UPDATE participants SET updated_at_ms = 0",
+    ] {
+        bed.database.execute(sql).await;
+    }
+    device.sync(&bed, &as_set_up).await;
+    assert_eq!(device.talks[&b.into()].messages.len(), 1);
+    assert_eq!(bed.missed(&[a]).await.len(), 1);
 }

@@ -7,6 +7,7 @@ use proto::im::buddy::{
     ImDepartmentReq, ImDepartmentRsp, ImRemoveSessionReq, ImRemoveSessionRsp, ImUsersInfoReq,
     ImUsersInfoRsp,
 };
+use proto::im::ext::message::ImSyncReq;
 use proto::im::file::{
     ImFileAddOfflineReq, ImFileDelOfflineReq, ImFileHasOfflineReq, ImFileHasOfflineRsp, ImFileReq,
     ImFileRsp,
@@ -167,6 +168,7 @@ async fn a_body_that_cannot_be_read_gets_the_commands_refusal() {
         ImChangeAvatarReq::ID,
         ImChangeSignInfoReq::ID,
         ImMsgData::ID,
+        ImSyncReq::ID,
         ImGroupCreateReq::ID,
         ImGroupChangeMemberReq::ID,
         ImGroupShieldReq::ID,
