@@ -78,6 +78,9 @@ struct RunArgs {
     /// Between two faults, about
     #[arg(long, value_name = "MS", default_value_t = 2_000)]
     pause: u64,
+    /// For how long processes are stopped and links cut, at most
+    #[arg(long, value_name = "MS", default_value_t = 6_000)]
+    longest: u64,
     /// What is done
     #[arg(long, value_delimiter = ',', default_value = "kill,stop,restart,cut")]
     kinds: Vec<Kind>,

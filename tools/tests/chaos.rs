@@ -10,12 +10,12 @@ mod corruption;
 
 use proptest::prelude::*;
 use tools::chaos::check::{Rule, check, expected_unread, story as story_of};
-use tools::chaos::history::{What, read, write};
+use tools::chaos::history::{Record, Seen, Talk, Way, What, read, write};
 
 use corruption::{CORRUPTIONS, Corruption};
 use story::tell;
 
-fn rules(records: &[tools::chaos::history::Record]) -> Vec<Rule> {
+fn rules(records: &[Record]) -> Vec<Rule> {
     let mut rules: Vec<Rule> = check(records).violations.iter().map(|v| v.rule).collect();
     rules.sort_unstable();
     rules.dedup();
@@ -23,7 +23,7 @@ fn rules(records: &[tools::chaos::history::Record]) -> Vec<Rule> {
 }
 
 /// A story in which a corruption has a place, from a seed on.
-fn corrupted(corruption: &Corruption, seed: u64) -> Vec<tools::chaos::history::Record> {
+fn corrupted(corruption: &Corruption, seed: u64) -> Vec<Record> {
     for seed in seed..seed + 200 {
         let mut records = tell(seed, corruption.rule == Rule::Rolling);
         let mut random = fastrand::Rng::with_seed(seed);
@@ -120,6 +120,30 @@ fn a_history_is_judged_the_same_after_a_way_through_a_file() {
     write(&records, &mut lines).unwrap();
     std::fs::write(&path, lines).unwrap();
     assert_eq!(read(&path).unwrap(), records);
+}
+
+#[test]
+fn conversations_that_are_none_of_the_run_are_not_judged() {
+    let mut records = tell(4, false);
+    let seen = Seen {
+        id: 5,
+        from: 3,
+        key: None,
+    };
+    let what = What::Fetched {
+        device: 1,
+        connection: 1,
+        way: Way::History,
+        talk: Talk::Group(99),
+        seen: vec![seen],
+    };
+    let at = records.len() / 2;
+    let record = Record {
+        at: records[at].at,
+        what,
+    };
+    records.insert(at, record);
+    assert_eq!(rules(&records), []);
 }
 
 #[test]

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fake::{ME, Peer, login};
+use proto::Body;
 use proto::capability;
 use proto::im::base_define::{UserStat, UserStatType};
 use proto::im::buddy::{ImAllUserReq, ImAllUserRsp, ImUserStatNotify};
+use proto::im::ext::other::ImNak;
 use proto::im::login::{ImKickUser, ImLoginReq, ImLoginRes, ImLogoutReq, ImLogoutRsp};
 use proto::im::message::{
     ImClientTimeReq, ImClientTimeRsp, ImGetLatestMsgIdReq, ImGetLatestMsgIdRsp, ImMsgData,
@@ -281,6 +283,27 @@ async fn an_ack_without_an_id_is_a_refusal() {
     let (seq_num, _) = peer.expect::<ImMsgData>().await;
     peer.reply(seq_num, &ack(0)).await;
     assert!(matches!(sending.stored().await, Err(SendError::Refused)));
+}
+
+#[tokio::test]
+async fn a_refusal_with_a_reason_is_the_answer_to_its_request() {
+    let (session, _events, mut peer) = login().await;
+    let message = Outgoing::text(2_u32, "hello");
+    let sending = session.start_send(&message).await.unwrap();
+    let (seq_num, _) = peer.expect::<ImMsgData>().await;
+    let nak = ImNak {
+        command: ImMsgData::ID.0.into(),
+        reason: "too_fast".into(),
+        retry_after_ms: Some(250),
+    };
+    peer.reply(seq_num, &nak).await;
+    let refused = sending.stored().await.unwrap_err();
+    let wanted = Duration::from_millis(250);
+    assert!(
+        matches!(&refused, SendError::Request(RequestError::Nak { reason, retry_after, .. })
+            if reason == "too_fast" && *retry_after == Some(wanted)),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]

@@ -154,6 +154,7 @@ impl Stage<'_> {
             kinds: args.kinds.clone(),
             targets: args.roles.clone(),
             pause,
+            longest: Duration::from_millis(args.longest),
         };
         let schedule = Schedule::new(self.seed, shape)
             .context("--kinds and --roles leave nothing to be broken")?;

@@ -182,10 +182,12 @@ pub struct Shape {
     pub targets: Vec<Target>,
     /// The middle of the pauses; each is half of that to three halves.
     pub pause: Duration,
+    /// For how long something is stopped or cut off at most.
+    pub longest: Duration,
 }
 
-/// Milliseconds for which something is stopped or silent: from a hiccup to longer than anybody should wait.
-const STOPPED: RangeInclusive<u64> = 200..=6_000;
+/// Milliseconds for which something is stopped or cut off at least.
+const HICCUP: u64 = 200;
 
 /// Milliseconds after which a database is started again.
 const AWAY: RangeInclusive<u64> = 100..=2_000;
@@ -235,6 +237,12 @@ impl Schedule {
         Duration::from_millis(self.random.u64(range))
     }
 
+    /// From a hiccup to longer than anybody should wait.
+    fn a_while(&mut self) -> Duration {
+        let longest = u64::try_from(self.shape.longest.as_millis()).unwrap_or(u64::MAX);
+        self.millis(HICCUP..=longest.max(HICCUP))
+    }
+
     fn links(&mut self, victim: Victim) -> Links {
         match victim {
             Victim::Database(database) => Links::Database(database),
@@ -259,7 +267,7 @@ impl Iterator for Schedule {
         let act = match kind {
             Kind::Kill => Act::Kill(victim, self.millis(AWAY)),
             Kind::Restart => Act::Restart(victim, self.millis(AWAY)),
-            Kind::Stop => Act::Stop(victim, self.millis(STOPPED)),
+            Kind::Stop => Act::Stop(victim, self.a_while()),
             Kind::Cut => {
                 let links = self.links(victim);
                 let cut = if self.random.bool() {
@@ -267,7 +275,7 @@ impl Iterator for Schedule {
                 } else {
                     Cut::Hold
                 };
-                Act::Cut(links, cut, self.millis(STOPPED))
+                Act::Cut(links, cut, self.a_while())
             }
         };
         self.number += 1;
@@ -297,6 +305,7 @@ mod tests {
             kinds: vec![Kind::Kill, Kind::Stop, Kind::Restart, Kind::Cut],
             targets: vec![Target::DbProxy, Target::MsgServer, Target::Mariadb],
             pause: Duration::from_secs(2),
+            longest: Duration::from_secs(6),
         }
     }
 

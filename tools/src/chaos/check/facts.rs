@@ -204,8 +204,10 @@ impl<'a> Facts<'a> {
     fn has(&mut self, device: u32, talk: Talk, id: u32, at: u64) {
         let facts = self.devices.entry(device).or_default();
         facts.has.entry((talk, id)).or_insert(at);
-        let talk = self.talks.entry(talk).or_default();
-        talk.known.entry(id).or_insert(at);
+        // Others are none of the run: of the same users, from before.
+        if let Some(talk) = self.talks.get_mut(&talk) {
+            talk.known.entry(id).or_insert(at);
+        }
     }
 
     /// Whose a device is; 0 if nobody said.

@@ -108,6 +108,9 @@ impl CatchUp {
                 latest: changed.latest_msg_id,
                 read: Some(changed.read_msg_id),
             });
+            if memory.all_to(talk).is_none() {
+                continue;
+            }
             let first = changed.msg_list.first().map(|first| first.msg_id);
             let messages = changed.msg_list.into_iter();
             let messages = messages.map(|info| Message::from_history(conversation, info));
@@ -135,7 +138,10 @@ impl CatchUp {
         for session in recent {
             let conversation = Conversation::from_wire(session.session_id, session.session_type);
             let talk = Talk::of(me, conversation);
-            let have = knowledge.memory.all_to(talk);
+            // Others are none of the run.
+            let Some(have) = knowledge.memory.all_to(talk) else {
+                continue;
+            };
             self.fetch(talk, have, session.latest_msg_id, &mut knowledge.memory)
                 .await?;
         }

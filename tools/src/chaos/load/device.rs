@@ -262,3 +262,6 @@ async fn next_event(events: Option<&mut Events>) -> Event {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

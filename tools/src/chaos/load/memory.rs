@@ -38,9 +38,9 @@ impl Memory {
         self.put(talk, id);
     }
 
-    /// Up to where nothing is missing.
-    pub(super) fn all_to(&self, talk: Talk) -> u32 {
-        self.0.get(&talk).map_or(0, |have| have.all_to)
+    /// Up to where nothing is missing; nothing of a conversation that nobody spoke of.
+    pub(super) fn all_to(&self, talk: Talk) -> Option<u32> {
+        self.0.get(&talk).map(|have| have.all_to)
     }
 
     /// The newest one.
@@ -65,9 +65,11 @@ impl Memory {
         }
     }
 
-    /// Nothing any more.
+    /// No messages any more.
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        for have in self.0.values_mut() {
+            *have = Have::default();
+        }
     }
 }
 
@@ -81,10 +83,13 @@ mod tests {
         let mut memory = Memory::default();
         for (id, all_to, newest) in [(1, 1, 1), (3, 1, 3), (4, 1, 4), (2, 4, 4), (1, 4, 4)] {
             memory.put(talk, id);
-            assert_eq!((memory.all_to(talk), memory.newest(talk)), (all_to, newest));
+            assert_eq!(
+                (memory.all_to(talk), memory.newest(talk)),
+                (Some(all_to), newest)
+            );
         }
         memory.put(talk, 8);
         memory.skip_to(talk, 7);
-        assert_eq!((memory.all_to(talk), memory.newest(talk)), (8, 8));
+        assert_eq!((memory.all_to(talk), memory.newest(talk)), (Some(8), 8));
     }
 }
