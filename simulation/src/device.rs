@@ -73,6 +73,8 @@ enum End {
     Displaced,
     /// It comes back.
     Lost,
+    /// It goes for good.
+    Left,
 }
 
 /// One session while it lasts.
@@ -103,16 +105,24 @@ impl Device {
     pub(crate) async fn live(mut self) {
         sleep(self.plan.first_login).await;
         loop {
+            if self.is_to_leave() {
+                return;
+            }
             let server = format!("msg-{}", self.rng.usize(0..MSG_SERVERS));
             match self.session(&server).await {
                 Some(End::Displaced) if now() + Duration::from_secs(4) > HEALED => {
                     self.event("stays away");
                     return;
                 }
+                Some(End::Left) => return,
                 Some(End::Displaced) => self.pause(2_000..8_000).await,
                 Some(End::Lost) | None => self.pause(50..1_500).await,
             }
         }
+    }
+
+    fn is_to_leave(&self) -> bool {
+        self.plan.leaves.is_some_and(|at| now() >= at)
     }
 
     async fn pause(&mut self, millis: std::ops::Range<u64>) {
@@ -143,10 +153,16 @@ impl Device {
                         break End::Lost;
                     }
                 },
-                _ = tick.tick() => if self.turn(&mut session) {
-                    self.event("hangs up");
-                    break End::Lost;
-                },
+                _ = tick.tick() => {
+                    if self.is_to_leave() {
+                        self.event("leaves");
+                        break End::Left;
+                    }
+                    if self.turn(&mut session) {
+                        self.event("hangs up");
+                        break End::Lost;
+                    }
+                }
             }
         };
         self.record

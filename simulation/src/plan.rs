@@ -46,6 +46,8 @@ pub(crate) struct DevicePlan {
     /// When it hangs up of its own accord, to come back on some server.
     pub(crate) moves: Vec<Duration>,
     pub(crate) messages: Vec<(Duration, Conversation)>,
+    /// When it goes for good. All devices of a user do so together, so that some are offline in the end.
+    pub(crate) leaves: Option<Duration>,
 }
 
 /// Something that goes wrong for a while.
@@ -89,6 +91,7 @@ impl Plan {
 fn devices(rng: &mut Rng) -> Vec<DevicePlan> {
     let mut devices = Vec::new();
     for user in 1..=USERS {
+        let leaves = (rng.u32(0..3) == 0).then(|| between(rng, 2 * CALM, HEALED));
         let mut kinds = vec![ClientType::Windows];
         // A phone is beside the desktop; a second desktop displaces the first.
         if rng.bool() {
@@ -116,6 +119,7 @@ fn devices(rng: &mut Rng) -> Vec<DevicePlan> {
                 first_login: between(rng, Duration::ZERO, 2 * CALM),
                 moves,
                 messages,
+                leaves,
             });
         }
     }
@@ -155,12 +159,14 @@ fn faults(rng: &mut Rng) -> Vec<Fault> {
             host,
             other,
         };
-        // One at a time for each host and each pair: the end of one would end the other.
-        if !faults
-            .iter()
-            .any(|earlier| earlier.is_in_the_way_of(&fault))
-        {
-            faults.push(fault);
+        // Now and then to all of a kind at once: what one of two keeps working would hide much.
+        let to_both = (rng.u32(0..3) == 0).then(|| fault.on_the_other_one());
+        for fault in [Some(fault), to_both.flatten()].into_iter().flatten() {
+            // One at a time for each host and each pair: the end of one would end the other.
+            let in_the_way = |earlier: &Fault| earlier.is_in_the_way_of(&fault);
+            if !faults.iter().any(in_the_way) {
+                faults.push(fault);
+            }
         }
     }
     faults.sort_by_key(|fault| fault.at);
@@ -206,6 +212,23 @@ impl Fault {
             (false, false) => both.contains(&&other.host) && both.contains(&&other.other),
         };
         shared
+    }
+
+    /// The same with the other route_server or db_proxy, if it is about one of them.
+    fn on_the_other_one(&self) -> Option<Self> {
+        let other_one = |host: &str| match host {
+            "route-0" => Some("route-1".to_owned()),
+            "route-1" => Some("route-0".to_owned()),
+            "db-0" => Some("db-1".to_owned()),
+            "db-1" => Some("db-0".to_owned()),
+            _ => None,
+        };
+        let (host, other) = (other_one(&self.host), other_one(&self.other));
+        (host.is_some() || other.is_some()).then(|| Self {
+            host: host.unwrap_or_else(|| self.host.clone()),
+            other: other.unwrap_or_else(|| self.other.clone()),
+            ..self.clone()
+        })
     }
 
     fn is_of_one_host(&self) -> bool {

@@ -25,7 +25,7 @@ pub(crate) enum Property {
     ReachesEveryDevice,
     /// What a device that is there wanted to send is acknowledged.
     SentIsAcked,
-    /// Every device that was not displaced is logged in and answered.
+    /// Every device that was not displaced and did not leave is logged in and answered.
     EverybodyIsBack,
     /// Of two devices of a user that displace each other one is there.
     OneOfEachClass,
@@ -204,6 +204,11 @@ impl Check<'_> {
             let devices = there.entry(class(at)).or_default();
             devices.extend(is_there.then_some(at));
         }
+        let plan = self.plan;
+        let has_left = |user: u32| {
+            let mut of_his = plan.devices.iter().filter(|device| device.user == user);
+            of_his.all(|device| device.leaves.is_some())
+        };
         for ((user, is_mobile), devices) in there {
             let kind = if is_mobile { "phones" } else { "desktops" };
             let names: Vec<String> = devices
@@ -211,6 +216,7 @@ impl Check<'_> {
                 .map(|at| self.plan.devices[*at].to_string())
                 .collect();
             match devices.len() {
+                0 if has_left(user) => {}
                 0 => {
                     let what = format!("none of the {kind} of user {user} is there");
                     self.fails(Property::EverybodyIsBack, what);

@@ -27,6 +27,7 @@ impl Bed {
             first_login: Duration::ZERO,
             moves: Vec::new(),
             messages: Vec::new(),
+            leaves: None,
         };
         let record = Record::default();
         let sessions = [record.open(0, "msg-0"), record.open(1, "msg-1")];
