@@ -6,6 +6,8 @@ use im_base::config::{AdminConfig, ConfigError, Secret, ServerConfig, ShutdownCo
 use im_base::net::listener::ConnectionLimits;
 use im_base::ratelimit::Rate;
 use im_base::telemetry::logging::LogConfig;
+use im_base::telemetry::metrics::LIMIT;
+use metrics::gauge;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -210,6 +212,25 @@ impl LimitsConfig {
         ConnectionLimits {
             total: self.connections,
             per_address,
+        }
+    }
+
+    /// Shows the limits on the admin port.
+    pub(crate) fn show(&self) {
+        let (connections, messages) = (self.connections(), self.messages());
+        let count = |count: usize| match count {
+            usize::MAX => f64::INFINITY,
+            count => count as f64,
+        };
+        for (limit, value) in [
+            ("connections", count(connections.total)),
+            ("connections_per_address", count(connections.per_address)),
+            ("messages_per_second", messages.per_second),
+            ("message_burst", messages.burst),
+            ("in_flight", count(self.in_flight)),
+            ("queue_bytes", count(self.queue_bytes)),
+        ] {
+            gauge!(LIMIT, "limit" => limit).set(value);
         }
     }
 

@@ -33,6 +33,7 @@ pub(crate) struct MsgServer {
 impl MsgServer {
     /// Makes the parts and starts their links. `clients` is where clients connect.
     pub(crate) fn start(config: &Config, clients: SocketAddr, shutdown: &Shutdown) -> Arc<Self> {
+        config.limits.show();
         let users = Arc::new(Users::default());
         let server = Arc::new(Self {
             limits: config.limits.clone(),

@@ -35,6 +35,7 @@ metrics_table! {
     counter CALL_FAILURES = "im_call_failures_total", Count, "Calls to a peer that failed. Labels peer, reason.";
     counter TASK_PANICS = "im_task_panics_total", Count, "Tasks that panicked: a defect, look into the log. Label task.";
     gauge SESSIONS = "im_sessions", Count, "Logged-in connections on this msg_server.";
+    gauge LIMIT = "im_limit", Count, "What a limit of the configuration is set to; infinite where it is switched off. Label limit.";
     counter LOGINS = "im_logins_total", Count, "Login attempts. Label outcome.";
     counter DELIVERIES = "im_deliveries_total", Count, "Messages handed to a device's connection. Label source (local, relay, store).";
     counter MISSED_LOOKS = "im_missed_looks_total", Count, "Times a msg_server asked the store for messages that a loss may have kept from it. Label outcome.";
