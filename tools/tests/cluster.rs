@@ -93,7 +93,7 @@ async fn a_process_that_was_told_to_end_is_started_again_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let (topology, sink, lines) = topology(dir.path(), SERVER);
     let cluster = Cluster::start(topology, sink).unwrap();
-    let restarted = "db_proxy.0 restarted: it was told to end and has ended";
+    let restarted = "db_proxy.0 restarted: ended (exit status: 0) as it was told to";
     // One that has only begun is started again after a pause.
     let mut lived = Duration::from_millis(50);
     while !texts(&lines).iter().any(|text| text == restarted) {

@@ -171,7 +171,7 @@ impl Keeper {
             }
             if was_asked(&status) && born.elapsed() >= FIRST_BACKOFF {
                 // One that ends by itself as soon as it begins would be started without a pause.
-                self.say("restarted: it was told to end and has ended".into());
+                self.say(format!("restarted: {} as it was told to", ending(&status)));
                 continue;
             }
             self.say(format!(

@@ -102,8 +102,8 @@ async fn a_process_that_is_told_to_end_is_started_again_while_people_chat() {
     let world = World::start(counts, 2, |_| {}).await;
     let mut alice = Person::at(&world.msg(0), "demo1", Device::Windows).await;
     let bob = Person::at(&world.msg(0), "demo2", Device::Windows).await;
-    world.expect("restarted: it was told to end and has ended");
-    world.expect("restarted: it was told to end and has ended");
+    world.expect("restarted: ended (exit status: 0) as it was told to");
+    world.expect("restarted: ended (exit status: 0) as it was told to");
     let dir = world.topology().dir.to_str().unwrap().to_owned();
     let before: Vec<u32> = world.cluster.processes().iter().map(|p| p.pid).collect();
     for (which, count) in [("db_proxy", 2), ("route_server:1", 1), ("login_server", 1)] {

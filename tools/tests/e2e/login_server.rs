@@ -132,7 +132,7 @@ async fn a_draining_msg_server_ends_cleanly_and_nobody_is_sent_there() {
     // The answer to what was asked before the end still comes.
     let last_word = goes.says(stays.id(), "a last word").await;
     assert_eq!(last_word, 1);
-    world.expect("ended (exit status: 0); starting it again");
+    world.expect("restarted: ended (exit status: 0) as it was told to");
     let old = world.signal(Role::MsgServer, 1, Signal::TERM);
     let reason = soon("the end of the connection", goes.wait_closed()).await;
     assert_eq!(reason, CloseReason::Server);
