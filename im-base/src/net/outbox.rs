@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use proto::{Body, Pdu, pdu};
 
 use super::connection::CloseReason;
@@ -28,7 +28,12 @@ pub struct Outbox {
 struct State {
     buffer: Vec<u8>,
     closing: Option<CloseReason>,
-    takes_pushes: bool,
+    /// Pushes that wait for something that has to go before them.
+    #[expect(
+        clippy::box_collection,
+        reason = "hardly ever there, and each connection has room for it"
+    )]
+    held: Option<Box<Vec<u8>>>,
 }
 
 /// The connection is closing or closed; nothing was queued.
@@ -61,46 +66,49 @@ impl Outbox {
         self.append(|buffer| buffer.extend_from_slice(frame))
     }
 
-    /// Queues a message, and from then on what [`push`](Self::push) brings: nothing pushed overtakes it, and nothing that comes
-    /// behind it is turned away.
-    pub fn send_and_open<M: Body>(&self, message: &M, seq_num: u16) -> Result<(), Closed> {
-        let mut opened = self.state.lock();
-        opened.takes_pushes = true;
-        self.append_to(opened, |buffer| {
-            pdu::write_message(message, seq_num, buffer)
+    /// From now on what is pushed waits for [`send_and_release`](Self::send_and_release).
+    pub fn hold_pushes(&self) {
+        self.state.lock().held.get_or_insert_default();
+    }
+
+    /// Queues frames that the other side did not ask for.
+    pub fn push(&self, frames: &[u8]) -> Result<(), Closed> {
+        self.change(|state| match &mut state.held {
+            Some(held) => held.extend_from_slice(frames),
+            None => state.buffer.extend_from_slice(frames),
         })
     }
 
-    /// Queues frames that the other side did not ask for; turned away before [`send_and_open`](Self::send_and_open).
-    pub fn push(&self, frames: &[u8]) -> Result<(), Closed> {
-        let state = self.state.lock();
-        if !state.takes_pushes {
-            return Err(Closed);
-        }
-        self.append_to(state, |buffer| buffer.extend_from_slice(frames))
+    /// Queues a message, and behind it what was held.
+    pub fn send_and_release<M: Body>(&self, message: &M, seq_num: u16) -> Result<(), Closed> {
+        self.change(|state| {
+            pdu::write_message(message, seq_num, &mut state.buffer);
+            let held = state.held.take().unwrap_or_default();
+            state.buffer.extend_from_slice(&held);
+        })
     }
 
     fn append(&self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Closed> {
-        self.append_to(self.state.lock(), write)
+        self.change(|state| write(&mut state.buffer))
     }
 
-    fn append_to(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<(), Closed> {
+    fn change(&self, change: impl FnOnce(&mut State)) -> Result<(), Closed> {
+        let mut state = self.state.lock();
         if state.closing.is_some() {
             return Err(Closed);
         }
         let was_empty = state.buffer.is_empty();
-        write(&mut state.buffer);
-        let overflow = state.buffer.len() > self.limit;
+        change(&mut state);
+        let held = state.held.as_ref().map_or(0, |held| held.len());
+        let overflow = state.buffer.len() + held > self.limit;
         if overflow {
             state.buffer = Vec::new();
+            state.held = None;
             state.closing = Some(CloseReason::SLOW_READER);
         }
+        let wake = overflow || was_empty && !state.buffer.is_empty();
         drop(state);
-        if was_empty || overflow {
+        if wake {
             self.waker.wake();
         }
         if overflow { Err(Closed) } else { Ok(()) }

@@ -16,7 +16,7 @@ use proto::ids::{GroupId, UserId};
 use proto::im::base_define::KickReasonType;
 use proto::im::ext::login::ImReconnect;
 use proto::im::login::ImKickUser;
-use proto::{Body, capability};
+use proto::{Body, Pdu, capability};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -92,7 +92,7 @@ impl Authed {
         self.allowance.lock().charge(messages);
     }
 
-    /// Queues frames that the client did not ask for. False if it is told of nothing: not yet, or no more.
+    /// Queues frames that the client did not ask for. False if it is told of nothing more.
     pub(crate) fn push(&self, frames: &[u8]) -> bool {
         self.outbox.push(frames).is_ok()
     }
@@ -177,11 +177,12 @@ pub(super) async fn run(
 }
 
 /// Makes the session known: to everybody else first; then those it displaces are told; and when no route_server can pass a
-/// message by us any more, the client. So a message is either stored when the client is told that it is logged in, and
-/// in the lists that it asks for then, or is pushed to it.
+/// message by us any more, the client, with whatever was pushed to it meanwhile behind the answer. So a message is either
+/// stored when the client is told that it is logged in, and in the lists that it asks for then, or is pushed to it.
 async fn open(session: &Session, login: Login) {
     let server = &session.server;
     let user_id = session.user_id;
+    session.outbox.hold_pushes();
     let displaced = server.users.open(session, &**server, || {
         let members = &server.groups.members;
         let begun = members.come(user_id, &login.groups, login.asked_at);
@@ -198,7 +199,9 @@ async fn open(session: &Session, login: Login) {
         .displace_elsewhere(user_id, session.device, session.login_stamp, reason);
     server.routes.announced().await;
     // A client that is gone already is noticed by its task.
-    let _closing = session.outbox.send_and_open(&login.answer, login.seq_num);
+    let _closing = session
+        .outbox
+        .send_and_release(&login.answer, login.seq_num);
 }
 
 fn close(session: &Session) {
@@ -225,7 +228,7 @@ pub(crate) fn kick(displaced: &Sessions, reason: KickReasonType) {
             user_id: session.user_id.get(),
             kick_reason: reason as i32,
         };
-        let _closing = session.outbox.send(&notice, 0);
+        session.push(&Pdu::new(&notice, 0).to_frame());
         session.server.logins.load_changed(session.user_id, false);
         session.end(KICKED);
     }

@@ -129,6 +129,8 @@ async fn a_login_is_answered_when_route_server_has_read_of_it() {
     let first = client.receive().await.unwrap();
     assert_eq!(first.command(), ImLoginRes::ID);
     bed.route.send(&message(5), 0).await;
-    assert_eq!(client.expect::<ImMsgData>().await.0.msg_id, 5);
+    for msg_id in [4, 5] {
+        assert_eq!(client.expect::<ImMsgData>().await.0.msg_id, msg_id);
+    }
     bed.end().await;
 }

@@ -48,12 +48,10 @@ async fn a_message_that_cannot_be_stored_is_answered_with_number_zero() {
     let refusals = [
         ("to_oneself", vec![to(a)]),
         ("no_receiver", vec![to(0)]),
+        ("no_such_user", vec![to(4711), to(u32::MAX), to(1 << 31)]),
         (
-            "not_stored",
+            "no_such_group",
             vec![
-                to(4711),
-                to(u32::MAX),
-                to(1 << 31),
                 of_type(MsgType::GroupText as i32),
                 ImMsgData {
                     msg_type: MsgType::GroupAudio as i32,
