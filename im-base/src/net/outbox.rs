@@ -29,6 +29,8 @@ struct State {
     buffer: Vec<u8>,
     closing: Option<CloseReason>,
     takes_pushes: bool,
+    /// What goes out behind the message that opens it.
+    held: Vec<u8>,
 }
 
 /// The connection is closing or closed; nothing was queued.
@@ -66,9 +68,23 @@ impl Outbox {
     pub fn send_and_open<M: Body>(&self, message: &M, seq_num: u16) -> Result<(), Closed> {
         let mut opened = self.state.lock();
         opened.takes_pushes = true;
+        let held = std::mem::take(&mut opened.held);
         self.append_to(opened, |buffer| {
-            pdu::write_message(message, seq_num, buffer)
+            pdu::write_message(message, seq_num, buffer);
+            buffer.extend_from_slice(&held);
         })
+    }
+
+    /// Queues a message that the other side did not ask for and that it has to get: before
+    /// [`send_and_open`](Self::send_and_open) it is held until then. For single notices; what is held counts against the limit
+    /// only when it is queued.
+    pub fn push_or_hold<M: Body>(&self, message: &M) -> Result<(), Closed> {
+        let mut state = self.state.lock();
+        if state.takes_pushes || state.closing.is_some() {
+            return self.append_to(state, |buffer| pdu::write_message(message, 0, buffer));
+        }
+        pdu::write_message(message, 0, &mut state.held);
+        Ok(())
     }
 
     /// Queues frames that the other side did not ask for; turned away before [`send_and_open`](Self::send_and_open).
