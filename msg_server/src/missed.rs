@@ -31,8 +31,10 @@ const ON_THE_WAY: Duration = Duration::from_secs(6);
 /// One loss is noticed in several places; they are looked after together.
 const GATHER: Duration = Duration::from_millis(300);
 
-/// From the end of one look to the begin of the next: a store that is slow already is not asked all the time.
+/// From the end of one look to the begin of the next, at least and at most. Between them it is four times what db_proxy took
+/// for its answers: however often something is lost, it is not busy with this for more than a fifth of the time.
 const PAUSE: Duration = Duration::from_secs(3);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// A request that is given up may be carried out yet; after this long it has been, or never will be.
 const LATE: Duration = Duration::from_secs(5);
@@ -71,8 +73,8 @@ pub(crate) struct Missed {
 #[derive(Clone, Copy)]
 struct Gap {
     since: Instant,
-    /// What is missing may not be stored yet: it is looked for twice.
-    is_early: bool,
+    /// What is missing of messages from here since then may not be stored yet: it is looked for twice, and elsewhere too.
+    unknown_since: Option<Instant>,
 }
 
 impl Missed {
@@ -80,7 +82,7 @@ impl Missed {
     pub(crate) fn suspect(&self, since: Instant) {
         self.note(Gap {
             since,
-            is_early: false,
+            unknown_since: None,
         });
     }
 
@@ -88,7 +90,7 @@ impl Missed {
         let mut gap = self.gap.lock();
         *gap = Some(gap.map_or(new, |gap| Gap {
             since: gap.since.min(new.since),
-            is_early: gap.is_early || new.is_early,
+            unknown_since: gap.unknown_since.into_iter().chain(new.unknown_since).min(),
         }));
         drop(gap);
         self.wanted.notify_one();
@@ -130,12 +132,13 @@ impl MsgServer {
                     () = sleep_until(hint_after), if has_to_hint => {}
                 }
                 let gap = self.missed.gap.lock().take();
+                let mut asking = Duration::ZERO;
                 if let Some(gap) = gap {
-                    self.close_gap(gap).await;
-                    if gap.is_early {
+                    asking += self.close_gap(gap.since).await;
+                    if let Some(since) = gap.unknown_since {
                         sleep(LATE).await;
-                        self.routes.lost(gap.since);
-                        self.close_gap(gap).await;
+                        self.routes.lost(since);
+                        asking += self.close_gap(since).await;
                     }
                     has_to_hint = true;
                 }
@@ -144,7 +147,7 @@ impl MsgServer {
                     hint_after = Instant::now() + self.hint();
                 }
                 if gap.is_some() {
-                    sleep(PAUSE).await;
+                    sleep(pause_after(asking)).await;
                 }
             }
         };
@@ -157,13 +160,16 @@ impl MsgServer {
     /// Nobody knows whether a message was stored: db_proxy was asked and did not answer. If it was, its receivers are to get
     /// it, here and elsewhere.
     pub(crate) fn outcome_unknown(&self) {
+        let now = Instant::now();
         self.missed.note(Gap {
-            since: Instant::now(),
-            is_early: true,
+            since: now,
+            unknown_since: Some(now),
         });
     }
 
-    async fn close_gap(self: &Arc<Self>, gap: Gap) {
+    /// Hands out what was stored since then, and a bit before. Returns how long db_proxy took for its answers.
+    async fn close_gap(self: &Arc<Self>, since: Instant) -> Duration {
+        let mut asking = Duration::ZERO;
         let mut users = Vec::new();
         self.users.each(|user, _| users.push(user));
         let begun = Instant::now();
@@ -171,8 +177,10 @@ impl MsgServer {
         for users in users.chunks(USERS_AT_ONCE) {
             let mut page = None;
             loop {
-                match self.ask_for_missed(users, gap, page.clone()).await {
+                let asked_at = Instant::now();
+                match self.ask_for_missed(users, since, page.clone()).await {
                     Ok(answer) => {
+                        asking += asked_at.elapsed();
                         for message in answer.message {
                             if aside.len() < MAX_ASIDE && self.may_be_on_its_way(&message) {
                                 aside.push(message);
@@ -189,7 +197,8 @@ impl MsgServer {
                     Err(error) => {
                         counter!(MISSED_LOOKS, "outcome" => error.reason()).increment(1);
                         warn!(%error, "cannot find out which messages were missed");
-                        return;
+                        self.hand_out_put_aside(aside).await;
+                        return asking;
                     }
                 }
             }
@@ -197,6 +206,7 @@ impl MsgServer {
         self.hand_out_put_aside(aside).await;
         counter!(MISSED_LOOKS, "outcome" => "done").increment(1);
         debug!(users = users.len(), "looked for messages that were missed");
+        asking
     }
 
     /// Hands out what may have been on its way, when it cannot be any more.
@@ -217,10 +227,10 @@ impl MsgServer {
     async fn ask_for_missed(
         &self,
         users: &[UserId],
-        gap: Gap,
+        since: Instant,
         page: Option<Bytes>,
     ) -> Result<ImMissedRsp, CallError> {
-        let age = gap.since.elapsed() + ON_THE_WAY;
+        let age = since.elapsed() + ON_THE_WAY;
         let request = ImMissedReq {
             user_id: raw_ids(Some(users)),
             max_age_ms: u32::try_from(age.as_millis()).unwrap_or(u32::MAX),
@@ -287,6 +297,10 @@ impl MsgServer {
     }
 }
 
+fn pause_after(asking: Duration) -> Duration {
+    (asking * 4).clamp(PAUSE, LONGEST_PAUSE)
+}
+
 fn hint_within(clients: usize) -> Duration {
     HINT_WITHIN.max(Duration::from_secs(
         clients.div_ceil(HINTED_PER_SECOND) as u64
@@ -306,6 +320,31 @@ mod tests {
         assert_eq!(pulse.beat(after(1)), None);
         assert_eq!(pulse.beat(after(41)), Some(after(1)));
         assert_eq!(pulse.beat(after(42)), None);
+    }
+
+    #[test]
+    fn a_slow_store_is_left_in_peace_for_longer() {
+        assert_eq!(pause_after(Duration::ZERO), PAUSE);
+        assert_eq!(pause_after(PAUSE), 4 * PAUSE);
+        assert_eq!(pause_after(Duration::from_secs(600)), LONGEST_PAUSE);
+    }
+
+    /// Another server does not look further back than to what is unknown, however long this one has to.
+    #[test]
+    fn losses_that_are_noticed_together_begin_with_the_earliest() {
+        let begun = Instant::now();
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        let missed = Missed::default();
+        let unknown = |at| Gap {
+            since: at,
+            unknown_since: Some(at),
+        };
+        missed.note(unknown(after(9)));
+        missed.suspect(after(0));
+        missed.note(unknown(after(8)));
+        let gap = missed.gap.lock().take().unwrap();
+        assert_eq!(gap.since, after(0));
+        assert_eq!(gap.unknown_since, Some(after(8)));
     }
 
     #[test]

@@ -7,7 +7,6 @@ use proto::im::ext::message::{ImSyncHint, MissedMessage};
 use proto::im::ext::other::{ImFramesLost, ImPace, ImPeerLost};
 use proto::im::login::{ImKickUser, ImLoginReq, ImLoginRes};
 use proto::im::message::{ImMsgData, ImMsgDataAck};
-use proto::im::other::ImHeartBeat;
 use proto::im::server::ImServerKickUser;
 use proto::{Body, capability};
 use tokio::net::TcpStream;
@@ -99,15 +98,15 @@ async fn what_was_handed_out_before_is_not_again() {
 /// A client that is about to be told that it is logged in: its msg_server waits for route_server's answer, whose number is
 /// given too.
 async fn opening(bed: &mut Bed) -> (TestPeer<TcpStream>, u16) {
+    let mut another = bed.login(3, Known::default()).await;
     bed.users.lock().await.insert(2, Known::default());
     let pace = ImPace {
         heartbeat_ms: 60_000,
         capabilities: None,
     };
     bed.route.send(&pace, 0).await;
-    // the link takes note of it with its next look
-    bed.route.expect::<ImHeartBeat>().await;
-    bed.route.expect::<ImHeartBeat>().await;
+    // what it says behind it has been read
+    bed.got(&mut another).await;
 
     let stream = TcpStream::connect(bed.clients).await.unwrap();
     let mut client = TestPeer::new(stream);
