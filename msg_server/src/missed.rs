@@ -25,8 +25,8 @@ use crate::groups::{Origin, Parcel};
 use crate::links::raw_ids;
 use crate::server::MsgServer;
 
-/// A message is stored that long before it is passed on, at most: so long may a request to db_proxy take, and a bit.
-const ON_THE_WAY: Duration = Duration::from_secs(6);
+/// A message is stored that much longer before it is passed on than a request to db_proxy may take, at most.
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// One loss is noticed in several places; they are looked after together.
 const GATHER: Duration = Duration::from_millis(300);
@@ -35,9 +35,6 @@ const GATHER: Duration = Duration::from_millis(300);
 /// for its answers: however often something is lost, it is not busy with this for more than a fifth of the time.
 const PAUSE: Duration = Duration::from_secs(3);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// A request that is given up may be carried out yet; after this long it has been, or never will be.
-const LATE: Duration = Duration::from_secs(5);
 
 /// Users asked about at once.
 const USERS_AT_ONCE: usize = 500;
@@ -136,7 +133,8 @@ impl MsgServer {
                 if let Some(gap) = gap {
                     asking += self.close_gap(gap.since).await;
                     if let Some(since) = gap.unknown_since {
-                        sleep(LATE).await;
+                        // What was given up may be carried out yet: after as long again it has been, or never will be.
+                        sleep(self.limits.request()).await;
                         self.routes.lost(since);
                         asking += self.close_gap(since).await;
                     }
@@ -165,6 +163,11 @@ impl MsgServer {
             since: now,
             unknown_since: Some(now),
         });
+    }
+
+    /// How long a message is stored at most before it is passed on.
+    fn on_the_way(&self) -> Duration {
+        self.limits.request() + MARGIN
     }
 
     /// Hands out what was stored since then, and a bit before. Returns how long db_proxy took for its answers.
@@ -214,7 +217,7 @@ impl MsgServer {
         let since = Instant::now();
         while !aside.is_empty() {
             sleep(SETTLING).await;
-            let is_over = since.elapsed() >= ON_THE_WAY;
+            let is_over = since.elapsed() >= self.on_the_way();
             let waits = |missed: &MissedMessage| !is_over && self.may_be_on_its_way(missed);
             let (waiting, settled): (Vec<_>, Vec<_>) = aside.into_iter().partition(waits);
             for missed in settled {
@@ -230,7 +233,7 @@ impl MsgServer {
         since: Instant,
         page: Option<Bytes>,
     ) -> Result<ImMissedRsp, CallError> {
-        let age = since.elapsed() + ON_THE_WAY;
+        let age = since.elapsed() + self.on_the_way();
         let request = ImMissedReq {
             user_id: raw_ids(Some(users)),
             max_age_ms: u32::try_from(age.as_millis()).unwrap_or(u32::MAX),
@@ -248,7 +251,7 @@ impl MsgServer {
     /// client; from the store the client would get its own message.
     fn may_be_on_its_way(&self, missed: &MissedMessage) -> bool {
         let sender = UserId::new(missed.message.from_session_id);
-        Duration::from_millis(missed.age_ms.into()) < ON_THE_WAY
+        Duration::from_millis(missed.age_ms.into()) < self.on_the_way()
             && sender.is_some_and(|sender| self.users.is_sending(sender))
     }
 

@@ -211,6 +211,21 @@ async fn a_look_goes_back_to_when_the_lost_server_was_last_heard() {
     bed.end().await;
 }
 
+/// A message may have been stored at the begin of a request that is as long as it may be.
+#[tokio::test]
+async fn a_look_goes_back_as_far_as_a_request_may_take() {
+    let mut bed = Bed::with(|config| config.limits.request_seconds = 40).await;
+    let mut bob = bed
+        .login_with(ClientType::Windows, 2, Known::default(), capability::SYNC)
+        .await;
+    bed.route.send(&ImPeerLost::default(), 0).await;
+    bob.0.expect::<ImSyncHint>().await;
+    let questions = bed.questions.lock().await;
+    assert!(questions.iter().all(|asked| asked.max_age_ms >= 40_000));
+    drop(questions);
+    bed.end().await;
+}
+
 /// A database that breaks during a commit has stored the message or not.
 #[tokio::test]
 async fn a_message_that_the_store_failed_at_is_looked_for() {
