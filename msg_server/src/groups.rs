@@ -19,7 +19,7 @@ use tracing::debug;
 use crate::fanout::Source;
 use crate::handlers::msg::ConversationKey;
 use crate::links::raw_ids;
-use crate::members::{Members, Membership, Told, ascending};
+use crate::members::{Member, Members, Membership, Told, ascending};
 use crate::server::MsgServer;
 use crate::trace;
 
@@ -172,7 +172,13 @@ impl MsgServer {
             Origin::Store { since } => Source::Store { since },
         };
         let members = self.groups.members.local(parcel.group);
+        // From the store it has the group's version of now, which says nothing about who was in it then.
+        let was_in = |member: &Member| match source {
+            Source::Store { since } => member.was_in_at(since),
+            Source::Session(_) | Source::Relay => true,
+        };
         let for_whom = members.iter().filter(|member| member.sees(parcel.version));
+        let for_whom = for_whom.filter(|member| was_in(member));
         let users = for_whom.map(|member| member.user);
         self.fanout
             .message(&parcel.message, users, &parcel.frame, source);

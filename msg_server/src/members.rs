@@ -58,10 +58,12 @@ impl Membership {
     }
 
     fn member(&self, user: UserId) -> Member {
+        let since = self.since(user);
         Member {
             user,
             as_of: self.version,
-            since: self.since(user),
+            since,
+            joined_at: (since > 0).then(Instant::now),
         }
     }
 }
@@ -83,12 +85,19 @@ pub(crate) struct Member {
     pub(crate) user: UserId,
     as_of: u32,
     since: u32,
+    /// When it was told that he had joined; `None` for one who may have been in the group from the beginning.
+    joined_at: Option<Instant>,
 }
 
 impl Member {
     /// Whether a message that was stored when the group had that version is for him; 0 if that is not known.
     pub(crate) fn sees(self, version: u32) -> bool {
         version == 0 || self.since <= version
+    }
+
+    /// Whether he was in the group already when a message was stored of whose version nothing is known.
+    pub(crate) fn was_in_at(self, stored: Instant) -> bool {
+        self.joined_at.is_none_or(|joined| joined <= stored)
     }
 }
 
@@ -142,9 +151,13 @@ impl Members {
         // Held to the end: a change that is told meanwhile finds the user here.
         let lately = self.lately.lock();
         let known = |(group, as_of): &(GroupId, u32)| {
-            let (user, as_of) = (user, *as_of);
-            let since = 0;
-            (*group, Some(Member { user, as_of, since }))
+            let member = Member {
+                user,
+                as_of: *as_of,
+                since: 0,
+                joined_at: None,
+            };
+            (*group, Some(member))
         };
         let mut now: HashMap<GroupId, Option<Member>> = groups.iter().map(known).collect();
         for change in lately.since(asked_at) {

@@ -153,6 +153,13 @@ impl Users {
         });
     }
 
+    /// Number of sessions that have the extension in use.
+    pub(crate) fn able(&self, capability: u64) -> usize {
+        let mut able = 0;
+        self.each_session(|session| able += usize::from(session.can(capability)));
+        able
+    }
+
     /// Queues a frame for each phone of the user here.
     pub(crate) fn send_to_phones(&self, user: UserId, frame: &[u8]) {
         if let Some(sessions) = self.sessions.get(&user) {
@@ -201,6 +208,12 @@ impl Users {
         if let Some(sessions) = self.sessions.get(&user) {
             sessions.iter().for_each(visit);
         }
+    }
+
+    /// Whether a message of the user is on its way from one of his devices here.
+    pub(crate) fn is_sending(&self, user: UserId) -> bool {
+        let sessions = self.sessions.get(&user);
+        sessions.is_some_and(|sessions| sessions.iter().any(|session| session.is_sending()))
     }
 
     /// Does something while the user's place is locked, if he has a session here.

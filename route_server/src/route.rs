@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use im_base::dispatch::router::Actor;
 use im_base::dispatch::{self, Router};
@@ -105,7 +106,7 @@ async fn serve(
         // Everybody is being hung up on, and nobody goes offline by that.
         peer.route.forget(peer.id);
     } else {
-        peer.route.lose(peer.id);
+        peer.route.lose(peer.id, connection.silent_for());
     }
     connection.close(reason).await;
     info!(%address, peer = peer.id.0, ?reason, "msg_server gone");
@@ -159,12 +160,15 @@ impl Route {
     }
 
     /// A peer is gone, and its users with it. If it had any it did not end by itself, and the others are told to look for what
-    /// it may not have passed on.
-    fn lose(&self, peer: PeerId) {
+    /// it may not have passed on: since it was last heard, which for one that takes nothing any more may be long ago.
+    fn lose(&self, peer: PeerId, silent: Duration) {
         let mut state = self.state.lock();
         state.relay.remove(peer);
         if state.places.presence.has_any(peer) {
-            let frame = Pdu::new(&ImPeerLost {}, 0).to_frame();
+            let lost = ImPeerLost {
+                silent_ms: Some(u32::try_from(silent.as_millis()).unwrap_or(u32::MAX)),
+            };
+            let frame = Pdu::new(&lost, 0).to_frame();
             state.relay.broadcast(&frame);
         }
         state.places.interest.lose(peer);

@@ -204,6 +204,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         self.rearm();
     }
 
+    /// How long ago something was last read from the other side, or the connection began.
+    pub fn silent_for(&self) -> Duration {
+        self.received_at.elapsed()
+    }
+
     /// Bytes that the other side has not taken yet.
     pub fn unsent(&self) -> usize {
         self.writing.len() - self.written + self.outbox.queued()

@@ -1,6 +1,7 @@
 //! One link to a peer: dialled forever, greeted on each connect, watched, with calls and pushes on it.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -127,7 +128,7 @@ impl Link {
     }
 
     /// Whether the peer is known to say how often its heartbeats come: it is one of ours, and knows the extensions between
-    /// servers. Known a second after the first connection.
+    /// servers. Known from its answer to our own on the first connection.
     pub fn is_paced(&self) -> bool {
         self.paced.load(Ordering::Relaxed)
     }
@@ -274,26 +275,26 @@ async fn live(
     connection.say_pace();
 
     let reason = loop {
+        // Noted at once: what it says of its pace comes out of the connection as nothing.
+        let next = poll_fn(|cx| {
+            let next = connection.poll_next(cx);
+            if connection.has_pace() && !link.is_paced() {
+                link.paced.store(true, Ordering::Relaxed);
+            }
+            next
+        });
         tokio::select! {
-            next = connection.next() => match next {
+            next = next => match next {
                 Ok(pdu) if pdu.command() == proto::im::other::ImHeartBeat::ID => {}
                 Ok(pdu) if pdu.seq_num() != 0 && live.calls.complete(pdu.clone()) => {}
                 Ok(pdu) => peer.received(link, pdu),
                 Err(reason) => break reason,
             },
-            _ = sweep.tick() => {
-                live.calls.expire(Instant::now());
-                if connection.has_pace() {
-                    link.paced.store(true, Ordering::Relaxed);
-                }
-            }
+            _ = sweep.tick() => live.calls.expire(Instant::now()),
             () = shutdown.stopping() => break CloseReason::SHUTDOWN,
         }
     };
 
-    if connection.has_pace() {
-        link.paced.store(true, Ordering::Relaxed);
-    }
     link.live.store(None);
     link.up.set(0.0);
     live.calls.fail_all();

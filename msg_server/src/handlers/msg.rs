@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use im_base::dispatch::HandlerError;
+use im_base::peer::CallError;
 use proto::error::read_enum;
 use proto::ids::{GroupId, MessageId, UserId};
 use proto::im::base_define::{MsgType, SessionType};
@@ -57,8 +58,9 @@ async fn store_and_hand_out(
         request.client_msg_id = Some(server.db.fresh_key());
     }
 
+    let on_its_way = session.begin_sending();
     let stored = server.db.call::<_, ImMsgData>(conversation, &request).await;
-    if stored.as_ref().is_err_and(|error| error.leaves_open()) {
+    if stored.as_ref().is_err_and(may_be_stored) {
         server.outcome_unknown();
     }
     let stored = stored?;
@@ -101,8 +103,18 @@ async fn store_and_hand_out(
             });
         }
     }
+    drop(on_its_way);
     Ok(ack)
 }
+
+/// Whether a message may be in the store that could not be put there: a database that breaks while it commits has done it or
+/// not.
+fn may_be_stored(error: &CallError) -> bool {
+    error.leaves_open() || matches!(error, CallError::RefusedForNow(STORE_FAILED, _))
+}
+
+/// What db_proxy says when the database failed it.
+const STORE_FAILED: &str = "store_failed";
 
 /// To whom a message is.
 #[derive(Clone, Copy)]

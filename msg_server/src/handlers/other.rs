@@ -50,18 +50,21 @@ pub(crate) fn send(outbox: &Outbox, pdu: &Pdu) {
 }
 
 /// Another msg_server died, and may have stored messages that it had not passed on.
-pub(super) fn peer_lost(pushed: &Pushed, _lost: ImPeerLost) -> Result<NoReply, HandlerError> {
-    pushed.server.missed.suspect(Instant::now());
+pub(super) fn peer_lost(pushed: &Pushed, lost: ImPeerLost) -> Result<NoReply, HandlerError> {
+    suspect(pushed, lost.silent_ms());
     Ok(NoReply)
 }
 
 /// Another msg_server could not pass on what it should have.
 pub(super) fn frames_lost(pushed: &Pushed, lost: ImFramesLost) -> Result<NoReply, HandlerError> {
-    let now = Instant::now();
-    let age = Duration::from_millis(lost.max_age_ms.into()).min(MAX_LOSS);
-    pushed
-        .server
-        .missed
-        .suspect(now.checked_sub(age).unwrap_or(now));
+    suspect(pushed, lost.max_age_ms);
     Ok(NoReply)
+}
+
+/// What should have come here in these last milliseconds may not have.
+fn suspect(pushed: &Pushed, age_ms: u32) {
+    let now = Instant::now();
+    let age = Duration::from_millis(age_ms.into()).min(MAX_LOSS);
+    let since = now.checked_sub(age).unwrap_or(now);
+    pushed.server.missed.suspect(since);
 }

@@ -26,6 +26,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::confirm::Confirm;
 use crate::handlers;
+use crate::missed::Pulse;
 use crate::presence::{Presence, user_stat};
 use crate::roster::Roster;
 use crate::server::MsgServer;
@@ -118,9 +119,13 @@ impl Routes {
         server.shutdown.background().spawn("roster", async move {
             let mut tick = interval(Duration::from_secs(1));
             tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            let mut pulse = Pulse::new(Instant::now());
             loop {
                 tokio::select! {
                     _ = tick.tick() => {
+                        if let Some(since) = pulse.beat(Instant::now()) {
+                            settling.missed.suspect(since);
+                        }
                         settling.routes.settle(&settling.presence);
                         settling.routes.tell_of_losses();
                     }

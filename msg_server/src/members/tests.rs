@@ -182,3 +182,20 @@ fn changes_of_the_last_moments_are_bounded() {
     assert_eq!(lately.ids, MAX_CHANGES);
     assert!(members.groups.is_empty());
 }
+
+/// What was written before he joined is not for him, though the store gives it with the group's version of now.
+#[test]
+fn a_new_member_was_not_in_the_group_before() {
+    let members = Members::default();
+    let now = Instant::now();
+    members.come(user(1), &[(group(1), 4)], now);
+    let told = Membership::new(group(1), 5, &[1, 2]).with_joined(&[2]);
+    members.told(&told, |_, act| act(), |_| {});
+    let was_in = |stored: Instant| -> Vec<u32> {
+        let local = members.local(group(1));
+        let was_in = local.iter().filter(|member| member.was_in_at(stored));
+        was_in.map(|member| member.user.get()).collect()
+    };
+    assert_eq!(was_in(now - Duration::from_secs(1)), [1]);
+    assert_eq!(was_in(Instant::now()), [1, 2]);
+}

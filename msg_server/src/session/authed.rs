@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use im_base::dispatch::router::Actor;
@@ -63,6 +63,8 @@ pub(crate) struct Authed {
     is_moving: AtomicBool,
     /// Nobody reads answers any more.
     is_over: AtomicBool,
+    /// Messages of its client that are with the store, or back from there and not handed out yet.
+    sending: AtomicUsize,
 }
 
 impl Actor for Authed {
@@ -92,6 +94,17 @@ impl Authed {
         self.allowance.lock().charge(messages);
     }
 
+    /// Counts a message of its client as on its way until the guard is dropped.
+    pub(crate) fn begin_sending(self: &Arc<Self>) -> OnItsWay {
+        self.sending.fetch_add(1, Ordering::Relaxed);
+        OnItsWay(self.clone())
+    }
+
+    /// Whether a message of its client is on its way. What the store has of it then may not be known here yet.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.sending.load(Ordering::Acquire) > 0
+    }
+
     /// Queues frames that the client did not ask for. False if it is told of nothing more.
     pub(crate) fn push(&self, frames: &[u8]) -> bool {
         self.outbox.push(frames).is_ok()
@@ -114,7 +127,7 @@ impl Authed {
     pub(crate) fn move_on(&self, reconnect: &ImReconnect) {
         self.is_moving.store(true, Ordering::Relaxed);
         // One that closes just now is on its way already.
-        let _closing = self.outbox.send(reconnect, 0);
+        self.push(&Pdu::new(reconnect, 0).to_frame());
     }
 
     /// Ends the session: no further request is taken up, those in flight are finished, what is queued is written.
@@ -126,6 +139,16 @@ impl Authed {
     async fn ended(&self) -> CloseReason {
         self.ended.notified().await;
         self.end_reason.lock().unwrap_or(CloseReason::SHUTDOWN)
+    }
+}
+
+/// A message between its client and those to whom it is handed out.
+pub(crate) struct OnItsWay(Session);
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        // After what was noted as handed out meanwhile.
+        self.0.sending.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -157,6 +180,7 @@ pub(super) async fn run(
         end_reason: Mutex::new(None),
         is_moving: AtomicBool::new(false),
         is_over: AtomicBool::new(false),
+        sending: AtomicUsize::new(0),
     });
     open(&session, login).await;
 

@@ -14,6 +14,7 @@ use proto::im::base_define::{
 use proto::im::ext::group::{ImGroupMembers, ImGroupMembersReq};
 use proto::im::ext::login::{ImResumeRevokeReq, ImResumeRevokeRsp};
 use proto::im::ext::message::{ImMissedReq, ImMissedRsp, MissedMessage};
+use proto::im::ext::other::ImNak;
 use proto::im::group::ImGroupChangeMemberNotify;
 use proto::im::login::{ImLoginReq, ImLoginRes};
 use proto::im::message::ImMsgData;
@@ -24,6 +25,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 pub(crate) const GROUP: u32 = 40;
+
+/// A message with this text is answered by the database when the next one is that has another.
+pub(crate) const HELD: &str = "held";
+
+/// A message with this text may have been stored, the database says.
+pub(crate) const REFUSED: &str = "refused";
 
 #[derive(Clone, Default)]
 pub(crate) struct Known {
@@ -39,6 +46,8 @@ pub(crate) struct Bed {
     pub(crate) users: Arc<Mutex<HashMap<u32, Known>>>,
     /// What the store has of late.
     pub(crate) stored: Arc<Mutex<Vec<MissedMessage>>>,
+    /// What was asked of that.
+    pub(crate) questions: Arc<Mutex<Vec<ImMissedReq>>>,
     /// Questions for a group's members, answered when the test likes.
     pub(crate) asked: mpsc::Receiver<oneshot::Sender<(u32, Vec<u32>)>>,
 }
@@ -64,7 +73,12 @@ impl Bed {
         let (connected, is_connected) = oneshot::channel();
         let shutdown = Shutdown::new();
         let stored: Arc<Mutex<Vec<MissedMessage>>> = Arc::default();
-        let answering = database(db, users.clone(), stored.clone(), ask, connected);
+        let questions: Arc<Mutex<Vec<ImMissedReq>>> = Arc::default();
+        let late = Late {
+            stored: stored.clone(),
+            questions: questions.clone(),
+        };
+        let answering = database(db, users.clone(), late, ask, connected);
         Tasks::default().spawn("database", answering);
         let started = msg_server::start(config, shutdown.clone()).await.unwrap();
         let (stream, _) = routes.accept().await.unwrap();
@@ -77,6 +91,7 @@ impl Bed {
             route,
             users,
             stored,
+            questions,
             asked,
         }
     }
@@ -172,16 +187,22 @@ impl Bed {
     }
 }
 
+struct Late {
+    stored: Arc<Mutex<Vec<MissedMessage>>>,
+    questions: Arc<Mutex<Vec<ImMissedReq>>>,
+}
+
 async fn database(
     listener: TcpListener,
     known: Arc<Mutex<HashMap<u32, Known>>>,
-    stored: Arc<Mutex<Vec<MissedMessage>>>,
+    late: Late,
     ask: mpsc::Sender<oneshot::Sender<(u32, Vec<u32>)>>,
     connected: oneshot::Sender<()>,
 ) {
     let (stream, _) = listener.accept().await.unwrap();
     connected.send(()).unwrap();
     let mut peer = TestPeer::new(stream);
+    let mut held = Vec::new();
     while let Some(pdu) = peer.receive().await {
         if pdu.command() == ImValidateReq::ID {
             let request: ImValidateReq = pdu.decode().unwrap();
@@ -206,15 +227,31 @@ async fn database(
             peer.send(&answer, pdu.seq_num()).await;
         } else if pdu.command() == ImMsgData::ID {
             let message: ImMsgData = pdu.decode().unwrap();
+            let body = message.msg_data.clone();
             let stored = ImMsgData {
                 msg_id: 1,
                 group_version: Some(2),
                 ..message
             };
-            peer.send(&stored, pdu.seq_num()).await;
+            if body == REFUSED {
+                let nak = ImNak {
+                    command: ImMsgData::ID.0.into(),
+                    reason: "store_failed".to_owned(),
+                    retry_after_ms: Some(1_000),
+                };
+                peer.send(&nak, pdu.seq_num()).await;
+                continue;
+            }
+            held.push((stored, pdu.seq_num()));
+            if body != HELD {
+                for (stored, number) in held.drain(..) {
+                    peer.send(&stored, number).await;
+                }
+            }
         } else if pdu.command() == ImMissedReq::ID {
+            late.questions.lock().await.push(pdu.decode().unwrap());
             let answer = ImMissedRsp {
-                message: stored.lock().await.clone(),
+                message: late.stored.lock().await.clone(),
                 ..Default::default()
             };
             peer.send(&answer, pdu.seq_num()).await;

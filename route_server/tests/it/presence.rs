@@ -1,6 +1,7 @@
 //! Who is online, and who hears of it.
 
 use proto::im::buddy::ImUserStatNotify;
+use proto::im::ext::other::ImPeerLost;
 use proto::im::server::{ImServerPcLoginStatusNotify, ImUserStatusUpdate};
 
 use crate::support::{ANDROID, OFFLINE, ONLINE, Route, WINDOWS, message};
@@ -39,6 +40,8 @@ async fn a_lost_msg_server_takes_its_users_along() {
     let b = route.msg_server(&[(2, WINDOWS), (1, ANDROID)]).await;
     while a.told().await != (2, ONLINE) {}
     drop(b);
+    let (lost, _) = a.0.expect::<ImPeerLost>().await;
+    assert!(lost.silent_ms.is_some(), "it says since when to look");
     assert_eq!(a.told().await, (2, OFFLINE));
     assert_eq!(a.status(&[1, 2]).await, [ONLINE, OFFLINE]);
     route.end().await;
