@@ -116,6 +116,11 @@ impl Pulse {
     }
 }
 
+/// An older db_proxy does not answer the question, and what it is refused for is refused the next time as well.
+fn is_worth_a_retry(error: CallError) -> bool {
+    !matches!(error, CallError::Refused(_) | CallError::Unreadable)
+}
+
 impl MsgServer {
     /// Looks after what may be missing, until the stop stage.
     pub(crate) async fn look_for_missed(self: Arc<Self>) {
@@ -196,7 +201,9 @@ impl MsgServer {
                             break;
                         }
                     }
-                    Err(_) if begun.elapsed() < GIVE_UP => sleep(RETRY).await,
+                    Err(error) if is_worth_a_retry(error) && begun.elapsed() < GIVE_UP => {
+                        sleep(RETRY).await;
+                    }
                     Err(error) => {
                         counter!(MISSED_LOOKS, "outcome" => error.reason()).increment(1);
                         warn!(%error, "cannot find out which messages were missed");
@@ -243,7 +250,7 @@ impl MsgServer {
         let answer: ImMissedRsp = self.db.call(users.first(), &request).await?;
         match answer.result_code {
             0 => Ok(answer),
-            _ => Err(CallError::Refused("store_failed")),
+            _ => Err(CallError::RefusedForNow("store_failed", RETRY)),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::store::{
 pub const MAX_USERS: usize = 500;
 
 /// How far back is looked at most, whatever is asked.
-const MAX_AGE: Duration = Duration::from_secs(10 * 60);
+const MAX_AGE: Duration = Duration::from_secs(60 * 60);
 
 /// A message, and to whom it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

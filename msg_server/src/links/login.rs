@@ -101,6 +101,8 @@ impl Logins {
             // One of another make does not know the question.
             if link.is_paced()
                 && let Ok(answer) = link.call::<_, ImServersRsp>(&request, PATIENCE).await
+                // One that has just started knows nobody yet.
+                && !answer.server.is_empty()
             {
                 return answer.server;
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use im_base::dispatch::Router;
 use im_base::dispatch::router::{Actor, Answer};
-use im_base::net::Outbox;
+use im_base::net::{Outbox, Pace};
 use im_base::peer::{CallError, Link, LinkConfig, Peer, Pool, Recent};
 use im_base::telemetry::metrics::{FORGOTTEN, REPLAYS};
 use metrics::counter;
@@ -365,9 +365,15 @@ impl Peer for RoutePeer {
         }
     }
 
-    fn disconnected(&self, _link: &Link) {
+    fn disconnected(&self, link: &Link) {
         let routes = &self.server.routes;
-        self.down_since.lock().get_or_insert_with(Instant::now);
+        let now = Instant::now();
+        // One of another make, or an older one, may have hung that long already.
+        let since = match link.is_paced() {
+            true => now,
+            false => now.checked_sub(Pace::SERVERS.silence).unwrap_or(now),
+        };
+        self.down_since.lock().get_or_insert(since);
         let mut roster = routes.roster.lock();
         for user in roster.link_down(self.at, Instant::now()) {
             self.server.presence.changed(user, false, None);
