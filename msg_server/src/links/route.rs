@@ -1,6 +1,7 @@
 //! route_server: who is online where, and the way to devices on other msg_servers.
 
 mod confirm;
+mod hello;
 
 use std::hash::Hash;
 use std::sync::{Arc, OnceLock};
@@ -8,23 +9,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use im_base::dispatch::Router;
-use im_base::dispatch::router::{Actor, Answer};
-use im_base::net::{Outbox, Pace};
-use im_base::peer::{CallError, Link, LinkConfig, Peer, Pool, Recent};
+use im_base::dispatch::router::Actor;
+use im_base::peer::{CallError, Link, LinkConfig, Pool, Recent};
 use im_base::telemetry::metrics::{FORGOTTEN, REPLAYS};
 use metrics::counter;
 use parking_lot::Mutex;
 use proto::device::DeviceType;
 use proto::ids::UserId;
-use proto::im::base_define::{KickReasonType, ServerUserStat, UserStat, UserStatType};
+use proto::im::base_define::{KickReasonType, UserStat, UserStatType};
 use proto::im::buddy::{ImUsersStatReq, ImUsersStatRsp};
 use proto::im::ext::group::ImGroupInterest;
 use proto::im::ext::other::ImFramesLost;
-use proto::im::server::{ImOnlineUserInfo, ImRoleSet, ImServerKickUser, ImUserStatusUpdate};
+use proto::im::server::{ImServerKickUser, ImUserStatusUpdate};
 use proto::{Body, Pdu, Role};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::confirm::Confirm;
+use self::hello::RoutePeer;
 use crate::handlers;
 use crate::missed::Pulse;
 use crate::presence::{Presence, user_stat};
@@ -32,14 +33,8 @@ use crate::roster::Roster;
 use crate::server::MsgServer;
 use crate::session::Authed;
 
-/// A link that was away longer than this may have missed what route_server does not keep that long.
-const LONG_AWAY: Duration = Duration::from_secs(20);
-
 /// What a link took for longer than this before it was lost has got through it: one that hangs is noticed before.
 const IN_A_HANGING_LINK: Duration = Duration::from_secs(10);
-
-/// Groups in one frame when a link comes up.
-const GROUPS_PER_FRAME: usize = 50_000;
 
 /// The route_servers. All know all presence; the frames of one conversation go over one of those that are up, so
 /// that they keep their order.
@@ -68,14 +63,6 @@ pub(crate) struct Pushed {
 
 impl Actor for Pushed {}
 
-/// [`Routes`] as one of its links sees it.
-struct RoutePeer {
-    server: Arc<MsgServer>,
-    /// The link's place among the others.
-    at: usize,
-    down_since: Mutex<Option<Instant>>,
-}
-
 impl Routes {
     /// Without links yet. A request takes at most `within`.
     pub(crate) fn new(within: Duration) -> Self {
@@ -93,11 +80,7 @@ impl Routes {
     /// Starts the links. What they push needs the whole server.
     pub(crate) fn start(server: &Arc<MsgServer>, addresses: &[String]) {
         let start = |(at, address): (usize, &String)| {
-            let peer = Arc::new(RoutePeer {
-                server: server.clone(),
-                at,
-                down_since: Mutex::default(),
-            });
+            let peer = Arc::new(RoutePeer::new(server.clone(), at));
             Link::start(
                 Role::RouteServer,
                 address.clone(),
@@ -332,81 +315,8 @@ impl Routes {
     }
 }
 
-impl Peer for RoutePeer {
-    /// Says who is logged in here, then that this was all, then what could not be said before.
-    fn connected(&self, _link: &Link, outbox: &Outbox) {
-        let server = &self.server;
-        let routes = &server.routes;
-        routes.roster.lock().link_up(self.at, Instant::now());
-        // A fresh connection has room for its hello; one that has not is closed as a slow reader and redialled.
-        server.users.each(|user, devices| {
-            let user_stat_list = devices.iter().map(|device| online(user, device)).collect();
-            let _full = outbox.send(&ImOnlineUserInfo { user_stat_list }, 0);
-        });
-        for begun in server.groups.members.groups().chunks(GROUPS_PER_FRAME) {
-            let interest = ImGroupInterest {
-                begun: begun.to_vec(),
-                ended: Vec::new(),
-            };
-            let _full = outbox.send(&interest, 0);
-        }
-        let _full = outbox.send(&ImRoleSet { master: 1 }, 0);
-        routes.send_again(self.at, |frame| {
-            outbox.send_frame(frame).ok().map(|()| self.at)
-        });
-        let down_since = self.down_since.lock().take();
-        if let Some(since) = down_since {
-            server.missed.suspect(since);
-        }
-        if down_since.is_some_and(|since| since.elapsed() > LONG_AWAY) {
-            let server = self.server.clone();
-            let ask = async move { server.ask_for_groups().await };
-            self.server.shutdown.sessions().spawn("groups anew", ask);
-        }
-    }
-
-    fn disconnected(&self, link: &Link) {
-        let routes = &self.server.routes;
-        let now = Instant::now();
-        // One of another make, or an older one, may have hung that long already.
-        let since = match link.is_paced() {
-            true => now,
-            false => now.checked_sub(Pace::SERVERS.silence).unwrap_or(now),
-        };
-        self.down_since.lock().get_or_insert(since);
-        let mut roster = routes.roster.lock();
-        for user in roster.link_down(self.at, Instant::now()) {
-            self.server.presence.changed(user, false, None);
-        }
-        drop(roster);
-        routes.send_again(self.at, |frame| routes.send_over_one(self.at, frame));
-    }
-
-    fn received(&self, _link: &Link, pdu: Pdu) {
-        let pushed = Pushed {
-            server: self.server.clone(),
-            link: self.at,
-        };
-        match self.server.routes.router.dispatch(&pushed, &pdu, false) {
-            // Nothing that a route_server pushes is answered, and none of it is worth the link.
-            Answer::Done(_) | Answer::Close(_) => {}
-            Answer::Later(_) | Answer::Hold(_) => {
-                unreachable!("the table has handlers that answer on the spot only")
-            }
-        }
-    }
-}
-
 /// Nobody in particular is nobody at all: the flag beside the list says which.
 pub(crate) fn raw_ids(users: Option<&[UserId]>) -> Vec<u32> {
     let users = users.unwrap_or_default().iter();
     users.map(|user| user.get()).collect()
-}
-
-fn online(user: UserId, device: DeviceType) -> ServerUserStat {
-    ServerUserStat {
-        user_id: user.get(),
-        status: UserStatType::UserStatusOnline as i32,
-        client_type: device.raw(),
-    }
 }
