@@ -3,7 +3,7 @@
 //!
 //! Read in this order: [`client`] (what a client does, from the address to a session), [`chat`], [`doctor`] and
 //! [`conform`] (programs made of it), [`cluster`], [`up`] and [`restart`] (the processes and the commands that start them), [`chaos`]
-//! (which breaks them and looks what comes of it), [`users`] and
+//! (which breaks them and looks what comes of it), [`fuzzer`] (load, fuzz, relay and compare: a program of its own), [`users`] and
 //! [`departments`], [`import`], [`migrate`] and [`backup`] (everything at once). The command line itself is [`cli`]; the server processes are entered through [`roles`].
 
 #![allow(
@@ -25,6 +25,8 @@ pub mod up;
 pub mod users;
 
 pub mod chaos;
+
+pub mod fuzzer;
 
 pub mod backup;
 pub mod import;

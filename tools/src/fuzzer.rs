@@ -1,0 +1,76 @@
+//! `pdu-fuzzer`: what people use to load-test and to attack an installation, Ferrotalk's or any other that speaks the
+//! TeamTalk wire protocol.
+//!
+//! Read in this order: [`permit`] (whom it may send to), [`outcome`] (what is measured, and how it is added up), [`load`]
+//! (scenarios and the clients that play them), [`usage`] (what the servers took for it) and [`report`] (how it is shown),
+//! then [`fuzz`], [`relay`] and [`compare`].
+
+pub mod compare;
+pub mod fuzz;
+pub mod load;
+pub mod outcome;
+pub mod permit;
+pub mod relay;
+pub mod report;
+pub mod usage;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::terminal::Paint;
+
+/// Loads, attacks and measures servers that speak the TeamTalk wire protocol
+#[derive(Debug, Parser)]
+#[command(
+    name = "pdu-fuzzer",
+    version,
+    after_help = "\
+Try it, in two terminals:
+  ferrotalk up --demo-users 2000 --no-limits
+  pdu-fuzzer load one-to-one --seconds 10
+
+It sends to this machine's own loopback addresses only, unless --i-own-this-target is given."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Load(load::LoadArgs),
+    Fuzz(fuzz::FuzzArgs),
+    Relay(relay::RelayArgs),
+    Compare(compare::CompareArgs),
+}
+
+/// Runs the program with these arguments, the first of which is its name.
+///
+/// Exit codes: 0 nothing found, 1 a failure or something found (a message lost, a crash), 2 a command line that is not
+/// understood.
+pub fn main(args: Vec<OsString>) -> ExitCode {
+    let ran = match Cli::parse_from(args).command {
+        Command::Load(args) => load::run(args),
+        Command::Fuzz(args) => fuzz::run(args),
+        Command::Relay(args) => relay::run(args),
+        Command::Compare(args) => compare::run(args),
+    };
+    ran.unwrap_or_else(|error| {
+        eprintln!("{} {error:#}", Paint::stderr().bad("error:"));
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,1 @@
+//! How a run is shown: progress while it lasts, then a table, JSON, or a page.
