@@ -68,6 +68,7 @@ pub(super) struct StoredKey {
 pub(super) struct Plan<'a> {
     /// Keys of stored messages that have expired and are needed again.
     pub(super) expired: Vec<(i64, MessageId)>,
+    /// Ascending by conversation and id.
     pub(super) inserts: Vec<Insert<'a>>,
     pub(super) heads: Vec<Moved>,
     /// Sender, row of a group's conversation, his newest message there: he has read up to it.
@@ -252,6 +253,10 @@ impl<'a> Plan<'a> {
             }
         }
         self.heads = heads.into_values().collect();
+        // neighbours in the database one after the other
+        self.heads.sort_unstable_by_key(|moved| moved.row);
+        self.inserts
+            .sort_unstable_by_key(|insert| (insert.row, insert.id));
         self.read = read
             .into_iter()
             .map(|((sender, row), newest)| (sender, row, newest))

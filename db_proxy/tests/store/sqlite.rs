@@ -97,7 +97,7 @@ async fn an_older_schema_is_brought_up_to_date_with_what_it_holds() {
     let options = SqliteConnectOptions::new()
         .filename(file.path())
         .create_if_missing(true);
-    let mut connection = options.connect().await.unwrap();
+    let mut connection = options.clone().connect().await.unwrap();
     let migrator = Migrator::new(old).await.unwrap();
     migrator.run(&mut connection).await.unwrap();
     connection.close().await.unwrap();
@@ -120,6 +120,23 @@ async fn an_older_schema_is_brought_up_to_date_with_what_it_holds() {
     let group = bed.group(&[anna, bert]).await;
     bed.say_to(group, anna, &["x"]).await;
     assert_eq!(bed.group_unread(bert, group).await, 1);
+
+    // one of the steps rewrites the text of a definition
+    let mut connection = options.connect().await.unwrap();
+    let sound: String = sqlx::query_scalar("PRAGMA integrity_check")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(sound, "ok");
+    let references: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM pragma_foreign_key_list('messages')")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+    assert_eq!(
+        references, 0,
+        "a batch is not to look each conversation up again"
+    );
 }
 
 /// D-58: a message to a group touches nobody but its sender, however many members the group has.

@@ -1,5 +1,8 @@
 //! The hot path: one transaction for a batch of messages, in as few statements as its shape allows. A batch in
 //! conversations that exist takes three; two more when some are for groups.
+//!
+//! `OR FAIL`: a statement that fails leaves what it has done so far, which the transaction undoes all the same. Without it
+//! SQLite copies each page before it changes it, to undo the statement alone.
 
 use std::collections::{HashMap, HashSet};
 
@@ -293,7 +296,7 @@ async fn write(
         new.query(|values| {
             format!(
                 "WITH new(conversation, id, sender, kind, body, at, key, stored) AS ({values})
-                 INSERT INTO messages
+                 INSERT OR FAIL INTO messages
                  (conversation_id, message_id, sender_id, kind, body, created_at_ms, client_key, stored_at_ms)
                  SELECT * FROM new WHERE conversation IS NOT NULL"
             )
@@ -312,7 +315,7 @@ async fn write(
             .query(|values| {
                 format!(
                     "WITH head(conversation, last, by_low, at) AS ({values})
-                     UPDATE conversations SET last_message_id = head.last,
+                     UPDATE OR FAIL conversations SET last_message_id = head.last,
                      low_messages = low_messages + head.by_low,
                      last_message_at_ms = max(last_message_at_ms, head.at)
                      FROM head WHERE conversations.id = head.conversation"
@@ -330,7 +333,7 @@ async fn write(
         read.query(|values| {
             format!(
                 "WITH read(sender, conversation, newest) AS ({values})
-                 UPDATE participants SET last_read_id = read.newest FROM read
+                 UPDATE OR FAIL participants SET last_read_id = read.newest FROM read
                  WHERE participants.user_id = read.sender
                  AND participants.conversation_id = read.conversation"
             )

@@ -51,7 +51,8 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .pragma("wal_autocheckpoint", "4000")
-            .pragma("cache_size", "-65536");
+            // Not more: once a transaction has split a page, its end walks through all of the cache.
+            .pragma("cache_size", "-16384");
 
         let writer = pool(writing, 1).await.map_err(failed)?;
         let mut connection = writer.acquire().await.map_err(failed)?;
