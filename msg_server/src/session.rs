@@ -45,18 +45,22 @@ pub(crate) fn accept(listener: TcpListener, door: Door, places: Places, server: 
         move |stream, address| {
             let (door, server, router) = (door.clone(), server.clone(), router.clone());
             async move {
-                // Boxed, so that what only a login needs is given back with it.
+                // Boxed, so that what only a login needs is given back with it, and what only an end needs is taken then.
                 let login = Box::pin(unauthed::run(stream, &door, address, &server));
                 let (mut connection, outcome) = match login.await {
                     Ok(open) => open,
                     Err(reason) => return reason,
                 };
                 let reason = match outcome {
-                    Ok(login) => authed::run(&mut connection, login, server, &router).await,
+                    Ok(login) => {
+                        let session = Box::pin(authed::enter(&mut connection, login, server));
+                        let session = session.await;
+                        authed::serve(&mut connection, session, &router).await
+                    }
                     Err(reason) => reason,
                 };
                 connection.io_mut().ending(reason);
-                connection.close(reason).await;
+                Box::pin(connection.close(reason)).await;
                 reason
             }
         },

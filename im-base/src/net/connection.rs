@@ -20,9 +20,6 @@ use super::outbox::Outbox;
 /// Bytes read at once. One buffer per thread serves all connections, so that an idle one keeps none.
 const READ_BYTES: usize = 64 * 1024;
 
-/// A write buffer that stays with its connection between two writes is at most this large.
-const KEPT_BUFFER: usize = 512;
-
 /// How long the last bytes of a connection that is being closed may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -340,10 +337,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         loop {
             if self.written == self.writing.len() {
                 self.written = 0;
-                self.writing.clear();
-                if self.writing.capacity() > KEPT_BUFFER {
-                    self.writing = Vec::new();
-                }
+                // Given back rather than kept: most connections are idle for most of the time.
+                self.writing = Vec::new();
                 let closing = self.outbox.take(&mut self.writing, cx.waker());
                 if self.writing.is_empty() {
                     return closing.map_or(Poll::Pending, Poll::Ready);

@@ -36,6 +36,9 @@ struct State {
     held: Option<Box<Vec<u8>>>,
 }
 
+/// Room that a buffer begins with: for a few frames of the usual size, so that it does not grow frame by frame.
+const FIRST_BYTES: usize = 1024;
+
 /// The connection is closing or closed; nothing was queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("connection is closed")]
@@ -98,6 +101,9 @@ impl Outbox {
             return Err(Closed);
         }
         let was_empty = state.buffer.is_empty();
+        if state.buffer.capacity() == 0 {
+            state.buffer.reserve(FIRST_BYTES);
+        }
         change(&mut state);
         let held = state.held.as_ref().map_or(0, |held| held.len());
         let overflow = state.buffer.len() + held > self.limit;

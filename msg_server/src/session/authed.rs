@@ -152,13 +152,12 @@ impl Drop for OnItsWay {
     }
 }
 
-/// Serves a session from its login to its end; the caller closes the connection.
-pub(super) async fn run(
+/// Makes a session of a login, and makes it known.
+pub(super) async fn enter(
     connection: &mut ClientConnection,
-    mut login: Login,
+    mut login: Box<Login>,
     server: Arc<MsgServer>,
-    router: &Router<Session>,
-) -> CloseReason {
+) -> Session {
     connection.set_deadline(None);
     connection.set_pace(Pace::client(
         server.limits.silence(login.device.is_mobile()),
@@ -182,8 +181,16 @@ pub(super) async fn run(
         is_over: AtomicBool::new(false),
         sending: AtomicUsize::new(0),
     });
-    open(&session, login).await;
+    open(&session, *login).await;
+    session
+}
 
+/// Serves a session to its end; the caller closes the connection.
+pub(super) async fn serve(
+    connection: &mut ClientConnection,
+    session: Session,
+    router: &Router<Session>,
+) -> CloseReason {
     if session.server.shutdown.is_draining() {
         // Too late for those who are moved one after the other.
         session.end(CloseReason::SHUTDOWN);

@@ -33,7 +33,7 @@ pub(super) async fn run(
     door: &Door,
     address: SocketAddr,
     server: &Arc<MsgServer>,
-) -> Result<(ClientConnection, Result<Login, CloseReason>), CloseReason> {
+) -> Result<(ClientConnection, Result<Box<Login>, CloseReason>), CloseReason> {
     let limit = server.limits.login();
     let deadline = Instant::now() + limit;
     let transport = tokio::select! {
@@ -66,7 +66,7 @@ async fn until_login(
     connection: &mut ClientConnection,
     address: SocketAddr,
     server: &Arc<MsgServer>,
-) -> Result<Login, CloseReason> {
+) -> Result<Box<Login>, CloseReason> {
     loop {
         if connection.unsent() > MAX_FRAME as usize {
             return Err(CloseReason::SLOW_READER);
@@ -88,7 +88,7 @@ async fn check(
     pdu: &Pdu,
     address: SocketAddr,
     server: &Arc<MsgServer>,
-) -> Result<Login, CloseReason> {
+) -> Result<Box<Login>, CloseReason> {
     let outcome = tokio::select! {
         outcome = login::check(server, pdu, address) => outcome,
         reason = connection.flush() => return Err(reason),
@@ -96,7 +96,7 @@ async fn check(
     match outcome {
         Ok(login) => {
             counter!(LOGINS, "outcome" => "accepted").increment(1);
-            Ok(login)
+            Ok(Box::new(login))
         }
         Err(refusal) => {
             counter!(LOGINS, "outcome" => refusal.outcome).increment(1);
