@@ -61,6 +61,8 @@ pub(super) struct Verdict {
     pub(super) ending: Option<Ending>,
     /// How long it lasted.
     pub(super) seconds: f64,
+    /// Somebody wanted it to end.
+    stopped: bool,
 }
 
 impl Worker<'_> {
@@ -110,12 +112,19 @@ impl Worker<'_> {
 
     /// Goes on to the next stage if this one is over. The end, if it has come.
     pub(super) fn advance(&mut self) -> Option<Done> {
-        if self.stage != Stage::Over && self.director.must_stop() {
-            self.verdict.ending.get_or_insert(Ending::Interrupted);
+        if !self.verdict.stopped && self.stage != Stage::Over && self.director.must_stop() {
+            self.verdict.stopped = true;
             match self.stage {
-                Stage::Run { .. } => self.end_load(),
-                // Twice means at once.
-                _ => self.stage = Stage::Over,
+                Stage::Run { .. } => {
+                    self.verdict.ending.get_or_insert(Ending::Interrupted);
+                    self.end_load();
+                }
+                // It ends soon by itself, and as it should.
+                Stage::Drain { .. } => {}
+                _ => {
+                    self.verdict.ending.get_or_insert(Ending::Interrupted);
+                    self.stage = Stage::Over;
+                }
             }
         }
         match self.stage.clone() {
