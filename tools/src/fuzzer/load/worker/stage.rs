@@ -24,12 +24,12 @@ const LOOK: u64 = SECOND / 50;
 pub(super) enum Stage {
     /// Who is online before the load logs in.
     Enter,
+    /// The servers hear of who has logged in.
+    Settle,
     /// Groups are made.
     MakeGroups { until: u64 },
     /// Messages are written that will be read.
     Prefill { until: u64 },
-    /// The servers hear of who has logged in.
-    Settle,
     /// Other workers are waited for.
     Ready,
     /// The load.
@@ -129,17 +129,22 @@ impl Worker<'_> {
         }
         match self.stage.clone() {
             Stage::Enter => self.advance_enter(),
+            Stage::Settle => {
+                if self.settling.is_empty() {
+                    self.stage = Stage::MakeGroups {
+                        until: self.now + PREPARATION,
+                    };
+                    if !self.make_next_group() {
+                        self.groups_are_made();
+                    }
+                }
+            }
             Stage::MakeGroups { until } if self.now > until => {
                 self.fail("groups are not made: no answer".to_owned());
             }
             Stage::MakeGroups { .. } => {}
             Stage::Prefill { until } => {
                 if self.talks_are_over(true) || self.now > until {
-                    self.stage = Stage::Settle;
-                }
-            }
-            Stage::Settle => {
-                if self.settling.is_empty() {
                     self.stage = Stage::Ready;
                     self.director.ready();
                 }
@@ -169,12 +174,7 @@ impl Worker<'_> {
                 self.fail(format!("nobody could log in; {first}"));
                 return;
             }
-            self.stage = Stage::MakeGroups {
-                until: self.now + PREPARATION,
-            };
-            if !self.make_next_group() {
-                self.groups_are_made();
-            }
+            self.stage = Stage::Settle;
         }
     }
 
