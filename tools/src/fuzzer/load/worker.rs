@@ -191,14 +191,16 @@ impl<'a> Worker<'a> {
 
     /// When to wake up though nothing happens, and whether to the microsecond.
     fn wake_at(&self) -> (u64, bool) {
-        let mut due: Vec<Option<u64>> = vec![self.entry.due(), self.stage_due()];
+        let mut due = self.entry.due().into_iter().chain(self.stage_due()).min();
         if let Stage::Run { .. } = self.stage {
-            due.extend(self.talks.iter().map(talk::Talk::due));
-            due.push(self.presence.as_ref().map(presence::Presence::due));
-            due.push(self.history.as_ref().and_then(history::History::due));
-            due.push(self.storm.as_ref().and_then(storm::Storm::due));
+            let others = [
+                self.presence.as_ref().map(presence::Presence::due),
+                self.history.as_ref().and_then(history::History::due),
+                self.storm.as_ref().and_then(storm::Storm::due),
+            ];
+            let talks = self.talks.iter().filter_map(talk::Talk::due);
+            due = talks.chain(others.into_iter().flatten()).chain(due).min();
         }
-        let due = due.into_iter().flatten().min();
         match due {
             Some(due) if due < self.next_tick => (due, true),
             _ => (self.next_tick, false),

@@ -19,10 +19,10 @@ use super::{SECOND, Worker, login_server};
 use crate::client::password_digest;
 
 /// The login's number, which no other question has.
-pub(super) const LOGIN_SEQ_NUM: u16 = 1;
+const LOGIN_SEQ_NUM: u16 = 1;
 
 /// Until messages to somebody who logged in are expected to arrive, in microseconds: so long the servers may take to hear of it.
-pub(super) const SETTLE: u64 = SECOND / 2;
+const SETTLE: u64 = SECOND / 2;
 
 /// How often who lost his connection tries to come back.
 const RECONNECT: Backoff = Backoff {

@@ -11,7 +11,7 @@ use super::super::super::outcome::{Counter, Phase, Timing};
 use super::super::ledger::Pushed;
 use super::super::tag::Tag;
 use super::asked::Question;
-use super::enter::{LOGIN_ANSWER, LOGIN_SEQ_NUM};
+use super::enter::LOGIN_ANSWER;
 use super::link::{Received, frame};
 use super::login_server;
 use super::seat::State;
@@ -128,10 +128,8 @@ impl Worker<'_> {
         match header.command {
             ACK => self.on_ack(seat, header.seq_num, body),
             MESSAGE => self.on_message(seat, body),
-            LOGIN_ANSWER
-                if header.seq_num == LOGIN_SEQ_NUM
-                    && self.seats[seat as usize].state == State::Entering =>
-            {
+            // Whatever its number is: nothing else is asked by who is not in.
+            LOGIN_ANSWER if self.seats[seat as usize].state == State::Entering => {
                 self.on_login(seat, body);
             }
             PRESENCE => self.on_presence(body),
