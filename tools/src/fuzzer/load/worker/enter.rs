@@ -30,7 +30,7 @@ const RECONNECT: Backoff = Backoff {
     most: Duration::from_secs(8),
 };
 
-/// Failed logins before which nobody gives up.
+/// Failed logins before which nobody gives up while others are still to come.
 const FEW: u64 = 5;
 
 /// What all logins have in common, and how they go.
@@ -69,10 +69,11 @@ impl Door {
         }
     }
 
-    /// Why it makes no sense to go on, if so many fail.
-    pub(super) fn verdict(&self) -> Option<String> {
+    /// Why it makes no sense to go on, if more than a tenth fail: after some failures, or of all there will be.
+    pub(super) fn verdict(&self, of_all: bool) -> Option<String> {
         let tried = self.failed + self.let_in;
-        if self.failed < FEW || self.failed * 10 <= tried {
+        let enough = of_all || self.failed >= FEW;
+        if !enough || self.failed * 10 <= tried {
             return None;
         }
         let first = self.first_failure.as_deref().unwrap_or_default();

@@ -1,7 +1,6 @@
 //! Users who log in during the load.
 
 use super::Worker;
-use super::stage::Stage;
 
 /// How the logins of the load go.
 #[derive(Debug)]
@@ -69,7 +68,7 @@ impl Worker<'_> {
 
     /// Why logins make no sense any more, if they are what the load consists of.
     pub(super) fn login_verdict(&self) -> Option<String> {
-        matches!(self.stage, Stage::Run { .. })
-            .then(|| self.logins.as_ref().and_then(|_| self.door.verdict()))?
+        self.logins.as_ref()?;
+        self.door.verdict(self.logins_are_over())
     }
 }

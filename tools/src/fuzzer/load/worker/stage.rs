@@ -166,14 +166,10 @@ impl Worker<'_> {
     }
 
     fn advance_enter(&mut self) {
-        if let Some(verdict) = self.door.verdict() {
+        let everybody_tried = self.entry.is_idle();
+        if let Some(verdict) = self.door.verdict(everybody_tried) {
             self.fail(verdict);
-        } else if self.entry.is_idle() {
-            if self.door.let_in == 0 && self.seats_before_the_load() > 0 {
-                let first = self.door.first_failure.clone().unwrap_or_default();
-                self.fail(format!("nobody could log in; {first}"));
-                return;
-            }
+        } else if everybody_tried {
             self.stage = Stage::Settle;
         }
     }
@@ -204,6 +200,10 @@ impl Worker<'_> {
 
     fn advance_run(&mut self, until: u64) {
         let written = self.talks_have_an_end() && self.talks_are_over(false);
+        if let Some(verdict) = self.login_verdict() {
+            self.fail(verdict);
+            return;
+        }
         if self.now >= until || written || self.logins_are_over() {
             self.end_load();
             return;
@@ -220,8 +220,6 @@ impl Worker<'_> {
             let first = self.door.first_failure.as_deref();
             let first = first.map(|why| format!("; {why}")).unwrap_or_default();
             self.fail(format!("every connection is gone{first}"));
-        } else if let Some(verdict) = self.login_verdict() {
-            self.fail(verdict);
         }
     }
 
