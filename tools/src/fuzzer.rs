@@ -40,7 +40,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Load(load::LoadArgs),
+    Load(Box<load::LoadArgs>),
     Fuzz(fuzz::FuzzArgs),
     Relay(relay::RelayArgs),
     Compare(compare::CompareArgs),
@@ -52,7 +52,7 @@ enum Command {
 /// understood.
 pub fn main(args: Vec<OsString>) -> ExitCode {
     let ran = match Cli::parse_from(args).command {
-        Command::Load(args) => load::run(args),
+        Command::Load(args) => load::run(*args),
         Command::Fuzz(args) => fuzz::run(args),
         Command::Relay(args) => relay::run(args),
         Command::Compare(args) => compare::run(args),

@@ -86,3 +86,6 @@ mod up;
 
 #[path = "e2e/chaos.rs"]
 mod chaos;
+
+#[path = "e2e/load.rs"]
+mod load;

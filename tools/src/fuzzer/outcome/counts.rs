@@ -58,6 +58,17 @@ counters! {
     Doubled = "doubled",
     /// Pushes that arrived behind a later message of the same conversation.
     OutOfOrder = "out_of_order",
+    /// Pushes of acknowledged messages that did not arrive on a device that was not online all the time.
+    Away = "away",
+    /// Pushes of messages whose sender was never told an id.
+    DeliveredUnacked = "delivered_unacked",
+    /// Pushes on devices that are not of the conversation.
+    Misdelivered = "misdelivered",
+    /// Messages at a fixed rate that this side wrote more than 10 ms after their turn, through its own fault; they are timed
+    /// from their turn all the same.
+    Behind = "behind",
+    /// Turns at a fixed rate that were not taken: the writer was not online, or too much was unanswered.
+    Skipped = "skipped",
     /// Pages of history that were read.
     HistoryRead = "history_read",
     /// Messages on those pages.
@@ -101,9 +112,16 @@ impl Counts {
         all.filter(|(_, count)| *count > 0)
     }
 
-    /// Whether the promise about messages was broken: something lost, doubled or out of order.
+    /// Whether the promise about messages was broken: something lost, doubled, out of order or with
+    /// somebody whom it was not for.
     pub fn is_broken_promise(&self) -> bool {
-        self[Counter::Lost] + self[Counter::Doubled] + self[Counter::OutOfOrder] > 0
+        let broken = [
+            Counter::Lost,
+            Counter::Doubled,
+            Counter::OutOfOrder,
+            Counter::Misdelivered,
+        ];
+        broken.iter().any(|counter| self[*counter] > 0)
     }
 }
 

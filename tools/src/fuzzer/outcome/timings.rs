@@ -47,6 +47,9 @@ impl Timing {
     }
 }
 
+/// What is recorded of a longer time: a week, longer than any run.
+const LONGEST: u64 = 7 * 24 * 3600 * 1_000_000;
+
 /// Significant decimal digits of a recorded time.
 const DIGITS: u8 = 3;
 
@@ -58,7 +61,7 @@ impl Timings {
     /// One more value.
     pub fn record(&mut self, timing: Timing, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.of(timing).saturating_record(micros.max(1));
+        self.record_n(timing, micros, 1);
     }
 
     /// The histogram, in microseconds, if there is a value.
@@ -73,6 +76,12 @@ impl Timings {
         for (timing, theirs) in &other.0 {
             self.of(*timing).add(theirs).expect("it grows by itself");
         }
+    }
+
+    fn record_n(&mut self, timing: Timing, micros: u64, count: u64) {
+        // Not `saturating_record`, which takes what the histogram has room for now and does not let it grow.
+        let recorded = self.of(timing).record_n(micros.clamp(1, LONGEST), count);
+        recorded.expect("it grows by itself");
     }
 
     fn of(&mut self, timing: Timing) -> &mut Histogram<u64> {
@@ -99,9 +108,8 @@ impl<'de> Deserialize<'de> for Timings {
         let recorded = BTreeMap::<Timing, Vec<(u64, u64)>>::deserialize(deserializer)?;
         let mut timings = Self::default();
         for (timing, values) in recorded {
-            let histogram = timings.of(timing);
             for (value, count) in values {
-                histogram.saturating_record_n(value, count);
+                timings.record_n(timing, value, count);
             }
         }
         Ok(timings)
@@ -123,6 +131,8 @@ mod tests {
         let ack = read.get(Timing::Ack).unwrap();
         assert_eq!(ack, timings.get(Timing::Ack).unwrap());
         assert_eq!(ack.value_at_quantile(0.5), 50);
+        let (longest, recorded) = (90_000_000.0, ack.max() as f64);
+        assert!((recorded / longest - 1.0).abs() < 1e-3, "{recorded}");
         assert!(read.get(Timing::Login).is_none());
         read.merge(&timings);
         assert_eq!(read.get(Timing::Ack).unwrap().len(), 10);

@@ -1,0 +1,136 @@
+//! Slices of several workers as slices of the run.
+
+use std::collections::BTreeMap;
+
+use super::super::outcome::{Counts, Phase, Slice, Timings};
+
+/// A second and a phase of it, in the order in which they come.
+type Place = (u64, u8);
+
+/// Puts together what workers measured in the same second and phase.
+pub(super) struct Gather<'a> {
+    on_slice: &'a mut dyn FnMut(&Slice),
+    /// Where each worker is, until it has ended, and how many were online there.
+    workers: Vec<Option<Place>>,
+    online: Vec<u64>,
+    open: BTreeMap<Place, Vec<(usize, Slice)>>,
+    whole: Vec<Slice>,
+}
+
+impl<'a> Gather<'a> {
+    pub(super) fn new(workers: usize, on_slice: &'a mut dyn FnMut(&Slice)) -> Self {
+        Self {
+            on_slice,
+            workers: vec![Some((0, 0)); workers],
+            online: vec![0; workers],
+            open: BTreeMap::new(),
+            whole: Vec::new(),
+        }
+    }
+
+    /// What a worker measured. Each worker's slices come in order.
+    pub(super) fn add(&mut self, worker: usize, slice: Slice) {
+        let place = place(&slice);
+        self.open.entry(place).or_default().push((worker, slice));
+        self.workers[worker] = Some(place);
+        self.hand_out();
+    }
+
+    /// A worker measures nothing more.
+    pub(super) fn ended(&mut self, worker: usize) {
+        self.workers[worker] = None;
+        self.hand_out();
+    }
+
+    /// Slices that no worker can add to any more.
+    fn hand_out(&mut self) {
+        let alone = self.workers.len() == 1;
+        while let Some(first) = self.open.first_entry() {
+            let reached = |place: &Place| if alone { true } else { place > first.key() };
+            if !self.workers.iter().flatten().all(reached) {
+                return;
+            }
+            let slices = first.remove();
+            self.merge(slices);
+        }
+    }
+
+    fn merge(&mut self, slices: Vec<(usize, Slice)>) {
+        let mut slices = slices.into_iter();
+        let Some((worker, mut merged)) = slices.next() else {
+            return;
+        };
+        self.online[worker] = merged.online;
+        for (worker, slice) in slices {
+            self.online[worker] = slice.online;
+            merged.at_ms = merged.at_ms.max(slice.at_ms);
+            merged.counts.merge(&slice.counts);
+            merged.timings.merge(&slice.timings);
+        }
+        merged.online = self.online.iter().sum();
+        (self.on_slice)(&merged);
+        self.whole.push(merged);
+    }
+
+    /// All slices, and their sums.
+    pub(super) fn finish(mut self) -> (Vec<Slice>, Counts, Timings) {
+        self.workers.fill(None);
+        self.hand_out();
+        let (mut counts, mut timings) = (Counts::default(), Timings::default());
+        for slice in &self.whole {
+            counts.merge(&slice.counts);
+            timings.merge(&slice.timings);
+        }
+        (self.whole, counts, timings)
+    }
+}
+
+fn place(slice: &Slice) -> Place {
+    let phase = match slice.phase {
+        Phase::Setup => 0,
+        Phase::Run => 1,
+        Phase::Drain => 2,
+    };
+    (slice.at_ms / 1000, phase)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::super::outcome::Counter;
+    use super::*;
+
+    proptest! {
+        /// Whatever order workers' slices arrive in, each is in exactly one slice of the run, in order of time.
+        #[test]
+        fn everything_is_in_one_slice(steps in vec((0usize..3, 1u64..1500, 1u64..100), 0..60)) {
+            let mut seen = Vec::new();
+            let mut on_slice = |slice: &Slice| seen.push((slice.at_ms, slice.counts[Counter::Sent]));
+            let mut gather = Gather::new(3, &mut on_slice);
+            let mut at = [0; 3];
+            let mut sent = 0;
+            for (worker, later, count) in steps {
+                at[worker] += later;
+                sent += count;
+                let mut counts = Counts::default();
+                counts[Counter::Sent] = count;
+                let slice = Slice {
+                    at_ms: at[worker],
+                    phase: Phase::Run,
+                    online: 1,
+                    counts,
+                    timings: Timings::default(),
+                };
+                gather.add(worker, slice);
+            }
+            let (slices, counts, _) = gather.finish();
+            prop_assert_eq!(counts[Counter::Sent], sent);
+            let told: Vec<(u64, u64)> =
+                slices.iter().map(|slice| (slice.at_ms, slice.counts[Counter::Sent])).collect();
+            prop_assert_eq!(seen, told);
+            prop_assert!(slices.windows(2).all(|pair| pair[0].at_ms / 1000 < pair[1].at_ms / 1000));
+        }
+    }
+}

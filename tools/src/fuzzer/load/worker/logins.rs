@@ -1,0 +1,74 @@
+//! Users who log in during the load.
+
+use super::Worker;
+
+/// How the logins of the load go.
+#[derive(Debug)]
+pub(super) struct Logins {
+    /// Seats from here on log in during the load.
+    online: u32,
+    hold: bool,
+}
+
+impl Worker<'_> {
+    pub(super) fn prepare_logins(&mut self) {
+        let logins = self.scenario().logins.as_ref();
+        self.logins = logins.map(|logins| Logins {
+            online: logins.online,
+            hold: logins.hold,
+        });
+    }
+
+    /// Seats that log in before the load, the first ones.
+    pub(super) fn seats_before_the_load(&self) -> u32 {
+        match &self.scenario().logins {
+            Some(logins) if !logins.resumed => logins.online,
+            _ => self.scenario().users,
+        }
+    }
+
+    /// Before the load, who comes back in it was here for his token alone.
+    pub(super) fn after_login_for_token(&mut self, seat: u32) {
+        if self
+            .logins
+            .as_ref()
+            .is_some_and(|logins| seat >= logins.online)
+        {
+            self.leave(seat);
+        }
+    }
+
+    pub(super) fn begin_logins(&mut self) {
+        let Some(logins) = &self.scenario().logins else {
+            return;
+        };
+        self.entry.set(self.now, logins.concurrency, logins.rate);
+        self.door.let_in = 0;
+        self.door.failed = 0;
+        for seat in logins.online..self.scenario().users {
+            self.entry.push(seat);
+        }
+    }
+
+    /// Unless he stays, he leaves and queues again.
+    pub(super) fn after_login_in_load(&mut self, seat: u32) {
+        let Some(logins) = &self.logins else {
+            return;
+        };
+        if !logins.hold && seat >= logins.online {
+            self.leave(seat);
+            self.entry.push(seat);
+        }
+    }
+
+    /// Everybody who was to log in did, or failed to.
+    pub(super) fn logins_are_over(&self) -> bool {
+        self.logins.as_ref().is_some_and(|logins| logins.hold) && self.entry.is_idle()
+    }
+
+    /// Why logins make no sense any more, if they are what the load consists of.
+    pub(super) fn login_verdict(&self) -> Option<String> {
+        self.logins.as_ref()?;
+        self.door.verdict(self.logins_are_over())
+    }
+}
