@@ -3,12 +3,12 @@
 use super::columns::Columns;
 use super::figures::{Figures, label, settings};
 use super::quantities::{bytes, count, micros, number};
-use crate::fuzzer::outcome::{Counter, Ending, Outcome, Timing};
+use crate::fuzzer::outcome::{Counter, Counts, Ending, Outcome, Timing};
 use crate::fuzzer::usage::ProcessUsage;
 use crate::terminal::Paint;
 
 /// The account of messages, in the order in which it is read.
-pub(super) const ACCOUNT: [Counter; 9] = [
+const ACCOUNT: [Counter; 9] = [
     Counter::Sent,
     Counter::Acked,
     Counter::Refused,
@@ -22,6 +22,18 @@ pub(super) const ACCOUNT: [Counter; 9] = [
 
 /// What a promise was broken by.
 const BROKEN: [Counter; 3] = [Counter::Lost, Counter::Doubled, Counter::OutOfOrder];
+
+/// What is worth a line in an account: all of messages if there were any, and whatever else happened; with whether it breaks a
+/// promise.
+pub(super) fn account_of(counts: &Counts) -> Vec<(Counter, bool)> {
+    let messages = ACCOUNT.iter().any(|counter| counts[*counter] > 0);
+    let shown = ACCOUNT.into_iter().filter(|_| messages);
+    let others = counts.iter().map(|(counter, _)| counter);
+    let others = others.filter(|counter| !ACCOUNT.contains(counter));
+    let all = shown.chain(others);
+    all.map(|counter| (counter, BROKEN.contains(&counter) && counts[counter] > 0))
+        .collect()
+}
 
 /// A whole run for people, with a line's end behind each line.
 pub fn table(outcome: &Outcome, paint: Paint) -> String {
@@ -92,27 +104,22 @@ fn rates(figures: &Figures<'_>) -> String {
 
 /// The account in one line; a second one has everything else that was counted.
 fn account(outcome: &Outcome, paint: Paint) -> Vec<String> {
-    let counts = &outcome.counts;
-    let mut lines = Vec::new();
-    let said = |counter: Counter| {
-        let text = format!("{} {}", label(counter), count(counts[counter]));
-        if BROKEN.contains(&counter) && counts[counter] > 0 {
-            paint.bad(&text)
+    let (mut messages, mut others) = (Vec::new(), Vec::new());
+    for (counter, broken) in account_of(&outcome.counts) {
+        let text = format!("{} {}", label(counter), count(outcome.counts[counter]));
+        let text = if broken { paint.bad(&text) } else { text };
+        if ACCOUNT.contains(&counter) {
+            messages.push(text);
         } else {
-            text
+            others.push(text);
         }
-    };
-    if ACCOUNT.iter().any(|counter| counts[*counter] > 0) {
-        lines.push(ACCOUNT.map(said).join("  "));
     }
-    let others = counts.iter().map(|(counter, _)| counter);
-    let others = others.filter(|counter| !ACCOUNT.contains(counter));
-    let others: Vec<String> = others.map(said).collect();
-    if !others.is_empty() {
-        lines.push(others.join("  "));
-    }
+    let lines = [messages, others]
+        .into_iter()
+        .filter(|line| !line.is_empty());
+    let lines: Vec<String> = lines.map(|line| line.join("  ")).collect();
     if lines.is_empty() {
-        lines.push("nothing happened".to_owned());
+        return vec!["nothing happened".to_owned()];
     }
     lines
 }
@@ -195,9 +202,9 @@ fn server(figures: &Figures<'_>, process: &ProcessUsage) -> Vec<String> {
     let each = figures.cpu_micros_each(process.cpu_seconds());
     vec![
         process.name.clone(),
-        number(process.cpu_seconds()),
-        number(process.user_seconds),
-        number(process.system_seconds),
+        format!("{:.2}", process.cpu_seconds()),
+        format!("{:.2}", process.user_seconds),
+        format!("{:.2}", process.system_seconds),
         each.map_or_else(none, micros),
         // a microsecond each is a millisecond for a thousand
         each.map_or_else(none, |each| number(each / 1e3)),
