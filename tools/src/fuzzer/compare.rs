@@ -1,4 +1,20 @@
 //! Two servers, or two builds, in alternating runs.
+//!
+//! Read in this order: [`Contestant`] (who is compared), [`Installation`] (a build that is started for it), [`alternate`] (whose
+//! turn it is), [`Measure`] and [`statistics`] (what is made of it), [`table`] and [`json`].
+
+mod contestant;
+mod installation;
+mod measure;
+mod rounds;
+pub mod statistics;
+mod text;
+
+pub use contestant::{Contestant, Kind, NoContestant};
+pub use installation::{Installation, Start};
+pub use measure::Measure;
+pub use rounds::{Comparison, Sample, Side, Turn, alternate, turns};
+pub use text::{About, json, table};
 
 use std::process::ExitCode;
 

@@ -6,7 +6,7 @@
 mod figures;
 pub mod quantities;
 
-mod columns;
+pub(in crate::fuzzer) mod columns;
 mod document;
 mod html;
 mod progress;

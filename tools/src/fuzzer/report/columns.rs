@@ -1,22 +1,22 @@
 //! Tables in plain text: the first column to the left, numbers to the right.
 
 /// Rows of cells, the first of which is the head.
-pub(super) struct Columns(Vec<Vec<String>>);
+pub(in crate::fuzzer) struct Columns(Vec<Vec<String>>);
 
 /// Between two columns.
 const GAP: &str = "  ";
 
 impl Columns {
-    pub(super) fn new(head: &[&str]) -> Self {
+    pub(in crate::fuzzer) fn new(head: &[&str]) -> Self {
         Self(vec![head.iter().map(|name| (*name).to_owned()).collect()])
     }
 
-    pub(super) fn row(&mut self, cells: Vec<String>) {
+    pub(in crate::fuzzer) fn row(&mut self, cells: Vec<String>) {
         self.0.push(cells);
     }
 
     /// Lines of equal build, each with its end.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(in crate::fuzzer) fn lines(&self) -> Vec<String> {
         let columns = self.0.iter().map(Vec::len).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns)
             .map(|column| {
