@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::measure::Measure;
 use super::rounds::{Comparison, Side};
 use super::statistics::{ROUNDS_TO_TELL, Ratio, Spread};
-use crate::fuzzer::outcome::Ending;
+use crate::fuzzer::outcome::{Ending, Outcome};
+use crate::fuzzer::report::Figures;
 use crate::fuzzer::report::columns::Columns;
 use crate::fuzzer::report::quantities::number;
 use crate::terminal::Paint;
@@ -179,4 +180,24 @@ fn figure(comparison: &Comparison, measure: Measure) -> Value {
         "verdict": ratio.as_ref().map(|ratio| verdict(measure, ratio)),
         "ratio": ratio,
     })
+}
+
+/// A run in one line.
+pub(super) fn in_short(outcome: &Outcome) -> String {
+    let unit = Figures::of(outcome)
+        .unit()
+        .map_or("unit", |unit| unit.one());
+    let measured = Measure::ALL.into_iter().filter_map(|measure| {
+        let value = measure.of(outcome)?;
+        Some(format!(
+            "{} {}",
+            measure.title(unit),
+            measure.written(value)
+        ))
+    });
+    let mut parts: Vec<String> = measured.collect();
+    if !Figures::of(outcome).succeeded() {
+        parts.push(Figures::of(outcome).verdict());
+    }
+    parts.join(", ")
 }

@@ -38,6 +38,7 @@ fn about(outcome: &Outcome) -> Value {
         "ending": ending,
         "why": why,
         "succeeded": figures.succeeded(),
+        "notes": figures.notes(),
         "seconds": outcome.seconds,
         "online": outcome.online,
         "counts": every(&outcome.counts),

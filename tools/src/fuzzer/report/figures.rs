@@ -64,6 +64,14 @@ impl Unit {
     }
 }
 
+/// What the promise about messages is broken by.
+pub(super) const BROKEN: [Counter; 4] = [
+    Counter::Lost,
+    Counter::Doubled,
+    Counter::OutOfOrder,
+    Counter::Misdelivered,
+];
+
 /// All servers of a run together.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Servers {
@@ -187,6 +195,27 @@ impl<'a> Figures<'a> {
         ERRORS.iter().map(|counter| counts[*counter]).sum()
     }
 
+    /// What has to be known before the numbers are believed, each a sentence without a full stop.
+    pub fn notes(&self) -> Vec<String> {
+        let counts = &self.outcome.counts;
+        let mut notes = Vec::new();
+        let mut note = |counter: Counter, text: &str| {
+            if counts[counter] > 0 {
+                let count = super::quantities::count(counts[counter]);
+                notes.push(format!("{count} {text}"));
+            }
+        };
+        note(
+            Counter::Behind,
+            "messages were written late by this side and not by the server: it could not keep the rate, and their times are longer for it",
+        );
+        note(
+            Counter::Skipped,
+            "turns at the rate were not taken: the writer was not online, or too much was unanswered",
+        );
+        notes
+    }
+
     /// Whether it ended as the scenario says, and no promise about messages was broken.
     pub fn succeeded(&self) -> bool {
         self.outcome.ending == Ending::Complete && !self.outcome.counts.is_broken_promise()
@@ -196,8 +225,7 @@ impl<'a> Figures<'a> {
     pub fn verdict(&self) -> String {
         let counts = &self.outcome.counts;
         let promise = if counts.is_broken_promise() {
-            let broken = [Counter::Lost, Counter::Doubled, Counter::OutOfOrder];
-            let broken = broken.into_iter().filter(|counter| counts[*counter] > 0);
+            let broken = BROKEN.into_iter().filter(|counter| counts[*counter] > 0);
             let broken = broken.map(|counter| {
                 let count = super::quantities::count(counts[counter]);
                 format!("{count} {}", label(counter))

@@ -92,8 +92,13 @@ fn head(html: &mut String, figures: &Figures<'_>) {
     let verdict = Escaped(&verdict);
     push(
         html,
-        format_args!("<p class=\"verdict {class}\">{verdict}</p>\n<dl class=\"tiles\">\n"),
+        format_args!("<p class=\"verdict {class}\">{verdict}</p>\n"),
     );
+    for note in figures.notes() {
+        let note = Escaped(&note);
+        push(html, format_args!("<p class=\"verdict warn\">{note}</p>\n"));
+    }
+    html.push_str("<dl class=\"tiles\">\n");
     for (name, value) in tiles(figures) {
         let (name, value) = (Escaped(&name), Escaped(&value));
         push(

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
-use super::figures::{Figures, Unit};
+use super::figures::{BROKEN, Figures, Unit};
 use super::quantities::{count, micros, number};
 use crate::fuzzer::outcome::{Counter, Slice, Timing};
 
@@ -48,8 +48,7 @@ impl Progress {
     /// A slice of the whole run: of all workers together, in the order of time.
     pub fn slice(&mut self, slice: &Slice) {
         self.errors += Figures::errors(&slice.counts);
-        let broken = [Counter::Lost, Counter::Doubled, Counter::OutOfOrder];
-        self.broken += broken
+        self.broken += BROKEN
             .map(|counter| slice.counts[counter])
             .iter()
             .sum::<u64>();
@@ -101,7 +100,7 @@ impl Progress {
         parts.push(format!("{} errors", count(self.errors)));
         if self.broken > 0 {
             parts.push(format!(
-                "{} lost, doubled or out of order",
+                "{} lost, doubled, out of order or misdelivered",
                 count(self.broken)
             ));
         }

@@ -1,7 +1,7 @@
 //! The table at the end of a run.
 
 use super::columns::Columns;
-use super::figures::{Figures, label, settings};
+use super::figures::{BROKEN, Figures, label, settings};
 use super::quantities::{bytes, count, micros, number};
 use crate::fuzzer::outcome::{Counter, Counts, Ending, Outcome, Timing};
 use crate::fuzzer::usage::ProcessUsage;
@@ -19,9 +19,6 @@ const ACCOUNT: [Counter; 9] = [
     Counter::Doubled,
     Counter::OutOfOrder,
 ];
-
-/// What a promise was broken by.
-const BROKEN: [Counter; 3] = [Counter::Lost, Counter::Doubled, Counter::OutOfOrder];
 
 /// What is worth a line in an account: all of messages if there were any, and whatever else happened; with whether it breaks a
 /// promise.
@@ -53,6 +50,8 @@ pub fn table(outcome: &Outcome, paint: Paint) -> String {
         lines.extend(servers);
     }
     lines.push(String::new());
+    let notes = figures.notes();
+    lines.extend(notes.iter().map(|note| paint.warn(note)));
     let verdict = figures.verdict();
     lines.push(match &outcome.ending {
         _ if outcome.counts.is_broken_promise() => paint.bad(&verdict),
