@@ -22,6 +22,7 @@ pub use progress::Progress;
 pub use text::table;
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::Context;
 
@@ -42,15 +43,23 @@ pub fn show(outcome: &Outcome, args: &ReportArgs) -> anyhow::Result<()> {
     // Whoever stopped reading wants no more of it.
     drop(std::io::stdout().write_all(text.as_bytes()));
     if let Some(file) = &args.html {
-        std::fs::write(file, page(outcome)?).with_context(|| {
-            format!(
-                "--html {}: it cannot be written; name a file in a folder that is yours",
-                file.display()
-            )
-        })?;
+        write_page(outcome, file)?;
         if !args.quiet {
             eprintln!("the page is in {}", file.display());
         }
     }
     Ok(())
+}
+
+/// Writes the page of a run into a file.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_page(outcome: &Outcome, file: &Path) -> anyhow::Result<()> {
+    std::fs::write(file, page(outcome)?).with_context(|| {
+        format!(
+            "--html {}: it cannot be written; name a file in a folder that is yours",
+            file.display()
+        )
+    })
 }

@@ -74,8 +74,8 @@ impl Measure {
         match self {
             Self::Rate => format!("{unit}s a second"),
             Self::Cpu => format!("CPU a {unit}"),
-            Self::Median => "time, p50".to_owned(),
-            Self::P99 => "time, p99".to_owned(),
+            Self::Median => "time p50".to_owned(),
+            Self::P99 => "time p99".to_owned(),
             Self::Memory => "memory a connection".to_owned(),
         }
     }

@@ -45,7 +45,7 @@ pub struct Comparison {
     pub rounds: u32,
     /// What the work was counted in.
     pub unit: Option<&'static str>,
-    /// In how many runs of each side, the warm-up included, the promise about messages was broken.
+    /// In how many complete runs of each side, the warm-up included, the promise about messages was broken.
     pub broken: [u32; 2],
     /// How it ended. Whatever the ending, what was measured until then is true.
     pub ending: Ending,
@@ -92,7 +92,6 @@ pub fn alternate(
             }
         };
         any = true;
-        comparison.broken[turn.side as usize] += u32::from(outcome.counts.is_broken_promise());
         match &outcome.ending {
             Ending::Complete => {}
             Ending::Interrupted => {
@@ -104,6 +103,8 @@ pub fn alternate(
                 break;
             }
         }
+        // Of runs that were cut short nobody knows what was still on its way.
+        comparison.broken[turn.side as usize] += u32::from(outcome.counts.is_broken_promise());
         if let Some(round) = turn.round {
             let unit = Figures::of(&outcome).unit();
             comparison.unit = comparison.unit.or(unit.map(|unit| unit.one()));

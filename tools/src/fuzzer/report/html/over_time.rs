@@ -17,6 +17,9 @@ pub(super) struct Figure {
 /// Points that a line has at most: more than one for each two pixels say nothing.
 const POINTS: usize = 480;
 
+/// A shorter slice, as there is one at a phase's end, is put to the one before: its rate would be a matter of chance.
+const SHORTEST_MS: u64 = 250;
+
 /// The size of a chart as wide as the page.
 const WIDE: (u32, u32) = (960, 260);
 
@@ -33,7 +36,10 @@ impl OverTime {
         let mut held = 0;
         for slice in &outcome.slices {
             match slices.last_mut() {
-                Some(last) if held < each && last.phase == slice.phase => {
+                Some(last)
+                    if (held < each && last.phase == slice.phase)
+                        || slice.at_ms < last.at_ms + SHORTEST_MS =>
+                {
                     held += 1;
                     last.at_ms = slice.at_ms;
                     last.online = slice.online;
