@@ -274,15 +274,8 @@ fn a_build_is_compared_with_itself() {
             &format!("name=again,{build}"),
             "one-to-one",
         ])
-        .args([
-            "--rounds",
-            "1",
-            "--json",
-            "--set",
-            "seconds=1",
-            "--set",
-            "users=4",
-        ])
+        .args(["--rounds", "1", "--json"])
+        .args(["--seconds", "1", "--pairs", "2"])
         .output()
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -313,9 +306,13 @@ fn a_wrong_command_line_says_what_is_wrong() {
         errors.contains("bulid=x") && errors.contains("build=PATH"),
         "{errors}"
     );
-    let (code, errors) = compare(&["build=x", "build=y", "one-to-one", "--set", "window=3"]);
+    let (code, errors) = compare(&["build=x", "build=y", "one-to-one", "--senders", "3"]);
     assert_eq!(code, Some(1));
-    assert!(errors.contains("--set window=3"), "{errors}");
+    assert!(errors.contains("--senders"), "{errors}");
+    let other = ["build=x", "build=y", "one-to-one", "--user-prefix", "other"];
+    let (code, errors) = compare(&other);
+    assert_eq!(code, Some(1));
+    assert!(errors.contains("user-prefix"), "{errors}");
     // nothing is sent to somebody else's machine
     let (code, errors) = compare(&["msg=192.0.2.1:8000", "msg=192.0.2.2:8000", "one-to-one"]);
     assert_eq!(code, Some(1));

@@ -24,9 +24,7 @@ pub use text::{About, json, table};
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
-
-use super::load::Scenario;
+use super::load::ScenarioArgs;
 use super::permit::Permit;
 use crate::terminal::{PASSWORD_VARIABLE, Paint};
 
@@ -43,7 +41,7 @@ The order is A B, B A, A B …, after a run of each that is not counted. Sides a
 often that chance does it in less than one of ten comparisons; that takes 5 rounds at least.
 
 Examples:
-  pdu-fuzzer compare build=old/ferrotalk build=new/ferrotalk one-to-one --set one-to-one.window=16
+  pdu-fuzzer compare build=old/ferrotalk build=new/ferrotalk one-to-one --pairs 50 --window 16
   pdu-fuzzer compare name=sqlite,build=ferrotalk name=mariadb,build=ferrotalk group --up-args-b \"--store mysql://…\"
   pdu-fuzzer compare msg=127.0.0.1:8000 login=http://127.0.0.1:8080,run=./data one-to-one --json
 
@@ -53,14 +51,11 @@ pub struct CompareArgs {
     a: Contestant,
     /// The other one
     b: Contestant,
-    /// The scenario's name, or a file
+    /// A scenario's name, or a TOML file
     scenario: String,
     /// Runs of each that are counted
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
-    /// A key of the scenario with another value, such as users=200 or one-to-one.window=16; may be given repeatedly
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
     /// Arguments for `up` of both builds, separated by spaces
     #[arg(
         long,
@@ -96,11 +91,13 @@ pub struct CompareArgs {
     quiet: bool,
     #[command(flatten)]
     permit: Permit,
+    #[command(flatten)]
+    instead: ScenarioArgs,
 }
 
 /// Runs the command.
 pub fn run(args: CompareArgs) -> anyhow::Result<ExitCode> {
-    let scenario = scenario(&args.scenario, &args.set)?;
+    let scenario = args.instead.scenario(&args.scenario)?;
     let about = About {
         names: [args.a.to_string(), args.b.to_string()],
         scenario: scenario.name.clone(),
@@ -153,69 +150,4 @@ pub fn run(args: CompareArgs) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
-}
-
-/// The scenario with some of its keys changed; what is read at the end is the whole, so that it is checked as a file is.
-fn scenario(name: &str, changes: &[String]) -> anyhow::Result<Scenario> {
-    let scenario = Scenario::load(name)?;
-    if changes.is_empty() {
-        return Ok(scenario);
-    }
-    let mut whole = toml::Table::try_from(&scenario).context("writing the scenario")?;
-    for change in changes {
-        apply(&mut whole, change)?;
-    }
-    let said = || format!("--set {}", changes.join(" --set "));
-    Scenario::parse(&whole.to_string()).with_context(said)
-}
-
-fn apply(whole: &mut toml::Table, change: &str) -> anyhow::Result<()> {
-    let Some((key, value)) = change.split_once('=') else {
-        bail!("--set {change}: write KEY=VALUE, for example users=200 or one-to-one.window=16");
-    };
-    let mut parts: Vec<&str> = key.split('.').collect();
-    let last = parts.pop().unwrap_or_default();
-    let mut table = whole;
-    for part in parts {
-        let inner = table
-            .entry(part)
-            .or_insert_with(|| toml::Table::new().into());
-        let toml::Value::Table(inner) = inner else {
-            bail!("--set {change}: {part} is no part of a scenario but a value");
-        };
-        table = inner;
-    }
-    // A word without quotes is a text: the shell takes quotes away.
-    let value = format!("it = {value}")
-        .parse::<toml::Table>()
-        .ok()
-        .and_then(|mut parsed| parsed.remove("it"))
-        .unwrap_or_else(|| value.into());
-    table.insert(last.to_owned(), value);
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn changed(change: &str) -> anyhow::Result<Scenario> {
-        scenario("one-to-one", &[change.to_owned()])
-    }
-
-    #[test]
-    fn a_key_is_changed_and_checked_as_in_a_file() {
-        assert_eq!(changed("users=20").unwrap().users, 20);
-        let window = changed("one-to-one.window=7").unwrap().one_to_one;
-        assert_eq!(window.unwrap().window, 7);
-        assert_eq!(changed("user-prefix=demo").unwrap().user_prefix, "demo");
-        for (wrong, named) in [
-            ("usres=1", "usres"),
-            ("users", "KEY=VALUE"),
-            ("users.x=1", "users"),
-        ] {
-            let error = format!("{:#}", changed(wrong).unwrap_err());
-            assert!(error.contains(named), "{wrong}: {error}");
-        }
-    }
 }
