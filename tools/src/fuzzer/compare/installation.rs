@@ -1,6 +1,8 @@
 //! A build that is started for a run and stopped after it, whatever comes between.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -66,6 +68,7 @@ impl Installation {
     pub fn start(start: &Start, stopped: &dyn Fn() -> bool) -> anyhow::Result<Self> {
         let dir = tempfile::Builder::new()
             .prefix("ferrotalk-compare-")
+            .permissions(Permissions::from_mode(0o700))
             .tempdir()
             .context("making a folder for a build's data")?;
         let log = dir.path().join("up.log");

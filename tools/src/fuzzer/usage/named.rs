@@ -24,7 +24,7 @@ struct Entry {
 pub(super) fn of_up(run_json: &Path) -> anyhow::Result<Vec<Named>> {
     let text = std::fs::read(run_json).with_context(|| {
         format!(
-            "{} cannot be read; --run takes the folder of a `ferrotalk up` that runs",
+            "{} cannot be read; --run and run= take the folder of a `ferrotalk up` that runs",
             run_json.display()
         )
     })?;

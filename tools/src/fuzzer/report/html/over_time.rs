@@ -14,10 +14,10 @@ pub(super) struct Figure {
     pub(super) chart: Chart,
 }
 
-/// Points that a line has at most: more than one for each two pixels say nothing.
-const POINTS: usize = 480;
+/// Steps that a line has at most: more than one for each two pixels say nothing.
+const STEPS: usize = 480;
 
-/// A shorter slice, as there is one at a phase's end, is put to the one before: its rate would be a matter of chance.
+/// A shorter slice, as there is one at a phase's end, goes together with its neighbour: its rate would be a matter of chance.
 const SHORTEST_MS: u64 = 250;
 
 /// The size of a chart as wide as the page.
@@ -31,14 +31,18 @@ pub(super) struct OverTime {
 impl OverTime {
     /// Long runs are condensed: neighbours of one phase are put together.
     pub(super) fn of(outcome: &Outcome) -> Self {
-        let each = outcome.slices.len().div_ceil(POINTS).max(1);
+        let each = outcome.slices.len().div_ceil(STEPS).max(1);
         let mut slices: Vec<Slice> = Vec::new();
-        let mut held = 0;
+        let (mut held, mut began) = (0, 0);
         for slice in &outcome.slices {
+            let before = slices.last().map_or(0, |last| last.at_ms);
+            let is_short = |began: u64, ended: u64| ended < began + SHORTEST_MS;
             match slices.last_mut() {
                 Some(last)
-                    if (held < each && last.phase == slice.phase)
-                        || slice.at_ms < last.at_ms + SHORTEST_MS =>
+                    if last.phase == slice.phase
+                        && (held < each
+                            || is_short(began, last.at_ms)
+                            || is_short(last.at_ms, slice.at_ms)) =>
                 {
                     held += 1;
                     last.at_ms = slice.at_ms;
@@ -47,7 +51,7 @@ impl OverTime {
                     last.timings.merge(&slice.timings);
                 }
                 _ => {
-                    held = 1;
+                    (held, began) = (1, before);
                     slices.push(slice.clone());
                 }
             }
@@ -57,7 +61,7 @@ impl OverTime {
 
     /// Whether there is a course to show.
     pub(super) fn is_too_short(&self) -> bool {
-        self.slices.len() < 2
+        self.slices.is_empty()
     }
 
     /// What happened each second: one chart for what is of one order of magnitude.
@@ -156,14 +160,15 @@ impl OverTime {
         })
     }
 
-    /// A point for each slice, from the slice and its length in seconds.
+    /// A step for each slice, from the slice and its length in seconds: what is known is known of all of it.
     fn line(&self, name: &str, tone: Tone, value: impl Fn(&Slice, f64) -> f64) -> Line {
         let mut before = 0;
-        let points = self.slices.iter().map(|slice| {
-            let millis = slice.at_ms.saturating_sub(before).max(1);
+        let points = self.slices.iter().flat_map(|slice| {
+            let millis = slice.at_ms.saturating_sub(before).max(SHORTEST_MS);
+            let value = value(slice, millis as f64 / 1e3);
+            let step = [before, slice.at_ms].map(|at| (at as f64 / 1e3, value));
             before = slice.at_ms;
-            let at = slice.at_ms as f64 / 1e3;
-            (at, value(slice, millis as f64 / 1e3))
+            step
         });
         Line {
             name: name.to_owned(),
@@ -173,8 +178,8 @@ impl OverTime {
     }
 
     fn figure(&self, title: &str, caption: &str, y: Axis, lines: Vec<Line>) -> Figure {
-        let at = |slice: Option<&Slice>| slice.map_or(0.0, |slice| slice.at_ms as f64 / 1e3);
-        let range = at(self.slices.first())..at(self.slices.last());
+        let end = self.slices.last().map_or(0, |slice| slice.at_ms).max(1);
+        let range = 0.0..end as f64 / 1e3;
         let bands = self.bands(&range);
         let shaded = if bands.is_empty() {
             ""
