@@ -43,7 +43,7 @@ enum Command {
     Load(Box<load::LoadArgs>),
     Fuzz(fuzz::FuzzArgs),
     Relay(relay::RelayArgs),
-    Compare(compare::CompareArgs),
+    Compare(Box<compare::CompareArgs>),
 }
 
 /// Runs the program with these arguments, the first of which is its name.
@@ -55,7 +55,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Command::Load(args) => load::run(*args),
         Command::Fuzz(args) => fuzz::run(args),
         Command::Relay(args) => relay::run(args),
-        Command::Compare(args) => compare::run(args),
+        Command::Compare(args) => compare::run(*args),
     };
     ran.unwrap_or_else(|error| {
         eprintln!("{} {error:#}", Paint::stderr().bad("error:"));

@@ -1,0 +1,106 @@
+use std::path::PathBuf;
+
+use anyhow::{bail, ensure};
+
+use super::contestant::{Contestant, Kind};
+use super::installation::{Installation, Start};
+use crate::fuzzer::load::{Place, Scenario, StopToken, Target, play};
+use crate::fuzzer::outcome::Outcome;
+use crate::fuzzer::permit::Permit;
+use crate::fuzzer::report::Progress;
+use crate::fuzzer::usage::Watch;
+
+/// What all runs of a comparison have in common.
+#[derive(Clone, Debug)]
+pub struct Arena {
+    /// What is played.
+    pub scenario: Scenario,
+    /// Who may be sent to.
+    pub permit: Permit,
+    /// Every account's password at targets that run already. Accounts of builds that are started here have theirs.
+    pub password: String,
+    /// Ends the run that is under way, and the start of a build.
+    pub stop: StopToken,
+    /// No progress.
+    pub quiet: bool,
+}
+
+impl Arena {
+    /// Plays the scenario on a contestant once, and watches its processes if they are known. A build is started for it, with
+    /// `arguments` for its `up`, and stopped before this returns. Blocks for as long as the run takes.
+    ///
+    /// # Errors
+    /// What cannot be started or reached. A target that goes away in the middle is an outcome and no error.
+    pub fn play(
+        &self,
+        contestant: &Contestant,
+        arguments: &[String],
+        title: &str,
+    ) -> anyhow::Result<Outcome> {
+        let (place, run) = match &contestant.kind {
+            Kind::Login { url, run } => (Place::Login(url.clone()), run),
+            Kind::Servers { addresses, run } => (Place::Servers(addresses.clone()), run),
+            Kind::Build { program } => return self.play_build(program.clone(), arguments, title),
+            Kind::Relay { .. } => {
+                bail!(
+                    "relay: it cannot be compared with a server yet; start one and name it by msg="
+                )
+            }
+        };
+        let run_json = run.as_ref().map(|run| run.join("run.json"));
+        self.load(place, run_json, self.password.clone(), title)
+    }
+
+    fn play_build(
+        &self,
+        program: PathBuf,
+        arguments: &[String],
+        title: &str,
+    ) -> anyhow::Result<Outcome> {
+        let Scenario {
+            users,
+            first_user,
+            user_prefix,
+            ..
+        } = &self.scenario;
+        ensure!(
+            user_prefix == "demo",
+            "user-prefix = {user_prefix:?}: a build that is started here has users demo1, demo2 … only"
+        );
+        let start = Start {
+            program,
+            users: first_user.saturating_add(*users) - 1,
+            arguments: arguments.to_vec(),
+        };
+        let installation = Installation::start(&start, &|| self.stop.is_stopped())?;
+        let place = Place::Login(installation.login().to_owned());
+        let password = crate::accounts::DEMO_PASSWORD.to_owned();
+        self.load(place, Some(installation.run_json()), password, title)
+    }
+
+    fn load(
+        &self,
+        place: Place,
+        run_json: Option<PathBuf>,
+        password: String,
+        title: &str,
+    ) -> anyhow::Result<Outcome> {
+        let target = Target {
+            place,
+            permit: self.permit,
+            password,
+            program: None,
+        };
+        let mut watch = Watch::begin(run_json.as_deref(), &[])?;
+        let mut progress = Progress::new(title, &target.to_string(), self.quiet);
+        let mut on_slice = |slice: &_| {
+            watch.follow(slice);
+            progress.slice(slice);
+        };
+        let played = play(&self.scenario, &target, &mut on_slice, self.stop.clone());
+        progress.done();
+        let mut outcome = played?;
+        outcome.processes = watch.finish();
+        Ok(outcome)
+    }
+}
