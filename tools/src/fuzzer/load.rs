@@ -11,7 +11,6 @@ mod limits;
 mod play;
 mod processes;
 mod scenario;
-mod shim;
 mod tag;
 mod target;
 mod worker;
@@ -22,7 +21,8 @@ use std::thread;
 use anyhow::Context;
 
 use super::outcome::{Ending, Outcome};
-use shim::{Progress, ReportArgs, Watch, show};
+use super::report::{Progress, ReportArgs, show};
+use super::usage::Watch;
 
 pub use args::{ScenarioArgs, TargetArgs};
 pub use play::{StopToken, play};

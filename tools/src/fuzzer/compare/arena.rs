@@ -1,12 +1,14 @@
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, ensure};
 
 use super::contestant::{Contestant, Kind};
 use super::installation::{Installation, Start};
 use crate::fuzzer::load::{Place, Scenario, StopToken, Target, play};
 use crate::fuzzer::outcome::Outcome;
 use crate::fuzzer::permit::Permit;
+use crate::fuzzer::relay::Relay;
 use crate::fuzzer::report::Progress;
 use crate::fuzzer::usage::Watch;
 
@@ -41,14 +43,25 @@ impl Arena {
             Kind::Login { url, run } => (Place::Login(url.clone()), run),
             Kind::Servers { addresses, run } => (Place::Servers(addresses.clone()), run),
             Kind::Build { program } => return self.play_build(program.clone(), arguments, title),
-            Kind::Relay { .. } => {
-                bail!(
-                    "relay: it cannot be compared with a server yet; start one and name it by msg="
-                )
-            }
+            Kind::Relay { edges } => return self.play_relay(*edges, title),
         };
         let run_json = run.as_ref().map(|run| run.join("run.json"));
-        self.load(place, run_json, self.password.clone(), title)
+        self.load(place, run_json, &[], self.password.clone(), title)
+    }
+
+    /// The relay's processes are this program.
+    fn play_relay(&self, edges: u16, title: &str) -> anyhow::Result<Outcome> {
+        let program = std::env::current_exe().context("finding this program")?;
+        let relay = Relay::start(&program, 0, edges)?;
+        let addresses = relay.edges().iter().map(SocketAddr::to_string).collect();
+        let place = Place::Servers(addresses);
+        self.load(
+            place,
+            None,
+            &relay.processes(),
+            self.password.clone(),
+            title,
+        )
     }
 
     fn play_build(
@@ -75,13 +88,15 @@ impl Arena {
         let installation = Installation::start(&start, &|| self.stop.is_stopped())?;
         let place = Place::Login(installation.login().to_owned());
         let password = crate::accounts::DEMO_PASSWORD.to_owned();
-        self.load(place, Some(installation.run_json()), password, title)
+        let run_json = Some(installation.run_json());
+        self.load(place, run_json, &[], password, title)
     }
 
     fn load(
         &self,
         place: Place,
         run_json: Option<PathBuf>,
+        processes: &[(String, u32)],
         password: String,
         title: &str,
     ) -> anyhow::Result<Outcome> {
@@ -91,7 +106,7 @@ impl Arena {
             password,
             program: None,
         };
-        let mut watch = Watch::begin(run_json.as_deref(), &[])?;
+        let mut watch = Watch::begin(run_json.as_deref(), processes)?;
         let mut progress = Progress::new(title, &target.to_string(), self.quiet);
         let mut on_slice = |slice: &_| {
             watch.follow(slice);

@@ -37,15 +37,15 @@ pub enum Kind {
     },
     /// A bare relay of frames, which is started for each run.
     Relay {
-        /// Processes that a message passes.
-        hops: u32,
+        /// Processes that clients connect to; there are two more.
+        edges: u16,
     },
 }
 
 /// Text that names nobody.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
-    "{what}; write login=URL, msg=HOST:PORT,HOST:PORT (each also with ,run=DIR), build=PATH or relay=HOPS, and name=NAME before any of them if you like"
+    "{what}; write login=URL, msg=HOST:PORT,HOST:PORT (each also with ,run=DIR), build=PATH or relay=EDGES, and name=NAME before any of them if you like"
 )]
 pub struct NoContestant {
     what: String,
@@ -91,8 +91,8 @@ impl FromStr for Contestant {
             [None, None, Some(program), None] => Kind::Build {
                 program: program.into(),
             },
-            [None, None, None, Some(hops)] => Kind::Relay {
-                hops: self::hops(&hops)?,
+            [None, None, None, Some(edges)] => Kind::Relay {
+                edges: self::edges(&edges)?,
             },
             [None, None, None, None] => return Err(wrong(format!("{text:?} names no target"))),
             _ => return Err(wrong(format!("{text:?} names more than one target"))),
@@ -119,13 +119,13 @@ impl FromStr for Contestant {
     }
 }
 
-/// `relay` alone is one hop.
-fn hops(text: &str) -> Result<u32, NoContestant> {
+/// `relay` alone has two, as `up` has msg_servers.
+fn edges(text: &str) -> Result<u16, NoContestant> {
     if text.is_empty() {
-        return Ok(1);
+        return Ok(2);
     }
-    let hops = text.parse().ok().filter(|hops| (1..=16).contains(hops));
-    hops.ok_or_else(|| wrong(format!("relay={text}: hops are a number from 1 to 16")))
+    let edges = text.parse().ok().filter(|edges| (1..=64).contains(edges));
+    edges.ok_or_else(|| wrong(format!("relay={text}: edges are a number from 1 to 64")))
 }
 
 fn wrong(what: String) -> NoContestant {
@@ -141,7 +141,7 @@ impl fmt::Display for Contestant {
             Kind::Login { url, .. } => f.write_str(url),
             Kind::Servers { addresses, .. } => f.write_str(&addresses.join(", ")),
             Kind::Build { program } => write!(f, "{}", program.display()),
-            Kind::Relay { hops } => write!(f, "relay of {hops} hops"),
+            Kind::Relay { edges } => write!(f, "relay with {edges} edges"),
         }
     }
 }
@@ -171,8 +171,8 @@ mod tests {
             read("build=/opt/a,b/ferrotalk").unwrap().kind,
             Kind::Build { program }
         );
-        assert_eq!(read("relay").unwrap().kind, Kind::Relay { hops: 1 });
-        assert_eq!(read("relay=3").unwrap().kind, Kind::Relay { hops: 3 });
+        assert_eq!(read("relay").unwrap().kind, Kind::Relay { edges: 2 });
+        assert_eq!(read("relay=3").unwrap().kind, Kind::Relay { edges: 3 });
         for wrong in [
             "",
             "x",

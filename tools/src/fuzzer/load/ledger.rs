@@ -11,6 +11,9 @@ mod ranges;
 
 use ranges::Ranges;
 
+/// So many writers are at least two others for every member.
+const ENOUGH_WRITERS: usize = 3;
+
 /// All conversations of one worker.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ledger {
@@ -26,6 +29,8 @@ struct Conversation {
     /// Ids that acknowledgements gave.
     ids: Ranges,
     members: Vec<Member>,
+    /// Members who write, no more of them than tell one from several.
+    writers: Vec<usize>,
 }
 
 /// One device in a conversation.
@@ -54,15 +59,23 @@ pub(super) struct Acked {
 /// What a push means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pushed {
-    /// It belongs here, and is the first of that message. `in_order` is false behind a later message.
-    First {
-        /// No larger id was pushed to this device before.
-        in_order: bool,
-    },
+    /// It belongs here, and is the first of that message.
+    First(Order),
     /// The device had it, or had another message with that id.
     Again,
     /// No message with that number was ever sent.
     Unknown,
+}
+
+/// Where a message arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// No larger id was pushed to this device before.
+    Kept,
+    /// Behind a later message, both of the only other one who writes.
+    Broken,
+    /// Behind a later message, where several others write: it may come another way than theirs.
+    Overtaken,
 }
 
 /// What is left when nothing arrives any more.
@@ -91,6 +104,7 @@ impl Ledger {
             acked: Ranges::default(),
             ids: Ranges::default(),
             members: vec![member; members],
+            writers: Vec::new(),
         });
         (self.conversations.len() - 1) as u32
     }
@@ -113,6 +127,10 @@ impl Ledger {
         let conversation = &mut self.conversations[conversation as usize];
         let number = conversation.next;
         conversation.next = number.checked_add(1)?;
+        let writers = &mut conversation.writers;
+        if writers.len() < ENOUGH_WRITERS && !writers.contains(&member) {
+            writers.push(member);
+        }
         let member = &mut conversation.members[member];
         member.seen.insert(number);
         member.open += 1;
@@ -151,13 +169,19 @@ impl Ledger {
         if number >= conversation.next {
             return Pushed::Unknown;
         }
+        let others = conversation.writers.iter();
+        let others = others.filter(|writer| **writer != member).count();
         let member = &mut conversation.members[member];
         if !member.seen.insert(number) || id == member.last_id {
             return Pushed::Again;
         }
-        let in_order = id > member.last_id;
+        let order = match (id > member.last_id, others) {
+            (true, _) => Order::Kept,
+            (false, ..=1) => Order::Broken,
+            (false, _) => Order::Overtaken,
+        };
         member.last_id = member.last_id.max(id);
-        Pushed::First { in_order }
+        Pushed::First(order)
     }
 
     /// What would be missing if nothing more came.

@@ -56,8 +56,11 @@ counters! {
     Lost = "lost",
     /// Pushes of a message that the device already had, and acknowledgements of different messages with one id.
     Doubled = "doubled",
-    /// Pushes that arrived behind a later message of the same conversation.
+    /// Pushes that arrived behind a later message of the same sender and conversation.
     OutOfOrder = "out_of_order",
+    /// Pushes that arrived behind a later message of a conversation in which several others write. Ids tell the order; which
+    /// way is faster is nobody's promise.
+    Overtaken = "overtaken",
     /// Pushes of acknowledged messages that did not arrive on a device that was not online all the time.
     Away = "away",
     /// Pushes of messages whose sender was never told an id.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const FIRST: Pushed = Pushed::First { in_order: true };
+const FIRST: Pushed = Pushed::First(Order::Kept);
 
 /// Two devices that are online from the start; the first one writes.
 fn pair() -> (Ledger, u32) {
@@ -114,16 +114,22 @@ proptest! {
             let pushed = ledger.pushed(conversation, *member, number as u32, id_of(number as u32));
             if had[*member].insert(number) {
                 let in_order = last[*member].is_none_or(|last| number > last);
-                prop_assert_eq!(pushed, Pushed::First { in_order });
+                let others: BTreeSet<usize> = messages.iter().map(|(sender, _)| *sender).filter(|sender| sender != member).collect();
+                let order = match in_order {
+                    true => Order::Kept,
+                    false if others.len() > 1 => Order::Overtaken,
+                    false => Order::Broken,
+                };
+                prop_assert_eq!(pushed, Pushed::First(order));
                 last[*member] = last[*member].max(Some(number));
             } else {
                 prop_assert_eq!(pushed, Pushed::Again);
             }
         }
         let mut wanted = Balance::default();
-        for member in 0..4 {
+        for (member, had) in had.iter().enumerate() {
             for (number, (sender, acked)) in messages.iter().enumerate() {
-                let has = had[member].contains(&number);
+                let has = had.contains(&number);
                 wanted.lost += u64::from(*acked && !has);
                 wanted.unacked += u64::from(!*acked && has && *sender != member);
             }

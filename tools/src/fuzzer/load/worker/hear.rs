@@ -8,7 +8,7 @@ use proto::pdu::write_message;
 use proto::{Body, CommandId, Header};
 
 use super::super::super::outcome::{Counter, Phase, Timing};
-use super::super::ledger::Pushed;
+use super::super::ledger::{Order, Pushed};
 use super::super::tag::Tag;
 use super::asked::Question;
 use super::enter::LOGIN_ANSWER;
@@ -199,10 +199,12 @@ impl Worker<'_> {
             .ledger
             .pushed(conversation, member, tag.number, message.id)
         {
-            Pushed::First { in_order } => {
+            Pushed::First(order) => {
                 self.count(Counter::Delivered);
-                if !in_order {
-                    self.count(Counter::OutOfOrder);
+                match order {
+                    Order::Kept => {}
+                    Order::Broken => self.count(Counter::OutOfOrder),
+                    Order::Overtaken => self.count(Counter::Overtaken),
                 }
                 if self.measure.phase != Phase::Setup {
                     self.measure.time(Timing::Delivery, tag.due, self.now);
