@@ -34,7 +34,7 @@ use dialect::Dialect;
 use finding::Findings;
 use grammar::Grammar;
 pub use options::FuzzArgs;
-use play::Player;
+use play::{Player, Secrets};
 use probe::Probe;
 use report::{Progress, Summary};
 use target::{Owner, Target};
@@ -101,7 +101,10 @@ async fn fuzz(args: &FuzzArgs) -> anyhow::Result<bool> {
         }
         summaries.push(summary);
         if let Some(error) = failed {
-            args.show(&summaries);
+            summaries.retain(|summary| summary.scripts > 0);
+            if !summaries.is_empty() {
+                args.show(&summaries);
+            }
             return Err(error);
         }
         if stop {
@@ -181,10 +184,13 @@ impl FuzzArgs {
     }
 
     fn player(&self, target: &Target) -> anyhow::Result<Player> {
-        let users = self.attackers()?;
+        let secrets = Secrets {
+            users: self.attackers()?,
+            api_key: self.api_key()?,
+        };
         Ok(Player::new(
             target.address,
-            users,
+            secrets,
             self.connections,
             self.rate,
         ))

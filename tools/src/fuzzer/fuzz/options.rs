@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 
 use super::campaign::Bounds;
 use super::dialect::Dialect;
-use super::play::User;
+use super::play::{ApiKey, User};
 use crate::accounts::DEMO_PASSWORD;
 use crate::client::password_digest;
 use crate::fuzzer::permit::Permit;
@@ -57,6 +57,10 @@ pub struct FuzzArgs {
     /// Nobody logs in
     #[arg(long)]
     pub(super) no_login: bool,
+
+    /// A file with the key of back offices, for the HTTP API; with --run that of the folder
+    #[arg(long, value_name = "FILE")]
+    pub(super) api_key_file: Option<PathBuf>,
 
     /// What scripts follow from; a random one if none is given
     #[arg(long, value_name = "N")]
@@ -143,6 +147,21 @@ impl FuzzArgs {
 
     pub(super) fn patience(&self) -> Duration {
         Duration::from_secs(self.patience_seconds)
+    }
+
+    /// The key of back offices, if there is one.
+    pub(super) fn api_key(&self) -> anyhow::Result<Option<ApiKey>> {
+        let of_run = self
+            .run
+            .as_ref()
+            .map(|dir| dir.join("api.key"))
+            .filter(|path| path.exists());
+        let Some(path) = self.api_key_file.clone().or(of_run) else {
+            return Ok(None);
+        };
+        let key = std::fs::read_to_string(&path)
+            .with_context(|| format!("reading {}", path.display()))?;
+        Ok(Some(ApiKey(key.trim().to_owned())))
     }
 
     /// Who logs in between rounds, name and password.

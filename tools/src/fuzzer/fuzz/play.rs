@@ -27,8 +27,8 @@ pub(super) use seen::{Ending, Mark, Seen};
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// How long the answer to a login may take.
-const LOGIN: Duration = Duration::from_secs(2);
+/// How long the answer to a login is waited for. There is none on a connection that is out of step.
+const LOGIN: Duration = Duration::from_millis(700);
 
 /// How long the other side has to say its last words when a script is over.
 const FAREWELL: Duration = Duration::from_millis(15);
@@ -51,11 +51,34 @@ impl std::fmt::Debug for User {
     }
 }
 
+/// What scripts need and do not hold.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Secrets {
+    /// Who logs in.
+    pub(super) users: Vec<User>,
+    /// What is written where a script says [`PLACE_OF_KEY`].
+    pub(super) api_key: Option<ApiKey>,
+}
+
+/// The key of back offices.
+#[derive(Clone)]
+pub(super) struct ApiKey(pub(super) String);
+
+/// Without the key.
+impl std::fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ApiKey")
+    }
+}
+
+/// Stands in scripts for the key of back offices.
+pub(super) const PLACE_OF_KEY: &[u8] = b"@THE-API-KEY@";
+
 /// Plays scripts on one port. Several may be played at once, in one task.
 #[derive(Debug)]
 pub(super) struct Player {
     target: SocketAddr,
-    users: Vec<User>,
+    secrets: Secrets,
     ids: Ids,
     /// How many connections are open at most.
     connections: Semaphore,
@@ -89,11 +112,11 @@ struct Stage<'a> {
 
 impl Player {
     /// For a target that is permitted. `rate` is in frames a second, 0 without a limit.
-    pub(super) fn new(target: SocketAddr, users: Vec<User>, connections: u32, rate: u32) -> Self {
+    pub(super) fn new(target: SocketAddr, secrets: Secrets, connections: u32, rate: u32) -> Self {
         let gap = (rate > 0).then(|| Duration::from_secs(1) / rate);
         Self {
             target,
-            users,
+            secrets,
             ids: Ids::default(),
             connections: Semaphore::new(connections as usize),
             pace: Pace {
@@ -212,6 +235,9 @@ impl Player {
             }
             stage.seen.frames_sent += 1;
         }
+        if let (Dialect::Http, Some(key)) = (stage.dialect, &self.secrets.api_key) {
+            bytes = with_key(&bytes, key);
+        }
         self.write_bytes(stage, on, &bytes, piece, gap_ms).await
     }
 
@@ -250,7 +276,8 @@ impl Player {
     }
 
     async fn login(&self, stage: &mut Stage<'_>, on: u8, user: usize, device: i32) {
-        let Some(user) = self.users.get(user % self.users.len().max(1)) else {
+        let users = &self.secrets.users;
+        let Some(user) = users.get(user % users.len().max(1)) else {
             return;
         };
         let request = ImLoginReq {
@@ -303,5 +330,35 @@ impl Player {
             connection.reset();
             stage.seen.end(Ending::Ours);
         }
+    }
+}
+
+/// The bytes with the key in its places.
+fn with_key(mut bytes: &[u8], key: &ApiKey) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    while let Some(at) = bytes
+        .windows(PLACE_OF_KEY.len())
+        .position(|window| window == PLACE_OF_KEY)
+    {
+        out.extend_from_slice(&bytes[..at]);
+        out.extend_from_slice(key.0.as_bytes());
+        bytes = &bytes[at + PLACE_OF_KEY.len()..];
+    }
+    out.extend_from_slice(bytes);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_written_in_its_places_alone() {
+        let key = ApiKey("secret".into());
+        assert_eq!(
+            with_key(b"a: @THE-API-KEY@\r\n@THE-API-KEY@", &key),
+            b"a: secret\r\nsecret"
+        );
+        assert_eq!(with_key(b"@THE-API", &key), b"@THE-API");
     }
 }

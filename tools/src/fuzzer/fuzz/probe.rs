@@ -41,7 +41,12 @@ impl Probe {
     /// Tries until it is served or the deadline is over; the error is that of the last attempt. A server may refuse one
     /// attempt for having had too many connections just before.
     pub(super) async fn run(&self) -> anyhow::Result<()> {
-        let end = Instant::now() + self.deadline;
+        self.run_within(self.deadline).await
+    }
+
+    /// As [`run`](Self::run), with another deadline.
+    pub(super) async fn run_within(&self, deadline: Duration) -> anyhow::Result<()> {
+        let end = Instant::now() + deadline;
         let mut last = None;
         loop {
             let left = end.saturating_duration_since(Instant::now());
@@ -49,7 +54,7 @@ impl Probe {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => last = Some(error),
                 Err(_) => {
-                    let seconds = self.deadline.as_secs_f32();
+                    let seconds = deadline.as_secs_f32();
                     let late = anyhow::anyhow!("no answer within {seconds} s");
                     return Err(last.unwrap_or(late));
                 }

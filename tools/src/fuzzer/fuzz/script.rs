@@ -36,7 +36,7 @@ pub(crate) enum Step {
         #[serde(default, skip_serializing_if = "is_false")]
         narrow: bool,
     },
-    /// Logs in as one of the run's users and waits for the answer, 2 s at most.
+    /// Logs in as one of the run's users and waits a little for the answer.
     Login {
         /// Which.
         on: u8,
@@ -45,7 +45,7 @@ pub(crate) enum Step {
         /// `client_type` of the request.
         device: i32,
     },
-    /// Writes; gives up what the server does not take within 2 s.
+    /// Writes; gives up what the server does not take within half a second.
     Write {
         /// Which.
         on: u8,

@@ -20,6 +20,9 @@ const SPARE_DESCRIPTORS: u64 = 24;
 /// How long descriptors may take to settle.
 const SETTLE: Duration = Duration::from_secs(20);
 
+/// How long a target may take to serve an honest client to begin with.
+const BEGIN: Duration = Duration::from_secs(5);
+
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -99,7 +102,7 @@ impl Watch {
         memory_limit: u64,
         patience: Duration,
     ) -> anyhow::Result<Self> {
-        probe.run().await?;
+        probe.run_within(BEGIN).await?;
         let mut watch = Self {
             target,
             probe,

@@ -3,6 +3,7 @@
 use fastrand::Rng;
 
 use super::{Grammar, crowd};
+use crate::fuzzer::fuzz::play::PLACE_OF_KEY;
 use crate::fuzzer::fuzz::script::{Part, Step};
 
 const METHODS: [&str; 9] = [
@@ -109,7 +110,58 @@ pub(super) fn steps(rng: &mut Rng, grammar: &Grammar) -> Vec<Step> {
     steps
 }
 
+/// What a right back office sends.
+const OFFICE: [(&str, &str); 4] = [
+    (
+        "/query/CreateGroup",
+        "{\"req_user_id\":0,\"group_name\":\"x\",\"group_type\":1,\"group_avatar\":\"\",\"user_id_list\":[1,2,3]}",
+    ),
+    (
+        "/query/ChangeMembers",
+        "{\"req_user_id\":0,\"group_id\":1,\"modify_type\":1,\"user_id_list\":[4,5]}",
+    ),
+    (
+        "/query/ChangeMembers",
+        "{\"req_user_id\":0,\"group_id\":1,\"modify_type\":2,\"user_id_list\":[4,5]}",
+    ),
+    (
+        "/query/CreateGroup",
+        "{\"req_user_id\":1e400,\"group_name\":\"\",\"group_type\":9,\"group_avatar\":7,\"user_id_list\":[null]}",
+    ),
+];
+
 fn request(rng: &mut Rng) -> Vec<u8> {
+    match rng.u8(..6) {
+        0 => wild(rng),
+        1 => {
+            let (path, body) = OFFICE[rng.usize(..OFFICE.len())];
+            let mut body = body.as_bytes().to_vec();
+            for _ in 0..rng.usize(..3) {
+                let at = rng.usize(..body.len());
+                body[at] = b"0-9\"{}[],:.eE \xff\\"[rng.usize(..17)];
+            }
+            let key = String::from_utf8_lossy(PLACE_OF_KEY);
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            [head.into_bytes(), body].concat()
+        }
+        2 | 3 => format!(
+            "GET {} HTTP/1.1\r\nHost: a\r\n\r\n",
+            PATHS[rng.usize(..PATHS.len())]
+        )
+        .into_bytes(),
+        _ => odd(rng),
+    }
+}
+
+/// Bytes that are no request at all.
+fn wild(rng: &mut Rng) -> Vec<u8> {
+    (0..rng.usize(1..300)).map(|_| rng.u8(..)).collect()
+}
+
+fn odd(rng: &mut Rng) -> Vec<u8> {
     let method = METHODS[if rng.bool() {
         rng.usize(..2)
     } else {
