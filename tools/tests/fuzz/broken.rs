@@ -26,7 +26,7 @@ pub(crate) const FAULT: &str = "FUZZ_LAB_FAULT";
 pub(crate) const PORT: &str = "FUZZ_LAB_PORT";
 
 /// How long a server that hangs does so: longer than the tests let an honest client wait.
-const HANG: Duration = Duration::from_secs(3);
+const HANG: Duration = Duration::from_millis(1_500);
 
 const LEAK: usize = 2 << 20;
 

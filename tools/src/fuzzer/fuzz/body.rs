@@ -185,6 +185,9 @@ impl<'a> Bodies<'a> {
         }
         match self.rng.u8(..20) {
             0..=11 => TEXTS[self.rng.usize(..TEXTS.len())].to_vec(),
+            12..=14 if field.kind == Kind::Text => {
+                vec![self.rng.u8(0x01..0x80); self.rng.usize(..64)]
+            }
             12..=14 => self.noise(64),
             15 | 16 => vec![b'x'; self.rng.usize(1..4_096)],
             17 => vec![b'y'; self.rng.usize(4_000..70_000)],

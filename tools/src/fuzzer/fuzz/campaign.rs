@@ -27,8 +27,8 @@ const WARM_UP: u64 = 12;
 /// Rounds whose scripts are suspected when memory or descriptors have grown.
 const SUSPECT_ROUNDS: usize = 4;
 
-/// How often a script is played to see whether something grows by it.
-const REPEATS: u64 = 48;
+/// How many scripts are played to see whether memory grows by them.
+const REPEATS: usize = 48;
 
 /// Bytes of scripts that are kept as suspects.
 const MOST_SUSPECT_BYTES: usize = 64 * 1024 * 1024;
@@ -113,12 +113,7 @@ impl Campaign {
     }
 
     async fn play(&mut self, scripts: &[Script]) -> anyhow::Result<Option<Trouble>> {
-        let player = &self.player;
-        let all: Vec<Seen> =
-            futures_util::stream::iter(scripts.iter().map(|script| player.play(script)))
-                .buffered(AT_ONCE)
-                .collect()
-                .await;
+        let all = play(&self.player, scripts).await;
         let mut trouble = None;
         for (script, seen) in scripts.iter().zip(&all) {
             self.summary.scripts += 1;
@@ -188,8 +183,8 @@ impl Campaign {
             };
             let (player, watch) = (&self.player, &mut self.watch);
             let trouble = &finding.trouble;
-            let shows = async |script: &Script| {
-                there && shows(player, watch, script, trouble, &mut there).await
+            let shows = async |scripts: &[Script]| {
+                there && shows(player, watch, scripts, trouble, &mut there).await
             };
             if let Some(minimal) = minimise(&suspects, budget, shows).await {
                 let path = self.findings.save_script(&stem, "minimal", &minimal)?;
@@ -210,22 +205,25 @@ impl Campaign {
     }
 }
 
-/// Plays a script and says whether the trouble came again. Waits until the target is well afterwards; `there` becomes
+/// Plays scripts and says whether the trouble came again. Waits until the target is well afterwards; `there` becomes
 /// false if it does not come back.
-pub(super) async fn shows(
+async fn shows(
     player: &Player,
     watch: &mut Watch,
-    script: &Script,
+    scripts: &[Script],
     trouble: &Trouble,
     there: &mut bool,
 ) -> bool {
     watch.settle_in();
     let shown = match trouble {
-        Trouble::Garbled { .. } => player.play(script).await.garbled.is_some(),
-        Trouble::Memory { .. } => memory_grows(player, watch, script).await,
-        Trouble::Descriptors { .. } => descriptors_stay(player, watch, script).await,
+        Trouble::Garbled { .. } => {
+            let all = play(player, scripts).await;
+            all.iter().any(|seen| seen.garbled.is_some())
+        }
+        Trouble::Memory { .. } => memory_grows(player, watch, scripts).await,
+        Trouble::Descriptors { .. } => descriptors_stay(player, watch, scripts).await,
         _ => {
-            player.play(script).await;
+            play(player, scripts).await;
             let again = watch.look().await;
             again.is_some_and(|again| again.kind() == trouble.kind())
         }
@@ -234,13 +232,22 @@ pub(super) async fn shows(
     shown
 }
 
-/// Whether memory grows by half of what was found when the script is played again and again.
-async fn memory_grows(player: &Player, watch: &Watch, script: &Script) -> bool {
+/// Plays scripts, some at a time. What came of each, in their order.
+async fn play(player: &Player, scripts: &[Script]) -> Vec<Seen> {
+    let playing = scripts.iter().map(|script| player.play(script));
+    futures_util::stream::iter(playing)
+        .buffered(AT_ONCE)
+        .collect()
+        .await
+}
+
+/// Whether memory grows by half of what is too much when the scripts are played again and again.
+async fn memory_grows(player: &Player, watch: &Watch, scripts: &[Script]) -> bool {
     let Some(before) = watch.baseline() else {
         return false;
     };
-    for _ in 0..REPEATS {
-        player.play(script).await;
+    for _ in 0..(REPEATS / scripts.len()).max(4) {
+        play(player, scripts).await;
         match watch.now() {
             Some(now) if now.resident > before.resident + watch.memory_limit() / 2 => return true,
             Some(_) => {}
@@ -250,17 +257,16 @@ async fn memory_grows(player: &Player, watch: &Watch, script: &Script) -> bool {
     false
 }
 
-/// Whether every time that the script is played leaves a descriptor open.
-async fn descriptors_stay(player: &Player, watch: &Watch, script: &Script) -> bool {
-    const TIMES: u64 = 8;
+/// Whether every time that the scripts are played leaves a descriptor open.
+async fn descriptors_stay(player: &Player, watch: &Watch, scripts: &[Script]) -> bool {
+    const SETTLE: Duration = Duration::from_secs(2);
     let Some(before) = watch.baseline() else {
         return false;
     };
-    for _ in 0..TIMES {
-        player.play(script).await;
+    let times = (8 / scripts.len()).max(4);
+    for _ in 0..times {
+        play(player, scripts).await;
     }
-    watch
-        .stays_above(before.descriptors + TIMES - 1)
-        .await
-        .is_some()
+    let most = before.descriptors + times as u64 - 1;
+    watch.stays_above(most, SETTLE).await.is_some()
 }

@@ -30,10 +30,15 @@ struct Trials<F> {
     budget: Budget,
 }
 
-impl<F: AsyncFnMut(&Script) -> bool> Trials<F> {
+impl<F: AsyncFnMut(&[Script]) -> bool> Trials<F> {
+    /// Whether these scripts show it, if there is something left of the budget.
+    async fn shown(&mut self, scripts: &[Script]) -> bool {
+        self.budget.take() && (self.shows)(scripts).await
+    }
+
     /// Takes `candidate` for `script` if it shows the trouble.
     async fn improve(&mut self, script: &mut Script, candidate: Script) -> bool {
-        if candidate == *script || !self.budget.take() || !(self.shows)(&candidate).await {
+        if candidate == *script || !self.shown(std::slice::from_ref(&candidate)).await {
             return false;
         }
         *script = candidate;
@@ -68,11 +73,11 @@ impl<F: AsyncFnMut(&Script) -> bool> Trials<F> {
 
 /// The smallest script that was found to show the trouble, if one of `suspects`, or all of them together, does.
 ///
-/// `shows` plays a script and says whether the trouble came again. The budget is for all of it.
+/// `shows` plays scripts, all at once if there are several, and says whether the trouble came again. The budget is for all of it.
 pub(super) async fn minimise(
     suspects: &[Script],
     budget: Budget,
-    shows: impl AsyncFnMut(&Script) -> bool,
+    shows: impl AsyncFnMut(&[Script]) -> bool,
 ) -> Option<Script> {
     let mut trials = Trials { shows, budget };
     let mut script = culprit(&mut trials, suspects).await?;
@@ -106,34 +111,31 @@ pub(super) async fn minimise(
     Some(script)
 }
 
-async fn culprit<F: AsyncFnMut(&Script) -> bool>(
+async fn culprit<F: AsyncFnMut(&[Script]) -> bool>(
     trials: &mut Trials<F>,
     suspects: &[Script],
 ) -> Option<Script> {
     let dialect = suspects.first()?.dialect;
-    let all = Script::chain(dialect, suspects);
     // Halving first: among many suspects it is the quickest way to one.
-    if suspects.len() > 1 && trials.budget.take() && (trials.shows)(&all).await {
-        let mut left = suspects.to_vec();
+    if suspects.len() > 1 && trials.shown(suspects).await {
+        let mut left = suspects;
         while left.len() > 1 {
-            let tail = left.split_off(left.len() / 2);
-            let half = Script::chain(dialect, &left);
-            if trials.budget.take() && (trials.shows)(&half).await {
-                continue;
-            }
-            let other = Script::chain(dialect, &tail);
-            if trials.budget.take() && (trials.shows)(&other).await {
+            let (head, tail) = left.split_at(left.len() / 2);
+            if trials.shown(head).await {
+                left = head;
+            } else if trials.shown(tail).await {
                 left = tail;
-                continue;
+            } else {
+                // It takes something of both; one behind the other, if that does.
+                let chain = Script::chain(dialect, left);
+                let shown = trials.shown(std::slice::from_ref(&chain)).await;
+                return shown.then_some(chain);
             }
-            // It takes something of both.
-            left.extend(tail);
-            return Some(Script::chain(dialect, &left));
         }
-        return left.pop();
+        return left.first().cloned();
     }
     for suspect in suspects.iter().rev() {
-        if trials.budget.take() && (trials.shows)(suspect).await {
+        if trials.shown(std::slice::from_ref(suspect)).await {
             return Some(suspect.clone());
         }
     }
@@ -148,7 +150,7 @@ fn parts(script: &Script, at: usize) -> usize {
 }
 
 /// One time instead of many, in one piece instead of many.
-async fn once<F: AsyncFnMut(&Script) -> bool>(
+async fn once<F: AsyncFnMut(&[Script]) -> bool>(
     trials: &mut Trials<F>,
     script: &mut Script,
     at: usize,
@@ -177,7 +179,7 @@ async fn once<F: AsyncFnMut(&Script) -> bool>(
 }
 
 /// A part with fewer bytes. A right length stays right; if that does not help, bytes go all the same.
-async fn bytes<F: AsyncFnMut(&Script) -> bool>(
+async fn bytes<F: AsyncFnMut(&[Script]) -> bool>(
     trials: &mut Trials<F>,
     script: &mut Script,
     at: usize,
@@ -284,7 +286,7 @@ mod tests {
             suspects[place].steps.push(Step::write(0, vec![Part::plain(*b"x"), Part::plain(pdu)]));
 
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-            let found = runtime.block_on(minimise(&suspects, budget(5_000), async |script: &Script| shows(script)));
+            let found = runtime.block_on(minimise(&suspects, budget(5_000), async |scripts: &[Script]| scripts.iter().any(shows)));
             let found = found.unwrap();
             prop_assert!(shows(&found));
             prop_assert_eq!(found.steps.len(), 1);
@@ -303,7 +305,7 @@ mod tests {
         };
         let suspects = [grammar.script(1, 1)];
         let mut played = 0;
-        let found = minimise(&suspects, budget(3), async |_: &Script| {
+        let found = minimise(&suspects, budget(3), async |_: &[Script]| {
             played += 1;
             true
         })
@@ -311,7 +313,7 @@ mod tests {
         assert!(found.is_some());
         assert_eq!(played, 3);
         assert!(
-            minimise(&suspects, budget(0), async |_: &Script| true)
+            minimise(&suspects, budget(0), async |_: &[Script]| true)
                 .await
                 .is_none()
         );

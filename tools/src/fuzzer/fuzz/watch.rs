@@ -17,7 +17,7 @@ pub(super) use process::{Sample, listener, sample};
 /// Descriptors that may be more than before: of databases, links, a probe's connection that is about to go.
 const SPARE_DESCRIPTORS: u64 = 24;
 
-/// How long descriptors may take to settle.
+/// How long descriptors may take to settle after a round.
 const SETTLE: Duration = Duration::from_secs(20);
 
 /// How long a target may take to serve an honest client to begin with.
@@ -156,7 +156,7 @@ impl Watch {
         }
         let baseline = self.baseline?;
         let most = baseline.descriptors + SPARE_DESCRIPTORS;
-        if let Some(after) = self.stays_above(most).await {
+        if let Some(after) = self.stays_above(most, SETTLE).await {
             return Some(Trouble::Descriptors {
                 before: baseline.descriptors,
                 after,
@@ -177,9 +177,9 @@ impl Watch {
             .then_some(Trouble::Died { pid: baseline.pid })
     }
 
-    /// How many descriptors are open if they don't come down to `most`.
-    pub(super) async fn stays_above(&self, most: u64) -> Option<u64> {
-        let end = Instant::now() + SETTLE;
+    /// How many descriptors are open if they don't come down to `most` in time.
+    pub(super) async fn stays_above(&self, most: u64, patience: Duration) -> Option<u64> {
+        let end = Instant::now() + patience;
         loop {
             let open = self.now()?.descriptors;
             if open <= most {

@@ -110,6 +110,9 @@ pub(super) fn steps(rng: &mut Rng, grammar: &Grammar) -> Vec<Step> {
     steps
 }
 
+/// Bytes that matter in JSON, and one that cannot be in it.
+const ODD: &[u8] = b"0-9\"{}[],:.eE \xff\\";
+
 /// What a right back office sends.
 const OFFICE: [(&str, &str); 4] = [
     (
@@ -138,7 +141,7 @@ fn request(rng: &mut Rng) -> Vec<u8> {
             let mut body = body.as_bytes().to_vec();
             for _ in 0..rng.usize(..3) {
                 let at = rng.usize(..body.len());
-                body[at] = b"0-9\"{}[],:.eE \xff\\"[rng.usize(..17)];
+                body[at] = ODD[rng.usize(..ODD.len())];
             }
             let key = String::from_utf8_lossy(PLACE_OF_KEY);
             let head = format!(
