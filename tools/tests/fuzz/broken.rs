@@ -94,6 +94,7 @@ fn talk(fault: Fault, mut stream: TcpStream) -> std::io::Result<()> {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "standard error is the server's log")]
 fn answer(fault: Fault, stream: &mut TcpStream, pdu: &Pdu) -> std::io::Result<()> {
     let turn = TURN.lock().unwrap();
     let command = pdu.command();

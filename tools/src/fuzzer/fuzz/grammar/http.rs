@@ -91,7 +91,7 @@ pub(super) fn steps(rng: &mut Rng, grammar: &Grammar) -> Vec<Step> {
         Step::Write {
             on,
             parts,
-            times: if rng.u8(..10) == 0 && size < 2_000 {
+            times: if !slow && rng.u8(..10) == 0 && size < 2_000 {
                 rng.u32(1..200)
             } else {
                 1

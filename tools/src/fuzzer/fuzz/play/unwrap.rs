@@ -205,7 +205,7 @@ mod tests {
         for size in 1..web.len() {
             let reply = Mark::Reply(ImHeartBeat::ID);
             let found = all(Dialect::Client, &beat, size).unwrap();
-            assert_eq!(found, [reply.clone()]);
+            assert_eq!(found, std::slice::from_ref(&reply));
             let wanted = [Mark::Status(101), reply, Mark::WebSocketClose(1002)];
             assert_eq!(all(Dialect::Websocket, &web, size).unwrap(), wanted);
             let http = all(Dialect::Http, b"HTTP/1.1 404 Not Found\r\n\r\n", size).unwrap();
