@@ -33,6 +33,9 @@ const LOGIN: Duration = Duration::from_millis(700);
 /// How long the other side has to say its last words when a script is over.
 const FAREWELL: Duration = Duration::from_millis(15);
 
+/// No repetition of a write is begun after this: a flood is to be quick, or it is none.
+const WRITES: Duration = Duration::from_secs(3);
+
 /// A script that takes longer is ended.
 const LONGEST_SCRIPT: Duration = Duration::from_secs(30);
 
@@ -157,8 +160,10 @@ impl Player {
                 piece,
                 gap_ms,
             } => {
+                let end = Instant::now() + WRITES;
                 for _ in 0..*times {
-                    if !self.write(stage, *on, parts, *piece, *gap_ms).await {
+                    let written = self.write(stage, *on, parts, *piece, *gap_ms).await;
+                    if !written || Instant::now() >= end {
                         return;
                     }
                 }
