@@ -3,6 +3,8 @@
 //! Each module is one target; `tests/smoke.rs` runs them on seeds and on random inputs, so that they keep working between
 //! runs of the fuzzer.
 
+#![forbid(unsafe_code)]
+
 pub mod body;
 pub mod decoder;
 pub mod seeds;

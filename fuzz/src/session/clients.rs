@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use proto::decoder::MAX_CLIENT_FRAME;
 use proto::im::base_define::{ClientType, UserStatType};
-use proto::im::login::ImLoginReq;
-use proto::im::message::ImClientTimeReq;
+use proto::im::login::{ImLoginReq, ImLoginRes};
+use proto::im::message::{ImClientTimeReq, ImClientTimeRsp};
 use proto::{Body, CommandId, Decoder, Pdu, commands};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -18,6 +18,9 @@ const CLIENTS: usize = 4;
 
 /// Steps of one input at most.
 const MOST_STEPS: usize = 256;
+
+/// Nobody that an input can be.
+const HONEST_USER: u32 = 100;
 
 /// How long answers are waited for before a connection is closed.
 const ANSWERS: Duration = Duration::from_millis(3);
@@ -85,17 +88,22 @@ async fn login(stream: &mut TcpStream, data: &[u8]) -> io::Result<()> {
     let user = data.first().copied().unwrap_or_default();
     let device = data.get(1).copied().unwrap_or_default();
     let capabilities = data.get(2).copied().unwrap_or_default();
-    let request = ImLoginReq {
-        user_name: (u32::from(user % 16) + 1).to_string(),
-        password: "x".to_owned(),
-        online_status: UserStatType::UserStatusOnline as i32,
-        client_type: DEVICES[usize::from(device) % DEVICES.len()] as i32,
-        capabilities: (capabilities != 0).then_some(capabilities.into()),
-        ..Default::default()
-    };
+    let device = DEVICES[usize::from(device) % DEVICES.len()];
+    let request = login_of(u32::from(user % 16) + 1, device, capabilities);
     stream.write_all(&Pdu::new(&request, 1).to_frame()).await?;
     read(stream, 10 * ANSWERS).await;
     Ok(())
+}
+
+fn login_of(user: u32, device: ClientType, capabilities: u8) -> ImLoginReq {
+    ImLoginReq {
+        user_name: user.to_string(),
+        password: "x".to_owned(),
+        online_status: UserStatType::UserStatusOnline as i32,
+        client_type: device as i32,
+        capabilities: (capabilities != 0).then_some(capabilities.into()),
+        ..Default::default()
+    }
 }
 
 /// Reads what comes first, if anything comes in time.
@@ -117,21 +125,32 @@ pub(super) async fn honest(to: SocketAddr) {
 
 async fn asked(to: SocketAddr) -> io::Result<()> {
     let mut stream = TcpStream::connect(to).await?;
+    let mut decoder = Decoder::new(MAX_CLIENT_FRAME);
+    let login = login_of(HONEST_USER, ClientType::Windows, 0);
+    stream.write_all(&Pdu::new(&login, 1).to_frame()).await?;
+    let answer = find(&mut stream, &mut decoder, ImLoginRes::ID).await?;
+    let answer: ImLoginRes = answer.decode().expect("the server's bodies are bodies");
+    assert_eq!(answer.result_code, 0, "{}", answer.result_string());
     stream
         .write_all(&Pdu::new(&ImClientTimeReq {}, 9).to_frame())
         .await?;
-    let mut decoder = Decoder::new(MAX_CLIENT_FRAME);
-    let mut buffer = [0; 1024];
+    find(&mut stream, &mut decoder, ImClientTimeRsp::ID).await?;
+    Ok(())
+}
+
+/// The next frame of that command.
+async fn find(stream: &mut TcpStream, decoder: &mut Decoder, wanted: CommandId) -> io::Result<Pdu> {
+    let mut buffer = [0; 4096];
     loop {
+        while let Some(pdu) = decoder.next_pdu().expect("the server's frames are frames") {
+            if pdu.command() == wanted {
+                return Ok(pdu);
+            }
+        }
         let length = stream.read(&mut buffer).await?;
         if length == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         decoder.extend(&buffer[..length]);
-        let answer = decoder.next_pdu().expect("the server's frames are frames");
-        if let Some(pdu) = answer {
-            assert_eq!(Some(pdu.command()), ImClientTimeReq::COMMAND.reply);
-            return Ok(());
-        }
     }
 }
