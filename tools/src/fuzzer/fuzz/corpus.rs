@@ -12,8 +12,11 @@ use super::script::Script;
 /// Scripts of one dialect at most, in memory and on disk. What comes later is not kept.
 const MOST_SCRIPTS: usize = 1_000;
 
-/// Bytes of all of them at most.
-const MOST_BYTES: usize = 64 * 1024 * 1024;
+/// The largest file that a script is kept in, in bytes: others would be slow to change and to play, and show little more.
+const LARGEST_FILE: usize = 256 * 1024;
+
+/// Bytes of all files at most.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
 
 /// A folder of scripts, of one dialect.
 #[derive(Debug)]
@@ -56,12 +59,16 @@ impl Corpus {
         }
         paths.sort();
         for path in paths.iter().take(MOST_SCRIPTS) {
+            let size = std::fs::metadata(path).map_or(usize::MAX, |file| file.len() as usize);
+            if size > LARGEST_FILE || corpus.bytes + size > MOST_BYTES {
+                continue;
+            }
             let script = Script::load(path)?;
             let name = path.file_stem().and_then(|name| name.to_str());
             if let Some(signature) = name.and_then(|name| u64::from_str_radix(name, 16).ok()) {
                 corpus.signatures.insert(signature);
             }
-            corpus.push(script);
+            corpus.push(script, size);
         }
         corpus.folder = Some(folder);
         Ok(corpus)
@@ -87,19 +94,25 @@ impl Corpus {
             return Ok(false);
         };
         let signature = hash(marks);
-        let full = self.scripts.len() >= MOST_SCRIPTS || self.bytes + script.len() > MOST_BYTES;
-        if full || script.is_empty() || !self.signatures.insert(signature) {
+        if self.scripts.len() >= MOST_SCRIPTS
+            || script.is_empty()
+            || self.signatures.contains(&signature)
+        {
+            return Ok(false);
+        }
+        let json = script.to_json();
+        if json.len() > LARGEST_FILE || self.bytes + json.len() > MOST_BYTES {
             return Ok(false);
         }
         let path = folder.join(format!("{signature:016x}.json"));
-        std::fs::write(&path, script.to_json())
-            .with_context(|| format!("writing {}", path.display()))?;
-        self.push(script.clone());
+        std::fs::write(&path, &json).with_context(|| format!("writing {}", path.display()))?;
+        self.signatures.insert(signature);
+        self.push(script.clone(), json.len());
         Ok(true)
     }
 
-    fn push(&mut self, script: Script) {
-        self.bytes += script.len();
+    fn push(&mut self, script: Script, size: usize) {
+        self.bytes += size;
         self.scripts.push(script);
     }
 }

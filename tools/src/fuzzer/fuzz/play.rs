@@ -33,7 +33,7 @@ const LOGIN: Duration = Duration::from_millis(700);
 /// How long the other side has to say its last words when a script is over.
 const FAREWELL: Duration = Duration::from_millis(15);
 
-/// No repetition of a write is begun after this: a flood is to be quick, or it is none.
+/// What is not written after this is not written at all: one slow writer is not to hold a round up.
 const WRITES: Duration = Duration::from_secs(3);
 
 /// A script that takes longer is ended.
@@ -257,6 +257,7 @@ impl Player {
         let Some((connection, _)) = stage.open.get_mut(&on) else {
             return false;
         };
+        let end = Instant::now() + WRITES;
         let size = if piece == 0 {
             bytes.len().max(1)
         } else {
@@ -275,6 +276,9 @@ impl Player {
             }
             if gap_ms > 0 {
                 sleep(Duration::from_millis(gap_ms)).await;
+            }
+            if Instant::now() >= end {
+                return false;
             }
         }
         true

@@ -45,7 +45,7 @@ pub(crate) enum Step {
         /// `client_type` of the request.
         device: i32,
     },
-    /// Writes; gives up what the server does not take within half a second.
+    /// Writes; gives up after three seconds, and at what the server does not take within half a second.
     Write {
         /// Which.
         on: u8,
@@ -174,23 +174,22 @@ fn hex(bytes: &[u8]) -> String {
     digits.map(char::from).collect()
 }
 
-/// Reads hex digits; white space between them is nothing.
+/// Reads pairs of hex digits.
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .map(|c| c.to_digit(16).map(|digit| digit as u8))
-        .collect();
-    let digits = digits?;
-    if !digits.len().is_multiple_of(2) {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
         return None;
     }
-    Some(
-        digits
-            .chunks(2)
-            .map(|pair| pair[0] << 4 | pair[1])
-            .collect(),
-    )
+    let bytes = pairs
+        .iter()
+        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?));
+    bytes.collect()
 }
 
 impl Part {
