@@ -116,6 +116,16 @@ pub trait Body:
     fn attach(&mut self, _note: Option<Bytes>) {}
 }
 
+/// Something to be done with the type of a command's message, when only the number is known; see
+/// [`visit`](crate::commands::visit).
+pub trait Visitor {
+    /// What comes of it.
+    type Output;
+
+    /// Does it.
+    fn visit<M: Body>(self) -> Self::Output;
+}
+
 /// A message that somebody may ask with; also one-way messages, whose reply is [`NoReply`].
 pub trait Request: Body {
     /// The message that answers.

@@ -55,6 +55,17 @@ macro_rules! commands {
             }
         )+
 
+        /// Hands the type of a command's message to a visitor; gives the visitor back if the command is not of this service.
+        pub(super) fn visit<V: crate::command::Visitor>(
+            id: crate::command::CommandId,
+            visitor: V,
+        ) -> Result<V::Output, V> {
+            match id.0 {
+                $($id => Ok(visitor.visit::<$body>()),)+
+                _ => Err(visitor),
+            }
+        }
+
         /// This service's commands, in the order of their numbers.
         pub const COMMANDS: &[crate::command::Command] = &[$(<$body as crate::command::Body>::COMMAND),+];
     };
@@ -73,7 +84,7 @@ pub mod msg;
 pub mod other;
 pub mod switch;
 
-use crate::command::{Command, CommandId};
+use crate::command::{Command, CommandId, Visitor};
 
 /// Every command of every service, in the order of their numbers.
 pub fn all() -> impl Iterator<Item = &'static Command> {
@@ -93,4 +104,16 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
 /// The row with that number.
 pub fn find(id: CommandId) -> Option<&'static Command> {
     all().find(|command| command.id == id)
+}
+
+/// Hands the type of a command's message to a visitor; `None` for a number that no row has.
+pub fn visit<V: Visitor>(id: CommandId, visitor: V) -> Option<V::Output> {
+    login::visit(id, visitor)
+        .or_else(|visitor| buddy::visit(id, visitor))
+        .or_else(|visitor| msg::visit(id, visitor))
+        .or_else(|visitor| group::visit(id, visitor))
+        .or_else(|visitor| file::visit(id, visitor))
+        .or_else(|visitor| switch::visit(id, visitor))
+        .or_else(|visitor| other::visit(id, visitor))
+        .ok()
 }

@@ -15,6 +15,7 @@ pub mod error;
 pub mod header;
 pub mod ids;
 pub mod pdu;
+pub mod schema;
 pub mod text;
 
 /// The message types, one module per protobuf package.

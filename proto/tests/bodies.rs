@@ -200,3 +200,23 @@ fn every_message_with_attach_data_can_drop_it() {
         .count();
     assert_eq!(rows.matches("attach: attach_data,").count(), with_field);
 }
+
+/// A body of any command can be read and written by number alone.
+#[test]
+fn the_type_of_a_command_is_found_by_its_number() {
+    use proto::command::Visitor;
+    use proto::{Command, CommandId, commands};
+
+    struct Row;
+    impl Visitor for Row {
+        type Output = Command;
+        fn visit<M: Body>(self) -> Command {
+            M::COMMAND
+        }
+    }
+
+    for command in commands::all() {
+        assert_eq!(commands::visit(command.id, Row), Some(*command));
+    }
+    assert_eq!(commands::visit(CommandId(0x7fff), Row), None);
+}

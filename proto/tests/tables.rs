@@ -245,3 +245,31 @@ fn command_numbers_are_in_order_and_carry_their_service() {
     assert!(ids.is_sorted_by(|a, b| a < b));
     assert!(ids.iter().all(|id| (1..=7).contains(&id.service_id())));
 }
+
+/// Tools write bodies by the schema: it names every command's message, and every message inside of one.
+#[test]
+fn the_schema_has_every_message() {
+    use proto::schema::{Kind, MESSAGES, message};
+
+    for command in commands::all() {
+        assert!(message(command.body).is_some(), "{}", command.body);
+    }
+    for field in MESSAGES.iter().flat_map(|message| message.fields) {
+        match field.kind {
+            Kind::Message(name) => assert!(message(name).is_some(), "{name}"),
+            Kind::Enum(numbers) => assert!(!numbers.is_empty(), "{field:?}"),
+            _ => {}
+        }
+    }
+    let types: Vec<_> = descriptors()
+        .file
+        .iter()
+        .flat_map(|file| &file.message_type)
+        .map(|message| message.field.len())
+        .collect();
+    let fields: Vec<_> = MESSAGES
+        .iter()
+        .map(|message| message.fields.len())
+        .collect();
+    assert_eq!(fields, types);
+}

@@ -41,7 +41,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Load(Box<load::LoadArgs>),
-    Fuzz(fuzz::FuzzArgs),
+    Fuzz(Box<fuzz::FuzzArgs>),
     Relay(relay::RelayArgs),
     Compare(Box<compare::CompareArgs>),
 }
@@ -53,7 +53,7 @@ enum Command {
 pub fn main(args: Vec<OsString>) -> ExitCode {
     let ran = match Cli::parse_from(args).command {
         Command::Load(args) => load::run(*args),
-        Command::Fuzz(args) => fuzz::run(args),
+        Command::Fuzz(args) => fuzz::run(*args),
         Command::Relay(args) => relay::run(args),
         Command::Compare(args) => compare::run(*args),
     };

@@ -84,6 +84,9 @@ mod conform;
 #[path = "e2e/up.rs"]
 mod up;
 
+#[path = "e2e/fuzz.rs"]
+mod fuzz;
+
 #[path = "e2e/chaos.rs"]
 mod chaos;
 
