@@ -49,7 +49,7 @@ fn a_panic_is_found_and_its_frame_remains() {
 fn a_server_that_hangs_is_found() {
     let lab = Lab::new(Fault::Hang);
     // Each attempt that shows it takes as long as the server hangs.
-    let few = ["--minimise-attempts", "30", "--probe-seconds", "1"];
+    let few = ["--minimise-attempts", "10", "--probe-seconds", "1"];
     let bounds = ["--rounds", "40", "--seed", "2", "--most-findings", "1"];
     let run = lab.fuzz(&[bounds.as_slice(), &few].concat());
     assert_eq!(run.code, 1, "{}", run.said);
@@ -68,7 +68,7 @@ fn a_server_that_hangs_is_found() {
 #[test]
 fn memory_that_grows_is_found() {
     let lab = Lab::new(Fault::Leak);
-    let limit = ["--memory-limit-mb", "64"];
+    let limit = ["--memory-limit-mb", "64", "--minimise-attempts", "3"];
     let bounds = ["--rounds", "200", "--seed", "3", "--most-findings", "1"];
     let run = lab.fuzz(&[bounds.as_slice(), &limit].concat());
     assert_eq!(run.code, 1, "{}", run.said);
@@ -97,8 +97,9 @@ fn descriptors_that_stay_open_are_found() {
         "4",
         "--most-findings",
         "1",
+        // an attempt takes as long as descriptors may take to be closed
         "--minimise-attempts",
-        "8",
+        "1",
     ]);
     assert_eq!(run.code, 1, "{}", run.said);
     assert_eq!(run.finding()["trouble"]["kind"], "descriptors");

@@ -50,7 +50,7 @@ impl SqliteStore {
             .clone()
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .pragma("wal_autocheckpoint", "4000")
+            .pragma("wal_autocheckpoint", "16000")
             // Not more: once a transaction has split a page, its end walks through all of the cache.
             .pragma("cache_size", "-16384");
 
