@@ -13,12 +13,13 @@ use std::sync::Arc;
 use im_base::dispatch::{HandlerError, Router};
 use im_base::telemetry::metrics::STORE_FAILURES;
 use metrics::counter;
+use parking_lot::Mutex;
 use proto::im::message::ImMsgDataReadNotify;
 use proto::im::other::ImHeartBeat;
 use proto::{Body, Request, Role};
-use tracing::error;
 
 use crate::logic::group_commit::WriteError;
+use crate::logic::told::Told;
 use crate::server::DbProxy;
 use crate::store::StoreError;
 
@@ -80,7 +81,9 @@ where
 
 /// The store failed to read. A request that failed is never answered as if it had worked.
 fn store_failed(error: &StoreError) -> HandlerError {
-    error!(error = error as &dyn std::error::Error, "store failed");
+    /// Locked for a line of the log.
+    static TOLD: Mutex<Told> = Mutex::new(Told::NOTHING);
+    TOLD.lock().of_failure("not read", error);
     count_failure(error)
 }
 

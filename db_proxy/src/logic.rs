@@ -36,4 +36,5 @@ pub mod admin;
 pub mod group_commit;
 pub mod limiter;
 pub mod password;
+pub(crate) mod told;
 mod trace;

@@ -12,7 +12,6 @@ use std::future::Future;
 use std::hash::BuildHasher;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use im_base::telemetry::metrics::{COMMIT_BATCH, COMMIT_SECONDS, WRITE_QUEUE};
 use metrics::{gauge, histogram};
@@ -22,8 +21,9 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 
+use super::told::Told;
 use super::trace;
 use crate::store::{
     AppendOutcome, Conversation, MessageStore, NewMessage, ParticipantStore, ReadMark, StoreError,
@@ -52,9 +52,6 @@ impl Default for WriterLimits {
         }
     }
 }
-
-/// Between two lines of the log about failures of the store.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a write was not made, or is not known to have been.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -358,32 +355,6 @@ fn by_conversation(
         parts[place].1.push(reply);
     }
     parts
-}
-
-/// When a failure was last logged, and how many were not since.
-#[derive(Debug, Default)]
-struct Told {
-    at: Option<Instant>,
-    unsaid: u64,
-}
-
-impl Told {
-    /// Once for a whole batch: whoever answers its writers has nothing to add. And once a second: a disk that is full fails
-    /// hundreds.
-    fn of<T>(&mut self, what: &'static str, outcome: &Result<T, StoreError>) {
-        let Err(error) = outcome else { return };
-        let retryable = error.is_retryable();
-        if self.at.is_some_and(|at| at.elapsed() < PAUSE) {
-            self.unsaid += 1;
-            return;
-        }
-        let unsaid = std::mem::take(&mut self.unsaid);
-        self.at = Some(Instant::now());
-        error!(
-            error = error as &dyn std::error::Error,
-            retryable, what, unsaid, "store failed"
-        );
-    }
 }
 
 /// Nobody listening is no fault: the write is made all the same.

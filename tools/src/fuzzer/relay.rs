@@ -1,7 +1,7 @@
 //! A bare relay of frames: what this machine can do at most.
 //!
 //! As many processes as an installation has, with the same frames on the same ways: a client's message goes from its
-//! edge (where a msg_server would be) to the back (db_proxy) and returns, is acknowledged, goes through the middle
+//! edge (where a msg_server would be) to the back (db_proxy) and returns with an id, is acknowledged, goes through the middle
 //! (route_server) to the other edge and from there to the receiver. Nothing is stored, checked, remembered or logged; a
 //! process looks at a frame's header and at who it is from and to, and copies it. One thread with one poll loop each,
 //! everything that is ready in one write.
@@ -12,7 +12,7 @@ mod frames;
 mod hub;
 mod process;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -43,7 +43,7 @@ pub struct RelayArgs {
     middle: Option<SocketAddr>,
 }
 
-/// Runs the command: until standard input ends or a signal comes.
+/// Runs the command, until a signal ends it or one of its processes has ended.
 pub fn run(args: RelayArgs) -> anyhow::Result<ExitCode> {
     if let Some(part) = args.part {
         process::run(part, args.port, args.back, args.middle)?;
@@ -52,7 +52,8 @@ pub fn run(args: RelayArgs) -> anyhow::Result<ExitCode> {
     let program = std::env::current_exe().context("finding this program")?;
     let mut relay = Relay::start(&program, args.port, args.edges)?;
     let edges: Vec<String> = relay.edges.iter().map(SocketAddr::to_string).collect();
-    println!("ready msg={}", edges.join(","));
+    // Whoever does not want to know can close it.
+    drop(writeln!(std::io::stdout(), "ready msg={}", edges.join(",")));
     relay.wait()?;
     Ok(ExitCode::FAILURE)
 }

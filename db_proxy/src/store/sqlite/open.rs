@@ -97,6 +97,8 @@ async fn pool(options: SqliteConnectOptions, size: u32) -> Result<SqlitePool, sq
     SqlitePoolOptions::new()
         .max_connections(size)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // waiting is what requests do when there are many; the one that waits in vain is logged
+        .acquire_slow_threshold(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
         // a connection to a file does not go stale, and asking would cost a thread hop each time

@@ -87,23 +87,17 @@ impl Connections {
 #[derive(Debug)]
 pub(super) struct Hub {
     poll: Poll,
-    listener: Option<TcpListener>,
+    listener: TcpListener,
     connections: Connections,
 }
 
 impl Hub {
-    pub(super) fn new(listener: Option<std::net::TcpListener>) -> io::Result<Self> {
+    pub(super) fn new(listener: std::net::TcpListener) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let listener = match listener {
-            Some(listener) => {
-                listener.set_nonblocking(true)?;
-                let mut listener = TcpListener::from_std(listener);
-                poll.registry()
-                    .register(&mut listener, LISTENER, Interest::READABLE)?;
-                Some(listener)
-            }
-            None => None,
-        };
+        listener.set_nonblocking(true)?;
+        let mut listener = TcpListener::from_std(listener);
+        poll.registry()
+            .register(&mut listener, LISTENER, Interest::READABLE)?;
         Ok(Self {
             poll,
             listener,
@@ -120,10 +114,9 @@ impl Hub {
 
     fn add(&mut self, mut stream: TcpStream) -> io::Result<Id> {
         stream.set_nodelay(true)?;
-        let registry = self.poll.registry().try_clone()?;
         let id = self.connections.slots.len();
         let id = self.connections.free.last().copied().unwrap_or(id);
-        registry.register(
+        self.poll.registry().register(
             &mut stream,
             Token(id),
             Interest::READABLE | Interest::WRITABLE,
@@ -160,14 +153,13 @@ impl Hub {
     }
 
     fn accept(&mut self, relaying: &mut impl Relaying) -> io::Result<()> {
-        while let Some(listener) = &self.listener {
-            match listener.accept() {
-                Ok((stream, _)) => {
-                    if let Ok(id) = self.add(stream) {
-                        relaying.accepted(&mut self.connections, id);
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+        loop {
+            match self.listener.accept() {
+                Ok((stream, address)) => match self.add(stream) {
+                    Ok(id) => relaying.accepted(&mut self.connections, id),
+                    Err(error) => eprintln!("relay: {address} is turned away: {error}"),
+                },
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -176,7 +168,6 @@ impl Hub {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
     }
 
     /// Reads until nothing is left. An error when the connection is over.

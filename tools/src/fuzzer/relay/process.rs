@@ -11,6 +11,7 @@ use proto::im::login::{ImLoginReq, ImLoginRes};
 use proto::im::message::{ImMsgData, ImMsgDataAck};
 use proto::pdu::write_message;
 use proto::{Body, Pdu};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::frames::Envelope;
 use super::hub::{Connections, Hub, Id, Relaying};
@@ -22,7 +23,7 @@ pub(super) enum Part {
     Edge,
     /// route_server: passes each frame to the other edges.
     Middle,
-    /// db_proxy: returns each frame.
+    /// db_proxy: returns each message with an id.
     Back,
 }
 
@@ -36,7 +37,13 @@ pub(super) fn run(
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .with_context(|| format!("listening on 127.0.0.1:{port}"))?;
     let port = listener.local_addr()?.port();
-    let mut hub = Hub::new(Some(listener)).context("polling")?;
+    let limit = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    setrlimit(Resource::Nofile, all).context("raising the limit of open files")?;
+    let mut hub = Hub::new(listener).context("polling")?;
     std::thread::spawn(|| {
         // Whoever started us has ended when this ends, and so do we.
         drop(std::io::stdin().read_to_end(&mut Vec::new()));
@@ -44,7 +51,7 @@ pub(super) fn run(
     });
     println!("port {port}");
     match part {
-        Part::Back => hub.run(&mut Back),
+        Part::Back => hub.run(&mut Back::default()),
         Part::Middle => hub.run(&mut Middle::default()),
         Part::Edge => {
             let back = hub.connect(back.context("--back is missing")?)?;
@@ -61,13 +68,25 @@ pub(super) fn run(
     .context("polling")
 }
 
-struct Back;
+/// Gives messages their ids, one after the other whatever conversation they are of: that is all a store would answer.
+#[derive(Default)]
+struct Back {
+    last_id: u32,
+    /// What is about to be sent, kept for its memory.
+    answer: Vec<u8>,
+}
 
 impl Relaying for Back {
     fn accepted(&mut self, _: &mut Connections, _: Id) {}
 
     fn frame(&mut self, connections: &mut Connections, id: Id, _: Header, frame: &[u8]) {
-        connections.send(id, frame);
+        let Some(envelope) = Envelope::of(&frame[HEADER_LEN..]) else {
+            return;
+        };
+        self.last_id = self.last_id.wrapping_add(1).max(1);
+        self.answer.clear();
+        envelope.renumbered(frame, self.last_id, &mut self.answer);
+        connections.send(id, &self.answer);
     }
 
     fn ended(&mut self, _: Id) {}
