@@ -27,6 +27,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
+use crate::fuzzer::streams::{print, say};
 use crate::terminal::Paint;
 use campaign::Campaign;
 use corpus::Corpus;
@@ -57,7 +58,7 @@ pub fn run(args: FuzzArgs) -> anyhow::Result<ExitCode> {
         Ok(false) => ExitCode::SUCCESS,
         Ok(true) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("{} {error:#}", Paint::stderr().bad("error:"));
+            say(&format!("{} {error:#}", Paint::stderr().bad("error:")));
             ExitCode::from(2)
         }
     })
@@ -103,7 +104,10 @@ async fn fuzz(args: &FuzzArgs) -> anyhow::Result<bool> {
         if let Some(error) = failed {
             summaries.retain(|summary| summary.scripts > 0);
             if !summaries.is_empty() {
-                args.show(&summaries);
+                // What ended the run is the error to be told last.
+                if let Err(unseen) = args.show(&summaries) {
+                    say(&format!("{unseen:#}"));
+                }
             }
             return Err(error);
         }
@@ -111,18 +115,18 @@ async fn fuzz(args: &FuzzArgs) -> anyhow::Result<bool> {
             break;
         }
     }
-    args.show(&summaries);
+    args.show(&summaries)?;
     Ok(summaries.iter().any(|summary| !summary.findings.is_empty()))
 }
 
 impl FuzzArgs {
-    fn show(&self, summaries: &[Summary]) {
-        if self.json {
-            let json = serde_json::to_string_pretty(summaries).expect("numbers and texts are JSON");
-            println!("{json}");
+    fn show(&self, summaries: &[Summary]) -> anyhow::Result<()> {
+        let text = if self.json {
+            serde_json::to_string_pretty(summaries).expect("numbers and texts are JSON")
         } else {
-            println!("{}", report::table(summaries));
-        }
+            report::table(summaries)
+        };
+        print(&format!("{text}\n"))
     }
 
     /// Which ports, whether what they speak was guessed, and the login_server to be probed besides.
