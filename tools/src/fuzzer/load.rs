@@ -86,6 +86,7 @@ pub fn run(args: LoadArgs) -> anyhow::Result<ExitCode> {
 
 /// Plays it with progress, and with an eye on the servers' processes.
 fn watched(args: &LoadArgs, scenario: &Scenario) -> anyhow::Result<Outcome> {
+    args.report.prepare()?;
     let target = args.target.target();
     let stop = StopToken::default();
     stop_on_signals(stop.clone())?;

@@ -56,10 +56,5 @@ pub fn show(outcome: &Outcome, args: &ReportArgs) -> anyhow::Result<()> {
 /// # Errors
 /// The file cannot be written.
 pub fn write_page(outcome: &Outcome, file: &Path) -> anyhow::Result<()> {
-    std::fs::write(file, page(outcome)?).with_context(|| {
-        format!(
-            "--html {}: it cannot be written; name a file in a folder that is yours",
-            file.display()
-        )
-    })
+    std::fs::write(file, page(outcome)?).with_context(|| args::cannot_be_written(file))
 }
