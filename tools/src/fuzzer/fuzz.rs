@@ -26,6 +26,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::fuzzer::streams::{print, say};
 use crate::terminal::Paint;
@@ -64,13 +65,20 @@ pub fn run(args: FuzzArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Whether something was found.
+/// Whether something was found. Ctrl-C and SIGTERM end it with what was found until then, whichever port has its turn.
 async fn fuzz(args: &FuzzArgs) -> anyhow::Result<bool> {
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
     let (targets, login) = args.targets().await?;
     let mut progress = Progress::new();
     let mut summaries = Vec::new();
-    let mut stopped = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let mut stopped = std::pin::pin!(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    });
     for (target, guessed) in targets {
         let mut summary = Summary {
             target: target.name.clone(),
@@ -80,23 +88,25 @@ async fn fuzz(args: &FuzzArgs) -> anyhow::Result<bool> {
         };
         progress.begins(&summary, guessed);
         let begin = tokio::time::Instant::now();
-        let (stop, failed) = match args
-            .campaign(target, login.clone(), seed, summary.clone())
-            .await
-        {
-            Ok(mut campaign) => {
+        let began = tokio::select! {
+            began = args.campaign(target, login.clone(), seed, summary.clone()) => Some(began),
+            () = &mut stopped => None,
+        };
+        let (stop, failed) = match began {
+            Some(Ok(mut campaign)) => {
                 let ran = tokio::select! {
                     ran = campaign.run(&mut progress) => Some(ran),
-                    _ = &mut stopped => None,
+                    () = &mut stopped => None,
                 };
                 summary = campaign.summary;
                 (ran.is_none(), ran.and_then(Result::err))
             }
-            Err(error) => (false, Some(error)),
+            Some(Err(error)) => (false, Some(error)),
+            None => (true, None),
         };
         summary.seconds = begin.elapsed().as_secs_f64();
         if stop {
-            summary.ending = Some("stopped by hand".into());
+            summary.ending = Some("stopped by a signal".into());
         } else if let Some(error) = &failed {
             summary.ending = Some(format!("{error:#}"));
         }
