@@ -14,6 +14,8 @@ pub mod relay;
 pub mod report;
 pub mod usage;
 
+mod streams;
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -58,7 +60,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Command::Compare(args) => compare::run(*args),
     };
     ran.unwrap_or_else(|error| {
-        eprintln!("{} {error:#}", Paint::stderr().bad("error:"));
+        streams::say(&format!("{} {error:#}", Paint::stderr().bad("error:")));
         ExitCode::FAILURE
     })
 }

@@ -7,6 +7,8 @@ mod made_up;
 #[path = "report/markup.rs"]
 mod markup;
 
+use std::process::{Command, Stdio};
+
 use made_up::{outcome, second};
 use serde_json::Value;
 use tools::fuzzer::outcome::{Counter, Ending, Outcome, Phase, Timing};
@@ -304,7 +306,6 @@ fn this_process_is_watched_and_what_it_takes_is_known() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_process_that_is_started_again_is_not_mixed_up_with_the_one_before() {
-    use std::process::{Child, Command, Stdio};
     let dir = tempfile::tempdir().unwrap();
     let run_json = dir.path().join("run.json");
     let start = || {
@@ -314,7 +315,7 @@ fn a_process_that_is_started_again_is_not_mixed_up_with_the_one_before() {
             .spawn()
             .unwrap()
     };
-    let end = |mut child: Child| {
+    let end = |mut child: std::process::Child| {
         child.kill().unwrap();
         child.wait().unwrap();
     };
@@ -354,4 +355,55 @@ fn a_process_that_is_started_again_is_not_mixed_up_with_the_one_before() {
         error.contains("no.json") && error.contains("--run"),
         "{error}"
     );
+}
+
+/// The program with these arguments; its exit code and its words on standard error.
+fn fuzzer(arguments: &[&str], stdout: impl Into<Stdio>) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_pdu-fuzzer"))
+        .args(arguments)
+        .stdout(stdout)
+        .output()
+        .unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), words)
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_error_and_a_full_disk_is_one() {
+    let print = ["load", "--print-scenario", "one-to-one"];
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(fuzzer(&print, writer), (Some(0), String::new()));
+
+    #[cfg(target_os = "linux")]
+    {
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let (code, words) = fuzzer(&print, full);
+        assert_eq!(code, Some(1), "{words}");
+        assert!(words.contains("standard output"), "{words}");
+    }
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_an_error_before_anything_is_sent() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = listener.local_addr().unwrap().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let page = dir.path().join("not/there.html");
+    let (code, words) = fuzzer(
+        &[
+            "load",
+            "one-to-one",
+            "--msg-server",
+            &target,
+            "--html",
+            page.to_str().unwrap(),
+        ],
+        Stdio::piped(),
+    );
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("--html"), "{words}");
+    listener.set_nonblocking(true).unwrap();
+    let nobody = listener.accept().unwrap_err().kind();
+    assert_eq!(nobody, std::io::ErrorKind::WouldBlock);
 }

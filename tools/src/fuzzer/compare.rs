@@ -21,11 +21,11 @@ pub use measure::Measure;
 pub use rounds::{Comparison, Sample, Side, Turn, alternate, turns};
 pub use text::{About, json, table};
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use super::load::ScenarioArgs;
 use super::permit::Permit;
+use super::streams::{print, say};
 use crate::terminal::{PASSWORD_VARIABLE, Paint};
 
 /// Loads two targets in turn, and tells the ratio and its spread
@@ -132,7 +132,7 @@ pub fn run(args: CompareArgs) -> anyhow::Result<ExitCode> {
         };
         let outcome = arena.play(contestant, arguments, &title)?;
         if !args.quiet {
-            eprintln!("{title}: {}", text::in_short(&outcome));
+            say(&format!("{title}: {}", text::in_short(&outcome)));
         }
         Ok(outcome)
     };
@@ -145,8 +145,7 @@ pub fn run(args: CompareArgs) -> anyhow::Result<ExitCode> {
     } else {
         table(&about, &comparison, Paint::stdout())
     };
-    // Whoever stopped reading wants no more of it.
-    drop(std::io::stdout().write_all(text.as_bytes()));
+    print(&text)?;
     Ok(if comparison.succeeded() {
         ExitCode::SUCCESS
     } else {

@@ -26,7 +26,9 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use tokio::signal::unix::{SignalKind, signal};
 
+use crate::fuzzer::streams::{print, say};
 use crate::terminal::Paint;
 use campaign::Campaign;
 use corpus::Corpus;
@@ -57,19 +59,26 @@ pub fn run(args: FuzzArgs) -> anyhow::Result<ExitCode> {
         Ok(false) => ExitCode::SUCCESS,
         Ok(true) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("{} {error:#}", Paint::stderr().bad("error:"));
+            say(&format!("{} {error:#}", Paint::stderr().bad("error:")));
             ExitCode::from(2)
         }
     })
 }
 
-/// Whether something was found.
+/// Whether something was found. Ctrl-C and SIGTERM end it with what was found until then, whichever port has its turn.
 async fn fuzz(args: &FuzzArgs) -> anyhow::Result<bool> {
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
     let (targets, login) = args.targets().await?;
     let mut progress = Progress::new();
     let mut summaries = Vec::new();
-    let mut stopped = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let mut stopped = std::pin::pin!(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    });
     for (target, guessed) in targets {
         let mut summary = Summary {
             target: target.name.clone(),
@@ -79,23 +88,25 @@ async fn fuzz(args: &FuzzArgs) -> anyhow::Result<bool> {
         };
         progress.begins(&summary, guessed);
         let begin = tokio::time::Instant::now();
-        let (stop, failed) = match args
-            .campaign(target, login.clone(), seed, summary.clone())
-            .await
-        {
-            Ok(mut campaign) => {
+        let began = tokio::select! {
+            began = args.campaign(target, login.clone(), seed, summary.clone()) => Some(began),
+            () = &mut stopped => None,
+        };
+        let (stop, failed) = match began {
+            Some(Ok(mut campaign)) => {
                 let ran = tokio::select! {
                     ran = campaign.run(&mut progress) => Some(ran),
-                    _ = &mut stopped => None,
+                    () = &mut stopped => None,
                 };
                 summary = campaign.summary;
                 (ran.is_none(), ran.and_then(Result::err))
             }
-            Err(error) => (false, Some(error)),
+            Some(Err(error)) => (false, Some(error)),
+            None => (true, None),
         };
         summary.seconds = begin.elapsed().as_secs_f64();
         if stop {
-            summary.ending = Some("stopped by hand".into());
+            summary.ending = Some("stopped by a signal".into());
         } else if let Some(error) = &failed {
             summary.ending = Some(format!("{error:#}"));
         }
@@ -103,7 +114,10 @@ async fn fuzz(args: &FuzzArgs) -> anyhow::Result<bool> {
         if let Some(error) = failed {
             summaries.retain(|summary| summary.scripts > 0);
             if !summaries.is_empty() {
-                args.show(&summaries);
+                // What ended the run is the error to be told last.
+                if let Err(unseen) = args.show(&summaries) {
+                    say(&format!("{unseen:#}"));
+                }
             }
             return Err(error);
         }
@@ -111,18 +125,18 @@ async fn fuzz(args: &FuzzArgs) -> anyhow::Result<bool> {
             break;
         }
     }
-    args.show(&summaries);
+    args.show(&summaries)?;
     Ok(summaries.iter().any(|summary| !summary.findings.is_empty()))
 }
 
 impl FuzzArgs {
-    fn show(&self, summaries: &[Summary]) {
-        if self.json {
-            let json = serde_json::to_string_pretty(summaries).expect("numbers and texts are JSON");
-            println!("{json}");
+    fn show(&self, summaries: &[Summary]) -> anyhow::Result<()> {
+        let text = if self.json {
+            serde_json::to_string_pretty(summaries).expect("numbers and texts are JSON")
         } else {
-            println!("{}", report::table(summaries));
-        }
+            report::table(summaries)
+        };
+        print(&format!("{text}\n"))
     }
 
     /// Which ports, whether what they speak was guessed, and the login_server to be probed besides.

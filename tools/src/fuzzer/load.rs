@@ -22,6 +22,7 @@ use anyhow::Context;
 
 use super::outcome::{Ending, Outcome};
 use super::report::{Progress, ReportArgs, show};
+use super::streams::print;
 use super::usage::Watch;
 
 pub use args::{ScenarioArgs, TargetArgs};
@@ -70,7 +71,7 @@ pub fn run(args: LoadArgs) -> anyhow::Result<ExitCode> {
             let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
             format!("no scenario {name:?}; there are {}", names.join(", "))
         })?;
-        print!("{text}");
+        print(text)?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.worker {
@@ -85,6 +86,7 @@ pub fn run(args: LoadArgs) -> anyhow::Result<ExitCode> {
 
 /// Plays it with progress, and with an eye on the servers' processes.
 fn watched(args: &LoadArgs, scenario: &Scenario) -> anyhow::Result<Outcome> {
+    args.report.prepare()?;
     let target = args.target.target();
     let stop = StopToken::default();
     stop_on_signals(stop.clone())?;

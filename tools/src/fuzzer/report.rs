@@ -21,34 +21,34 @@ pub use html::page;
 pub use progress::Progress;
 pub use text::table;
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
 
 use super::outcome::Outcome;
+use super::streams::{print, say};
 use crate::terminal::Paint;
 
 /// Shows a whole run: the page is written if one was asked for; on standard output goes the table, or the JSON object instead
 /// of it.
 ///
 /// # Errors
-/// The page's file cannot be written. Standard output that nobody reads any more is no error.
+/// The page's file, or standard output, cannot be written; the page is written all the same if only the latter fails.
+/// Standard output that nobody reads any more is no error.
 pub fn show(outcome: &Outcome, args: &ReportArgs) -> anyhow::Result<()> {
     let text = if args.json {
         json(outcome)?
     } else {
         table(outcome, Paint::stdout())
     };
-    // Whoever stopped reading wants no more of it.
-    drop(std::io::stdout().write_all(text.as_bytes()));
+    let printed = print(&text);
     if let Some(file) = &args.html {
         write_page(outcome, file)?;
         if !args.quiet {
-            eprintln!("the page is in {}", file.display());
+            say(&format!("the page is in {}", file.display()));
         }
     }
-    Ok(())
+    printed
 }
 
 /// Writes the page of a run into a file.
@@ -56,10 +56,5 @@ pub fn show(outcome: &Outcome, args: &ReportArgs) -> anyhow::Result<()> {
 /// # Errors
 /// The file cannot be written.
 pub fn write_page(outcome: &Outcome, file: &Path) -> anyhow::Result<()> {
-    std::fs::write(file, page(outcome)?).with_context(|| {
-        format!(
-            "--html {}: it cannot be written; name a file in a folder that is yours",
-            file.display()
-        )
-    })
+    std::fs::write(file, page(outcome)?).with_context(|| args::cannot_be_written(file))
 }

@@ -4,6 +4,7 @@ use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::fuzzer::load::StopToken;
+use crate::fuzzer::streams::say;
 
 /// A token that these signals set from now on.
 pub(super) fn stop_token() -> anyhow::Result<StopToken> {
@@ -29,8 +30,8 @@ pub(super) fn stop_token() -> anyhow::Result<StopToken> {
                 _ = terminate.recv() => {}
             }
         });
-        eprintln!("stopping; what was measured is shown, and what was started is stopped");
         token.stop();
+        say("stopping; what was measured is shown, and what was started is stopped");
     });
     Ok(stop)
 }

@@ -68,7 +68,7 @@ pub struct FuzzArgs {
     /// Stop after so many rounds; 200 if no time is given
     #[arg(long, value_name = "N")]
     pub(super) rounds: Option<u64>,
-    /// Stop after this time, for each port
+    /// Stop after this time, for each port; making a finding small may take longer than that (--minimise-seconds for each)
     #[arg(long, value_name = "N")]
     pub(super) seconds: Option<u64>,
     /// Connections that are open at once, at most

@@ -8,6 +8,7 @@ use super::FuzzArgs;
 use super::report::{Summary, table};
 use super::script::Script;
 use super::watch::Trouble;
+use crate::fuzzer::streams::print;
 
 /// Plays the script of a file. Whether something is wrong afterwards.
 pub(super) async fn run(args: &FuzzArgs, file: &Path) -> anyhow::Result<bool> {
@@ -35,13 +36,13 @@ pub(super) async fn run(args: &FuzzArgs, file: &Path) -> anyhow::Result<bool> {
     summary.note_process(watch.baseline(), watch.now());
     if args.json {
         let json = serde_json::json!({ "trouble": trouble, "summary": summary });
-        println!("{json:#}");
+        print(&format!("{json:#}\n"))?;
     } else {
-        println!("{}", table(std::slice::from_ref(&summary)));
-        match &trouble {
-            Some(trouble) => println!("  {trouble}"),
-            None => println!("  the target is well"),
-        }
+        let table = table(std::slice::from_ref(&summary));
+        let state = trouble
+            .as_ref()
+            .map_or_else(|| "the target is well".to_owned(), ToString::to_string);
+        print(&format!("{table}\n  {state}\n"))?;
     }
     Ok(trouble.is_some())
 }

@@ -11,6 +11,7 @@ use super::finding::Finding;
 use super::play::Seen;
 use super::script::Script;
 use super::watch::{Sample, Trouble};
+use crate::fuzzer::streams::say;
 use crate::terminal::Paint;
 
 /// Between two lines.
@@ -66,12 +67,12 @@ impl Progress {
         } else {
             ""
         };
-        eprintln!(
+        say(&format!(
             "{} speaks {}{how}, seed {}",
             self.paint.name(&summary.target),
             summary.dialect,
             summary.seed
-        );
+        ));
     }
 
     /// A round is over.
@@ -88,7 +89,7 @@ impl Progress {
                 after.descriptors
             )
         });
-        eprintln!(
+        say(&format!(
             "{:>5} s  round {}: {} scripts, {} frames, {} connections, {} kept{memory}",
             self.begin.elapsed().as_secs(),
             summary.rounds,
@@ -96,31 +97,31 @@ impl Progress {
             summary.seen.frames_sent,
             summary.seen.connections,
             corpus,
-        );
+        ));
     }
 
     pub(super) fn found(&self, target: &str, trouble: &Trouble) {
-        eprintln!("{} {target}: {trouble}", self.paint.bad("found:"));
+        say(&format!("{} {target}: {trouble}", self.paint.bad("found:")));
     }
 
     pub(super) fn saved(&self, file: &Path) {
-        eprintln!(
+        say(&format!(
             "       {}; looking for the smallest script that shows it",
             file.display()
-        );
+        ));
     }
 
     pub(super) fn minimised(&self, file: &Path, script: &Script) {
-        eprintln!(
+        say(&format!(
             "       {}: {} steps, {} bytes",
             file.display(),
             script.steps.len(),
             script.len()
-        );
+        ));
     }
 
     pub(super) fn not_again(&self) {
-        eprintln!("       it did not come again; the whole round is kept");
+        say("       it did not come again; the whole round is kept");
     }
 }
 

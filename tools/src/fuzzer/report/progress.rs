@@ -1,4 +1,4 @@
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use super::figures::{BROKEN, Figures, Unit};
 use super::quantities::{count, micros, number};
 use crate::fuzzer::outcome::{Counter, Slice, Timing};
+use crate::fuzzer::streams::say;
 
 /// Shows how a run goes, on standard error: two lines that change if that is a terminal, else a line for each slice.
 pub struct Progress {
@@ -130,11 +131,6 @@ fn bar(title: &str) -> ProgressBar {
     }
     bar.enable_steady_tick(TICK);
     bar
-}
-
-/// Whoever stopped reading wants no more of it.
-fn say(line: &str) {
-    drop(writeln!(std::io::stderr(), "{line}"));
 }
 
 #[cfg(test)]

@@ -48,7 +48,9 @@ impl Watch {
         }));
         if !Process::KNOWN_HERE {
             if !names.is_empty() {
-                eprintln!("note: what servers take is known on Linux only; it is left out");
+                crate::fuzzer::streams::say(
+                    "note: what servers take is known on Linux only; it is left out",
+                );
             }
             names.clear();
         }
