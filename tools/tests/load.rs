@@ -160,6 +160,15 @@ fn a_target_that_dies_leaves_what_was_measured() {
 }
 
 #[test]
+fn a_target_that_dies_with_the_last_message_is_seen() {
+    let text = PAIR.replace("messages = 100", "messages = 30");
+    let outcome = run(&text, &at(serve(Fault::Dies)));
+    let why = "4 of 4 connections were lost".to_owned();
+    assert_eq!(outcome.ending, Ending::Failed(why));
+    assert_eq!(outcome.counts[Counter::Acked], 29);
+}
+
+#[test]
 fn a_wrong_password_is_said_with_the_servers_words() {
     let outcome = run_pair(Fault::Refuses);
     let Ending::Failed(why) = &outcome.ending else {

@@ -234,6 +234,11 @@ impl<'a> Figures<'a> {
                 "the promise was broken: {}",
                 broken.collect::<Vec<_>>().join(", ")
             )
+        } else if counts[Counter::Away] > 0 {
+            let away = super::quantities::count(counts[Counter::Away]);
+            format!(
+                "nothing was lost, doubled or out of order on devices that were online all the time; {away} pushes to others did not arrive"
+            )
         } else if counts[Counter::Expected] > 0 {
             "every acknowledged message arrived once and in order".to_owned()
         } else {

@@ -221,6 +221,7 @@ impl Worker<'_> {
         at.state = State::Online;
         at.user_id = profile.user_id;
         at.failures = 0;
+        at.lost = false;
         let started = at.started;
         self.settling
             .push_back((self.now + SETTLE, seat, at.generation));
@@ -258,7 +259,9 @@ impl Worker<'_> {
             State::Online => {
                 self.count(Counter::Dropped);
                 self.leave(seat);
-                self.seats[seat as usize].failures += 1;
+                let at = &mut self.seats[seat as usize];
+                at.failures += 1;
+                at.lost = true;
                 if self.comes_back() {
                     self.come_back(seat);
                 }

@@ -292,10 +292,25 @@ impl Worker<'_> {
             .add_many(Counter::DeliveredUnacked, balance.unacked);
         let slice = self.measure.cut(self.now);
         self.director.slice(slice);
+        let missed = self.lost_connections();
         Done {
-            ending: self.verdict.ending.take().unwrap_or(Ending::Complete),
+            ending: self
+                .verdict
+                .ending
+                .take()
+                .or(missed.map(Ending::Failed))
+                .unwrap_or(Ending::Complete),
             seconds: self.verdict.seconds,
         }
+    }
+
+    /// What is wrong with an end at which connections are missing that the other side ended. Of those whose users try to
+    /// come back some are on their way whenever the load ends, which is no fault unless nobody is there.
+    fn lost_connections(&self) -> Option<String> {
+        let lost = self.seats.iter().filter(|seat| seat.lost).count();
+        let excused = self.returns() && self.measure.online > 0;
+        (lost > 0 && !excused)
+            .then(|| format!("{lost} of {} connections were lost", self.seats.len()))
     }
 
     /// What happens at moments of its own.
@@ -310,10 +325,14 @@ impl Worker<'_> {
 
     /// Whether who loses his connection logs in again.
     pub(super) fn comes_back(&self) -> bool {
+        matches!(self.stage, Stage::Run { .. }) && self.returns()
+    }
+
+    /// Whether the scenario's users log in again during the load.
+    fn returns(&self) -> bool {
         let scenario = self.scenario();
         let always = scenario.logins.as_ref().is_some_and(|logins| !logins.hold);
-        matches!(self.stage, Stage::Run { .. })
-            && (scenario.reconnect || always || scenario.storm.is_some())
+        scenario.reconnect || always || scenario.storm.is_some()
     }
 
     /// Somebody was let in.
