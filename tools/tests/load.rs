@@ -146,6 +146,20 @@ fn a_server_that_hangs_is_seen_in_every_message_that_was_due_meanwhile() {
 }
 
 #[test]
+fn a_server_that_hangs_until_the_end_is_seen_in_the_times_and_in_the_ending() {
+    let text = PAIR.replace("messages = 100", "messages = 20\nwindow = 10");
+    let outcome = run(&text, &at(serve(Fault::Freezes)));
+    let why = "6 messages were not answered before the run ended".to_owned();
+    assert_eq!(outcome.ending, Ending::Failed(why));
+    assert_eq!(outcome.counts[Counter::Acked], 14);
+    assert_eq!(outcome.counts[Counter::Unanswered], 6);
+    let acks = outcome.timings.get(Timing::Ack).unwrap();
+    assert_eq!(acks.len(), 20);
+    // They were waited for as long as the scenario says, and were open when it ended.
+    assert_eq!(acks.count_between(1_000_000, u64::MAX), 6);
+}
+
+#[test]
 fn a_target_that_dies_leaves_what_was_measured() {
     let outcome = run_pair(Fault::Dies);
     let Ending::Failed(why) = &outcome.ending else {

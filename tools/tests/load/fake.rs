@@ -34,6 +34,8 @@ pub(crate) enum Fault {
     Strays,
     /// The fifth one is dealt with late, and so is all that follows.
     Hangs,
+    /// Nothing is answered from the fifteenth on.
+    Freezes,
     /// With the thirtieth, everything ends.
     Dies,
     /// Nobody is let in.
@@ -165,6 +167,9 @@ impl World {
         }
         if self.fault == Fault::Hangs && message.msg_id == 5 {
             thread::sleep(HANG);
+        }
+        if self.fault == Fault::Freezes && message.msg_id >= 15 {
+            return;
         }
         if self.fault == Fault::Dies && message.msg_id == 30 {
             self.dead = true;

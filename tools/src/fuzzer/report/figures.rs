@@ -210,6 +210,10 @@ impl<'a> Figures<'a> {
             "messages were written late by this side and not by the server: it could not keep the rate, and their times are longer for it",
         );
         note(
+            Counter::Unanswered,
+            "messages were not answered: those that were open at the end are in the times with the age they had then, so that they would have taken longer still",
+        );
+        note(
             Counter::Skipped,
             "turns at the rate were not taken: the writer was not online, or too much was unanswered",
         );

@@ -1,7 +1,8 @@
 //! What comes after what: users log in, groups are made, the load, and what is under way when it ends.
 
-use super::super::super::outcome::{Counter, Ending, Phase};
+use super::super::super::outcome::{Counter, Ending, Phase, Timing};
 use super::super::scenario::OneToOne;
+use super::asked::Question;
 use super::talk::{Manner, Peer};
 use super::{Done, SECOND, Worker};
 use proto::im::base_define::MsgType;
@@ -280,8 +281,16 @@ impl Worker<'_> {
 
     /// Draws the balance.
     fn finish(&mut self) -> Done {
+        let mut open = 0_u64;
         for seat in 0..self.seats.len() {
             for question in self.seats[seat].asked.drain() {
+                if let Question::Message { voice, due, .. } = question
+                    && self.is_of_load(voice)
+                {
+                    // It would have taken longer than this; left out, a server that hangs would look like a fast one.
+                    self.measure.time(Timing::Ack, due, self.now);
+                    open += 1;
+                }
                 self.unanswered(question);
             }
         }
@@ -292,7 +301,11 @@ impl Worker<'_> {
             .add_many(Counter::DeliveredUnacked, balance.unacked);
         let slice = self.measure.cut(self.now);
         self.director.slice(slice);
-        let missed = self.lost_connections();
+        // Who does not wait at the end cannot ask for answers.
+        let waited = self.scenario().drain_seconds > 0;
+        let unanswered = (open > 0 && waited)
+            .then(|| format!("{open} messages were not answered before the run ended"));
+        let missed = self.lost_connections().or(unanswered);
         Done {
             ending: self
                 .verdict
