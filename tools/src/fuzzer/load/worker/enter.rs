@@ -85,15 +85,15 @@ impl Door {
 }
 
 impl Worker<'_> {
-    /// Begins a login; it is under way until it succeeds or fails.
-    pub(super) fn begin_login(&mut self, seat: u32) {
+    /// Begins a login that is timed from `began`; it is under way until it succeeds or fails.
+    pub(super) fn begin_login(&mut self, seat: u32, began: u64) {
         let at = &mut self.seats[seat as usize];
         if at.state != State::Away {
             // He was sent for twice.
             self.entry.ended();
             return;
         }
-        at.started = self.now;
+        at.started = began;
         at.generation += 1;
         let deadline = self.now + u64::from(self.scenario().answer_seconds) * SECOND;
         let generation = self.seats[seat as usize].generation;
