@@ -56,8 +56,8 @@ impl Unit {
         match self {
             Self::Message => timings.get(Timing::Ack),
             Self::Login => timings
-                .get(Timing::Login)
-                .or_else(|| timings.get(Timing::Resume)),
+                .get(Timing::Resume)
+                .or_else(|| timings.get(Timing::Login)),
             Self::Page => timings.get(Timing::History),
             Self::Notice => timings.get(Timing::Presence),
         }

@@ -9,7 +9,7 @@ use proto::im::base_define::{ClientType, UserStatType};
 use proto::im::login::{ImLoginReq, ImLoginRes};
 use proto::{Body, capability};
 
-use super::super::super::outcome::{Counter, Timing};
+use super::super::super::outcome::{Counter, Phase, Timing};
 use super::super::scenario::{ClientKind, Scenario};
 use super::super::target::Route;
 use super::asked::Question;
@@ -231,7 +231,12 @@ impl Worker<'_> {
             (Counter::LoggedIn, Timing::Login)
         };
         self.count(counter);
-        self.measure.time(timing, started, self.now);
+        // Where logins are the load, those that only prepare it are not among its times.
+        let scenario = self.scenario();
+        let is_load = scenario.logins.is_some() || scenario.storm.is_some();
+        if self.measure.phase != Phase::Setup || !is_load {
+            self.measure.time(timing, started, self.now);
+        }
         self.measure.online += 1;
         self.door.let_in += 1;
         self.door.opened = self.now;
