@@ -135,6 +135,20 @@ fn what_is_not_acknowledged_is_given_up_and_is_no_loss() {
 }
 
 #[test]
+fn a_message_that_is_refused_is_no_acknowledged_one() {
+    let outcome = run_pair(Fault::Denies);
+    let wanted = [
+        ("sent", 100),
+        ("acked", 90),
+        ("refused", 10),
+        ("expected", 90),
+        ("delivered", 90),
+    ];
+    assert_eq!(messages(&outcome), wanted);
+    assert_eq!(outcome.ending, Ending::Complete);
+}
+
+#[test]
 fn a_server_that_hangs_is_seen_in_every_message_that_was_due_meanwhile() {
     let text = PAIR.replace("messages = 100", "messages = 200\nrate = 200.0");
     let outcome = run(&text, &at(serve(Fault::Hangs)));

@@ -101,7 +101,7 @@ impl Worker<'_> {
         match &self.job.route {
             Route::Ask { login, .. } => self.dial(seat, *login, State::Looking),
             Route::Dial(servers) => {
-                let number = (self.scenario().first_user + seat - 1) as usize;
+                let number = (self.scenario().first_user + seat).saturating_sub(1) as usize;
                 self.dial(seat, servers[number % servers.len()], State::Dialling);
             }
         }
