@@ -135,6 +135,20 @@ fn what_is_not_acknowledged_is_given_up_and_is_no_loss() {
 }
 
 #[test]
+fn a_message_that_is_refused_is_no_acknowledged_one() {
+    let outcome = run_pair(Fault::Denies);
+    let wanted = [
+        ("sent", 100),
+        ("acked", 90),
+        ("refused", 10),
+        ("expected", 90),
+        ("delivered", 90),
+    ];
+    assert_eq!(messages(&outcome), wanted);
+    assert_eq!(outcome.ending, Ending::Complete);
+}
+
+#[test]
 fn a_server_that_hangs_is_seen_in_every_message_that_was_due_meanwhile() {
     let text = PAIR.replace("messages = 100", "messages = 200\nrate = 200.0");
     let outcome = run(&text, &at(serve(Fault::Hangs)));
@@ -143,6 +157,20 @@ fn a_server_that_hangs_is_seen_in_every_message_that_was_due_meanwhile() {
     // 80 turns come while it hangs, and half of them wait for half of that or longer.
     let half = HANG.as_micros() as u64 / 2;
     assert!(acks.count_between(half, u64::MAX) >= 30);
+}
+
+#[test]
+fn a_server_that_hangs_until_the_end_is_seen_in_the_times_and_in_the_ending() {
+    let text = PAIR.replace("messages = 100", "messages = 20\nwindow = 10");
+    let outcome = run(&text, &at(serve(Fault::Freezes)));
+    let why = "6 messages were not answered before the run ended".to_owned();
+    assert_eq!(outcome.ending, Ending::Failed(why));
+    assert_eq!(outcome.counts[Counter::Acked], 14);
+    assert_eq!(outcome.counts[Counter::Unanswered], 6);
+    let acks = outcome.timings.get(Timing::Ack).unwrap();
+    assert_eq!(acks.len(), 20);
+    // They were waited for as long as the scenario says, and were open when it ended.
+    assert_eq!(acks.count_between(1_000_000, u64::MAX), 6);
 }
 
 #[test]
@@ -157,6 +185,15 @@ fn a_target_that_dies_leaves_what_was_measured() {
     assert_eq!(outcome.counts[Counter::Dropped], 4);
     assert_eq!(outcome.counts[Counter::Lost], 0);
     assert!(outcome.slices.iter().any(|slice| slice.phase == Phase::Run));
+}
+
+#[test]
+fn a_target_that_dies_with_the_last_message_is_seen() {
+    let text = PAIR.replace("messages = 100", "messages = 30");
+    let outcome = run(&text, &at(serve(Fault::Dies)));
+    let why = "4 of 4 connections were lost".to_owned();
+    assert_eq!(outcome.ending, Ending::Failed(why));
+    assert_eq!(outcome.counts[Counter::Acked], 29);
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub struct Outcome {
     pub online: u64,
     /// Everything that happened in [`Phase::Run`] and the phases around it; what is lost is known only at the end.
     pub counts: Counts,
-    /// Times of [`Phase::Run`], and of logins in every phase.
+    /// Times of [`Phase::Run`], and of logins in every phase unless they are the load itself.
     pub timings: Timings,
     /// What came of it over time, all workers together, one a second.
     pub slices: Vec<Slice>,

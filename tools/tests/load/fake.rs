@@ -30,10 +30,14 @@ pub(crate) enum Fault {
     SameId,
     /// It is pushed and not acknowledged.
     NoAck,
+    /// It is answered with the id 0 and not pushed.
+    Denies,
     /// It is pushed to somebody else as well.
     Strays,
     /// The fifth one is dealt with late, and so is all that follows.
     Hangs,
+    /// Nothing is answered from the fifteenth on.
+    Freezes,
     /// With the thirtieth, everything ends.
     Dies,
     /// Nobody is let in.
@@ -166,6 +170,12 @@ impl World {
         if self.fault == Fault::Hangs && message.msg_id == 5 {
             thread::sleep(HANG);
         }
+        if does(Fault::Denies) {
+            message.msg_id = 0;
+        }
+        if self.fault == Fault::Freezes && message.msg_id >= 15 {
+            return;
+        }
         if self.fault == Fault::Dies && message.msg_id == 30 {
             self.dead = true;
             for device in self.devices.values() {
@@ -187,7 +197,7 @@ impl World {
             () => 1,
         };
         let pushes = match () {
-            () if does(Fault::Loses) || does(Fault::Swaps) => 0,
+            () if does(Fault::Denies) || does(Fault::Loses) || does(Fault::Swaps) => 0,
             () if does(Fault::Doubles) => 2,
             () => 1,
         };

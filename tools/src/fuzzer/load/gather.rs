@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use super::super::outcome::{Counts, Phase, Slice, Timings};
 
+/// Slices that are kept, each with its histograms; when there are so many, neighbours become one.
+const MOST_SLICES: usize = 3600;
+
 /// A second and a phase of it, in the order in which they come.
 type Place = (u64, u8);
 
@@ -15,6 +18,8 @@ pub(super) struct Gather<'a> {
     online: Vec<u64>,
     open: BTreeMap<Place, Vec<(usize, Slice)>>,
     whole: Vec<Slice>,
+    counts: Counts,
+    timings: Timings,
 }
 
 impl<'a> Gather<'a> {
@@ -25,6 +30,8 @@ impl<'a> Gather<'a> {
             online: vec![0; workers],
             open: BTreeMap::new(),
             whole: Vec::new(),
+            counts: Counts::default(),
+            timings: Timings::default(),
         }
     }
 
@@ -69,20 +76,42 @@ impl<'a> Gather<'a> {
         }
         merged.online = self.online.iter().sum();
         (self.on_slice)(&merged);
+        self.counts.merge(&merged.counts);
+        self.timings.merge(&merged.timings);
         self.whole.push(merged);
+        if self.whole.len() >= MOST_SLICES {
+            self.whole = by_twos(std::mem::take(&mut self.whole));
+        }
     }
 
-    /// All slices, and their sums.
+    /// All slices, neighbours of a long run put together, and their sums.
     pub(super) fn finish(mut self) -> (Vec<Slice>, Counts, Timings) {
         self.workers.fill(None);
         self.hand_out();
-        let (mut counts, mut timings) = (Counts::default(), Timings::default());
-        for slice in &self.whole {
-            counts.merge(&slice.counts);
-            timings.merge(&slice.timings);
-        }
-        (self.whole, counts, timings)
+        (self.whole, self.counts, self.timings)
     }
+}
+
+/// Two neighbours of one phase as one, which ends with the second. Whatever was online at most stays so.
+fn by_twos(slices: Vec<Slice>) -> Vec<Slice> {
+    let mut halved: Vec<Slice> = Vec::with_capacity(MOST_SLICES);
+    let mut alone = false;
+    for slice in slices {
+        match halved.last_mut() {
+            Some(last) if alone && last.phase == slice.phase => {
+                last.at_ms = slice.at_ms;
+                last.online = last.online.max(slice.online);
+                last.counts.merge(&slice.counts);
+                last.timings.merge(&slice.timings);
+                alone = false;
+            }
+            _ => {
+                halved.push(slice);
+                alone = true;
+            }
+        }
+    }
+    halved
 }
 
 fn place(slice: &Slice) -> Place {
@@ -101,6 +130,41 @@ mod tests {
 
     use super::super::super::outcome::Counter;
     use super::*;
+
+    #[test]
+    fn a_long_run_keeps_few_slices_and_all_that_was_counted() {
+        let mut gather_nothing = |_: &Slice| {};
+        let mut gather = Gather::new(1, &mut gather_nothing);
+        let seconds = 3 * MOST_SLICES as u64;
+        for second in 1..=seconds {
+            let mut counts = Counts::default();
+            counts[Counter::Sent] = second;
+            gather.add(
+                0,
+                Slice {
+                    at_ms: second * 1000,
+                    phase: if second < 10 {
+                        Phase::Setup
+                    } else {
+                        Phase::Run
+                    },
+                    online: second,
+                    counts,
+                    timings: Timings::default(),
+                },
+            );
+        }
+        let (slices, counts, _) = gather.finish();
+        assert!(slices.len() <= MOST_SLICES);
+        assert_eq!(counts[Counter::Sent], seconds * (seconds + 1) / 2);
+        let of_phase = |phase| {
+            let slices = slices.iter().filter(move |slice| slice.phase == phase);
+            slices.map(|slice| slice.counts[Counter::Sent]).sum::<u64>()
+        };
+        assert_eq!(of_phase(Phase::Setup), 45);
+        assert_eq!(of_phase(Phase::Run), counts[Counter::Sent] - 45);
+        assert_eq!(slices.last().unwrap().at_ms, seconds * 1000);
+    }
 
     proptest! {
         /// Whatever order workers' slices arrive in, each is in exactly one slice of the run, in order of time.

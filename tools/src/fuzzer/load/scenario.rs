@@ -171,9 +171,9 @@ pub struct Logins {
     pub resumed: bool,
     /// Stay online; the load ends with the last login. Otherwise leave at once and log in again until time is up.
     pub hold: bool,
-    /// Logins per second, 0 for as many as there can be.
+    /// Logins per second at fixed moments, from which they are timed; 0 for as many as there can be.
     pub rate: f64,
-    /// Logins under way at once.
+    /// Logins under way at once, when there is no rate.
     pub concurrency: u32,
 }
 

@@ -169,8 +169,8 @@ impl<'a> Worker<'a> {
             if let Some(done) = self.advance() {
                 return Ok(done);
             }
-            while let Some(seat) = self.entry.next(self.now) {
-                self.begin_login(seat);
+            while let Some((seat, began)) = self.entry.next(self.now) {
+                self.begin_login(seat, began);
             }
             self.take_turns();
             self.flush();

@@ -56,8 +56,8 @@ impl Unit {
         match self {
             Self::Message => timings.get(Timing::Ack),
             Self::Login => timings
-                .get(Timing::Login)
-                .or_else(|| timings.get(Timing::Resume)),
+                .get(Timing::Resume)
+                .or_else(|| timings.get(Timing::Login)),
             Self::Page => timings.get(Timing::History),
             Self::Notice => timings.get(Timing::Presence),
         }
@@ -210,6 +210,10 @@ impl<'a> Figures<'a> {
             "messages were written late by this side and not by the server: it could not keep the rate, and their times are longer for it",
         );
         note(
+            Counter::Unanswered,
+            "messages were not answered: those that were open at the end are in the times with the age they had then, so that they would have taken longer still",
+        );
+        note(
             Counter::Skipped,
             "turns at the rate were not taken: the writer was not online, or too much was unanswered",
         );
@@ -233,6 +237,11 @@ impl<'a> Figures<'a> {
             format!(
                 "the promise was broken: {}",
                 broken.collect::<Vec<_>>().join(", ")
+            )
+        } else if counts[Counter::Away] > 0 {
+            let away = super::quantities::count(counts[Counter::Away]);
+            format!(
+                "nothing was lost, doubled or out of order on devices that were online all the time; {away} pushes to others did not arrive"
             )
         } else if counts[Counter::Expected] > 0 {
             "every acknowledged message arrived once and in order".to_owned()

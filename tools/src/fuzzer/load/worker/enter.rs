@@ -9,7 +9,7 @@ use proto::im::base_define::{ClientType, UserStatType};
 use proto::im::login::{ImLoginReq, ImLoginRes};
 use proto::{Body, capability};
 
-use super::super::super::outcome::{Counter, Timing};
+use super::super::super::outcome::{Counter, Phase, Timing};
 use super::super::scenario::{ClientKind, Scenario};
 use super::super::target::Route;
 use super::asked::Question;
@@ -85,15 +85,15 @@ impl Door {
 }
 
 impl Worker<'_> {
-    /// Begins a login; it is under way until it succeeds or fails.
-    pub(super) fn begin_login(&mut self, seat: u32) {
+    /// Begins a login that is timed from `began`; it is under way until it succeeds or fails.
+    pub(super) fn begin_login(&mut self, seat: u32, began: u64) {
         let at = &mut self.seats[seat as usize];
         if at.state != State::Away {
             // He was sent for twice.
             self.entry.ended();
             return;
         }
-        at.started = self.now;
+        at.started = began;
         at.generation += 1;
         let deadline = self.now + u64::from(self.scenario().answer_seconds) * SECOND;
         let generation = self.seats[seat as usize].generation;
@@ -101,7 +101,7 @@ impl Worker<'_> {
         match &self.job.route {
             Route::Ask { login, .. } => self.dial(seat, *login, State::Looking),
             Route::Dial(servers) => {
-                let number = (self.scenario().first_user + seat - 1) as usize;
+                let number = (self.scenario().first_user + seat).saturating_sub(1) as usize;
                 self.dial(seat, servers[number % servers.len()], State::Dialling);
             }
         }
@@ -221,6 +221,7 @@ impl Worker<'_> {
         at.state = State::Online;
         at.user_id = profile.user_id;
         at.failures = 0;
+        at.lost = false;
         let started = at.started;
         self.settling
             .push_back((self.now + SETTLE, seat, at.generation));
@@ -230,7 +231,12 @@ impl Worker<'_> {
             (Counter::LoggedIn, Timing::Login)
         };
         self.count(counter);
-        self.measure.time(timing, started, self.now);
+        // Where logins are the load, those that only prepare it are not among its times.
+        let scenario = self.scenario();
+        let is_load = scenario.logins.is_some() || scenario.storm.is_some();
+        if self.measure.phase != Phase::Setup || !is_load {
+            self.measure.time(timing, started, self.now);
+        }
         self.measure.online += 1;
         self.door.let_in += 1;
         self.door.opened = self.now;
@@ -258,7 +264,9 @@ impl Worker<'_> {
             State::Online => {
                 self.count(Counter::Dropped);
                 self.leave(seat);
-                self.seats[seat as usize].failures += 1;
+                let at = &mut self.seats[seat as usize];
+                at.failures += 1;
+                at.lost = true;
                 if self.comes_back() {
                     self.come_back(seat);
                 }

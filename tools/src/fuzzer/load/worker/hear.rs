@@ -156,6 +156,14 @@ impl Worker<'_> {
             self.count(Counter::Doubled);
             return;
         };
+        if id == 0 {
+            self.count(Counter::Refused);
+            if !given_up {
+                self.voices[voice as usize].in_flight -= 1;
+                self.go_on(voice);
+            }
+            return;
+        }
         self.count(Counter::Acked);
         if self.measure.phase != Phase::Setup {
             self.measure.time(Timing::Ack, due, self.now);

@@ -42,6 +42,8 @@ pub(super) struct Seat {
     pub(super) started: u64,
     /// When others should have begun to hear of the last login or logout.
     pub(super) changed: u64,
+    /// The other side ended the connection, and there has been no other since.
+    pub(super) lost: bool,
     /// Failed logins in a row.
     pub(super) failures: u32,
 }
@@ -60,6 +62,7 @@ impl Seat {
             voices: Vec::new(),
             started: 0,
             changed: 0,
+            lost: false,
             failures: 0,
         }
     }

@@ -1,7 +1,8 @@
 //! What comes after what: users log in, groups are made, the load, and what is under way when it ends.
 
-use super::super::super::outcome::{Counter, Ending, Phase};
+use super::super::super::outcome::{Counter, Ending, Phase, Timing};
 use super::super::scenario::OneToOne;
+use super::asked::Question;
 use super::talk::{Manner, Peer};
 use super::{Done, SECOND, Worker};
 use proto::im::base_define::MsgType;
@@ -280,8 +281,16 @@ impl Worker<'_> {
 
     /// Draws the balance.
     fn finish(&mut self) -> Done {
+        let mut open = 0_u64;
         for seat in 0..self.seats.len() {
             for question in self.seats[seat].asked.drain() {
+                if let Question::Message { voice, due, .. } = question
+                    && self.is_of_load(voice)
+                {
+                    // It would have taken longer than this; left out, a server that hangs would look like a fast one.
+                    self.measure.time(Timing::Ack, due, self.now);
+                    open += 1;
+                }
                 self.unanswered(question);
             }
         }
@@ -292,10 +301,29 @@ impl Worker<'_> {
             .add_many(Counter::DeliveredUnacked, balance.unacked);
         let slice = self.measure.cut(self.now);
         self.director.slice(slice);
+        // Who does not wait at the end cannot ask for answers.
+        let waited = self.scenario().drain_seconds > 0;
+        let unanswered = (open > 0 && waited)
+            .then(|| format!("{open} messages were not answered before the run ended"));
+        let missed = self.lost_connections().or(unanswered);
         Done {
-            ending: self.verdict.ending.take().unwrap_or(Ending::Complete),
+            ending: self
+                .verdict
+                .ending
+                .take()
+                .or(missed.map(Ending::Failed))
+                .unwrap_or(Ending::Complete),
             seconds: self.verdict.seconds,
         }
+    }
+
+    /// What is wrong with an end at which connections are missing that the other side ended. Of those whose users try to
+    /// come back some are on their way whenever the load ends, which is no fault unless nobody is there.
+    fn lost_connections(&self) -> Option<String> {
+        let lost = self.seats.iter().filter(|seat| seat.lost).count();
+        let excused = self.returns() && self.measure.online > 0;
+        (lost > 0 && !excused)
+            .then(|| format!("{lost} of {} connections were lost", self.seats.len()))
     }
 
     /// What happens at moments of its own.
@@ -310,10 +338,14 @@ impl Worker<'_> {
 
     /// Whether who loses his connection logs in again.
     pub(super) fn comes_back(&self) -> bool {
+        matches!(self.stage, Stage::Run { .. }) && self.returns()
+    }
+
+    /// Whether the scenario's users log in again during the load.
+    fn returns(&self) -> bool {
         let scenario = self.scenario();
         let always = scenario.logins.as_ref().is_some_and(|logins| !logins.hold);
-        matches!(self.stage, Stage::Run { .. })
-            && (scenario.reconnect || always || scenario.storm.is_some())
+        scenario.reconnect || always || scenario.storm.is_some()
     }
 
     /// Somebody was let in.

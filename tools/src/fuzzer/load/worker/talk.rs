@@ -172,6 +172,12 @@ impl Worker<'_> {
         talks.peek().is_some() && talks.all(|talk| talk.left.is_some())
     }
 
+    /// Whether this one writes in the load, and not before it.
+    pub(super) fn is_of_load(&self, voice: u32) -> bool {
+        let talk = self.voices[voice as usize].talk;
+        !self.talks[talk as usize].is_prefill
+    }
+
     fn is_quiet(&self, voices: Range<u32>) -> bool {
         let voices = &self.voices[voices.start as usize..voices.end as usize];
         voices
