@@ -51,19 +51,25 @@ impl Scenario {
         let overlap = |count: u32| count.saturating_sub(first).min(users);
         if let Some(pairs) = &mut part.one_to_one {
             pairs.pairs = overlap(self.pairs() * 2) / 2;
-            let of_pairs = ratio(pairs.pairs, self.pairs());
-            pairs.rate *= of_pairs;
-            pairs.messages = share.portion(pairs.messages);
-            if pairs.pairs == 0 {
+            pairs.rate *= ratio(pairs.pairs, self.pairs());
+            let before = first.min(self.pairs() * 2) / 2;
+            let messages = of_writers(pairs.messages, before, pairs.pairs, self.pairs());
+            // A limit of 0 would mean none.
+            if pairs.pairs == 0 || (messages == 0 && pairs.messages > 0) {
                 part.one_to_one = None;
+            } else {
+                pairs.messages = messages;
             }
         }
         if let Some(group) = &mut part.group {
             group.groups = overlap(self.groups() * group.size) / group.size;
             group.rate *= ratio(group.groups, self.groups());
-            group.messages = share.portion(group.messages);
-            if group.groups == 0 {
+            let before = first.min(self.groups() * group.size) / group.size;
+            let messages = of_writers(group.messages, before, group.groups, self.groups());
+            if group.groups == 0 || (messages == 0 && group.messages > 0) {
                 part.group = None;
+            } else {
+                group.messages = messages;
             }
         }
         if let Some(logins) = &mut part.logins {
@@ -89,14 +95,6 @@ struct Share {
 }
 
 impl Share {
-    fn portion(self, count: u64) -> u64 {
-        // A limit of 0 means none, which no part of a limit may become.
-        match count {
-            0 => 0,
-            count => portion(count, self.part, self.parts).max(1),
-        }
-    }
-
     fn at_least_one(self, count: u32) -> u32 {
         (portion(u64::from(count), self.part, self.parts) as u32).max(1)
     }
@@ -106,6 +104,13 @@ impl Share {
 fn portion(count: u64, part: u32, parts: u32) -> u64 {
     let (part, parts) = (u64::from(part), u64::from(parts));
     count * (part + 1) / parts - count * part / parts
+}
+
+/// What falls to `mine` of `all` pairs or groups, if `before` of them are in earlier parts; it adds up to `count`.
+fn of_writers(count: u64, before: u32, mine: u32, all: u32) -> u64 {
+    let until =
+        |pairs: u32| (u128::from(count) * u128::from(pairs) / u128::from(all.max(1))) as u64;
+    until(before + mine) - until(before)
 }
 
 fn ratio(of: u32, all: u32) -> f64 {

@@ -17,6 +17,20 @@ fn every_scenario_of_the_program_is_one() {
 }
 
 #[test]
+fn the_messages_of_the_parts_add_up_to_the_number_asked() {
+    for (pairs, messages) in [(1, 100), (3, 100), (10, 7), (10, 1), (9, 1001)] {
+        let text = format!(
+            "name = \"x\"\nusers = 20\nprocesses = 4\n[one-to-one]\npairs = {pairs}\nmessages = {messages}\n"
+        );
+        let parts = Scenario::parse(&text).unwrap().split();
+        let of_parts = parts.iter().filter_map(|part| part.one_to_one.as_ref());
+        assert_eq!(of_parts.map(|pairs| pairs.messages).sum::<u64>(), messages);
+        let limited = parts.iter().filter_map(|part| part.one_to_one.as_ref());
+        assert!(limited.clone().all(|pairs| pairs.messages > 0));
+    }
+}
+
+#[test]
 fn an_unknown_key_is_named() {
     let error = refused("name = \"x\"\n[one-to-one]\nwindows = 3\n");
     assert!(
