@@ -49,7 +49,7 @@ fn a_panic_is_found_and_its_frame_remains() {
 fn a_server_that_hangs_is_found() {
     let lab = Lab::new(Fault::Hang);
     // Each attempt that shows it takes as long as the server hangs.
-    let few = ["--minimise-attempts", "10", "--probe-seconds", "1"];
+    let few = ["--minimise-attempts", "5", "--probe-seconds", "1"];
     let bounds = ["--rounds", "40", "--seed", "2", "--most-findings", "1"];
     let run = lab.fuzz(&[bounds.as_slice(), &few].concat());
     assert_eq!(run.code, 1, "{}", run.said);

@@ -25,8 +25,8 @@ const COMPLAINS_AT: CommandId = ImAllUserReq::ID;
 pub(crate) const FAULT: &str = "FUZZ_LAB_FAULT";
 pub(crate) const PORT: &str = "FUZZ_LAB_PORT";
 
-/// How long a server that hangs does so: longer than the tests let an honest client wait.
-const HANG: Duration = Duration::from_millis(1_500);
+/// How long a server that hangs does so, once for each connection: longer than a script and an honest client's wait together.
+const HANG: Duration = Duration::from_secs(3);
 
 const LEAK: usize = 2 << 20;
 
@@ -78,6 +78,7 @@ static TURN: Mutex<()> = Mutex::new(());
 fn talk(fault: Fault, mut stream: TcpStream) -> std::io::Result<()> {
     let mut decoder = Decoder::new(400 * 1024);
     let mut buffer = [0; 4096];
+    let mut hung = false;
     loop {
         let length = stream.read(&mut buffer)?;
         if length == 0 {
@@ -86,7 +87,14 @@ fn talk(fault: Fault, mut stream: TcpStream) -> std::io::Result<()> {
         decoder.extend(&buffer[..length]);
         loop {
             match decoder.next_pdu() {
-                Ok(Some(pdu)) => answer(fault, &mut stream, &pdu)?,
+                Ok(Some(pdu)) => {
+                    if fault == Fault::Hang && pdu.command() == HANGS_AT && !hung {
+                        hung = true;
+                        let _turn = TURN.lock().unwrap();
+                        std::thread::sleep(HANG);
+                    }
+                    answer(fault, &mut stream, &pdu)?;
+                }
                 Ok(None) => break,
                 Err(_) => return Ok(()),
             }
@@ -103,7 +111,6 @@ fn answer(fault: Fault, stream: &mut TcpStream, pdu: &Pdu) -> std::io::Result<()
             eprintln!("thread 'connection' panicked at a frame");
             std::process::exit(101);
         }
-        Fault::Hang if command == HANGS_AT => std::thread::sleep(HANG),
         Fault::Leak if command == LEAKS_AT => forget(std::hint::black_box(vec![1_u8; LEAK])),
         Fault::Descriptors if command == KEEPS_AT => forget(stream.try_clone()?),
         Fault::Garble if command == GARBLES_AT => return stream.write_all(&[0; 16]),
