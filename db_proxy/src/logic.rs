@@ -33,6 +33,7 @@ pub mod resume;
 /// What the command line does with accounts.
 pub mod admin;
 
+mod gather;
 pub mod group_commit;
 pub mod limiter;
 pub mod password;

@@ -20,6 +20,7 @@ mod resume;
 
 mod archive;
 
+mod each;
 mod error;
 mod membership;
 mod meta;
@@ -53,7 +54,8 @@ pub use participant::{
 };
 pub use request::RequestKey;
 pub use resume::{
-    MAX_RESUMES, ResumeHash, ResumeOutcome, ResumeStore, ResumeToken, ResumeWrite, ShownToken,
+    MAX_RESUMES, ResumeHash, ResumeLook, ResumeOutcome, ResumeStore, ResumeToken, ResumeWrite,
+    ShownToken,
 };
 pub use sqlite::SqliteStore;
 pub use sqlite::backup::{BackupError, Copied, backup, refuse_in_use, restore};

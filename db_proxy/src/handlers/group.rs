@@ -30,7 +30,7 @@ pub(super) async fn normal_list(
     request: ImNormalGroupListReq,
 ) -> Result<ImNormalGroupListRsp, HandlerError> {
     let user = user_id(request.user_id)?;
-    let groups = proxy.groups.of_user(user, Some(GroupKind::Normal)).await;
+    let groups = proxy.groups.of_user(user, GroupKind::Normal).await;
     let groups = groups.map_err(|error| store_failed(&error))?;
     Ok(ImNormalGroupListRsp {
         user_id: request.user_id,
@@ -211,7 +211,7 @@ pub(super) async fn user_groups(
     proxy: Arc<DbProxy>,
     request: ImUserGroupsReq,
 ) -> Result<ImUserGroupsRsp, HandlerError> {
-    let groups = proxy.groups.of_user(user_id(request.user_id)?, None).await;
+    let groups = proxy.groups.all_of_user(user_id(request.user_id)?).await;
     let groups = groups.map_err(|error| store_failed(&error))?;
     Ok(ImUserGroupsRsp {
         user_id: request.user_id,

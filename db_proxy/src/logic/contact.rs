@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use proto::ids::UserId;
 use tokio::time::Instant;
 
+use super::gather::Gather;
 use crate::store::{Store, StoreError};
 
 /// How long a count of the users is believed.
@@ -35,6 +36,7 @@ pub struct Contacts {
     limits: ContactLimits,
     /// When the users were counted, and how many there were. Held for a look only.
     counted: Mutex<Option<(Instant, u64)>>,
+    peers: Gather<UserId, Vec<UserId>>,
 }
 
 impl Contacts {
@@ -43,19 +45,26 @@ impl Contacts {
             store,
             limits,
             counted: Mutex::new(None),
+            peers: Gather::default(),
         }
     }
 
     /// Those the user has a conversation with, then those he shares a group with, as many as he may follow, ascending.
-    /// `None` while the directory is so small that he follows everybody.
-    pub async fn of_user(&self, user: UserId) -> Result<Option<Vec<UserId>>, StoreError> {
+    /// `None` while the directory is so small that he follows everybody. Whoever is `in_groups` has fellow members to look
+    /// for.
+    pub async fn of_user(
+        &self,
+        user: UserId,
+        in_groups: bool,
+    ) -> Result<Option<Vec<UserId>>, StoreError> {
         if self.users().await? <= self.limits.directory {
             return Ok(None);
         }
         let limit = self.limits.contacts;
-        let peers = self.store.peers(user, limit).await?;
+        let all = |users: Vec<_>| async move { self.store.peers(&users, limit).await };
+        let peers = self.peers.ask(user, all).await?;
         let mut contacts = BTreeSet::from_iter(peers);
-        if contacts.len() < limit {
+        if in_groups && contacts.len() < limit {
             // so many that enough are left if all the peers are among them
             let enough = limit + contacts.len();
             for fellow in self.store.fellow_members(user, enough).await? {

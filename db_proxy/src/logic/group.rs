@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use proto::ids::{GroupId, UserId};
 
+use super::gather::Gather;
 use crate::cache::GroupCache;
 use crate::store::{
     Direction, Group, GroupChange, GroupKind, GroupMembers, GroupRefusal, GroupVersion,
@@ -98,6 +99,7 @@ pub struct Groups {
     store: Arc<dyn Store>,
     cache: Arc<dyn GroupCache>,
     limits: GroupLimits,
+    of_users: Arc<Gather<UserId, Vec<GroupVersion>>>,
 }
 
 impl Groups {
@@ -106,6 +108,7 @@ impl Groups {
             store,
             cache,
             limits,
+            of_users: Arc::default(),
         }
     }
 
@@ -169,14 +172,21 @@ impl Groups {
         self.store.mute_group(user, group, muted).await
     }
 
-    /// The user's groups of that kind (`None`: of both), the latest changed first.
+    /// The user's groups of that kind, the latest changed first.
     pub async fn of_user(
         &self,
         user: UserId,
-        kind: Option<GroupKind>,
+        kind: GroupKind,
     ) -> Result<Vec<GroupVersion>, StoreError> {
         let limit = self.limits.list_rows;
-        self.store.groups_of(user, kind, limit).await
+        self.store.groups_of(user, Some(kind), limit).await
+    }
+
+    /// All groups of a user, the latest changed first; looked up together with those of others.
+    pub async fn all_of_user(&self, user: UserId) -> Result<Vec<GroupVersion>, StoreError> {
+        let limit = self.limits.list_rows;
+        let all = |users: Vec<_>| async move { self.store.groups_of_each(&users, limit).await };
+        self.of_users.ask(user, all).await
     }
 
     /// Details of those groups that `reader` is a member of (`None`, the system: of all) and whose version is newer

@@ -9,6 +9,7 @@ use tracing::{info, warn};
 
 pub use guard::Guard;
 
+use super::gather::Gather;
 use super::password::{Checked, HashError, Passwords};
 use super::resume::{Exchanged, Resumes};
 use crate::cache::Attempt;
@@ -17,6 +18,7 @@ use crate::store::{Account, Store, StoreError, User, UserStatus};
 /// Who is let in.
 pub struct Login {
     store: Arc<dyn Store>,
+    accounts: Gather<String, Option<Account>>,
     passwords: Arc<Passwords>,
     /// `None`: failures are not limited.
     guard: Option<Guard>,
@@ -58,6 +60,7 @@ impl Login {
     pub fn new(store: Arc<dyn Store>, passwords: Arc<Passwords>, guard: Option<Guard>) -> Self {
         Self {
             store,
+            accounts: Gather::default(),
             passwords,
             guard,
         }
@@ -95,7 +98,7 @@ impl Login {
         device_type: DeviceType,
         token: &[u8],
     ) -> Result<(Account, Option<Bytes>), LoginRefusal> {
-        let account = self.store.user_by_name(name).await?;
+        let account = self.account(name).await?;
         let account = account.filter(|account| may_log_in(&account.user));
         let exchanged = resumes
             .exchange(account.as_ref(), device_type, token)
@@ -115,9 +118,18 @@ impl Login {
         }
     }
 
+    /// Looked up together with others who log in now.
+    async fn account(&self, name: &str) -> Result<Option<Account>, StoreError> {
+        let all = |names: Vec<String>| async move {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            self.store.accounts(&names).await
+        };
+        self.accounts.ask(name.to_owned(), all).await
+    }
+
     /// The account, if the password is right and its user may log in. Takes the same time for any wrong pair.
     async fn check(&self, name: &str, received: &str) -> Result<Option<Account>, LoginTrouble> {
-        let Some(mut account) = self.store.user_by_name(name).await? else {
+        let Some(mut account) = self.account(name).await? else {
             self.passwords.check_nothing(name, received).await?;
             return Ok(None);
         };

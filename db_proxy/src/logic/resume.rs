@@ -16,9 +16,10 @@ use proto::ids::UserId;
 
 pub use commit::ResumeTask;
 
+use super::gather::Gather;
 use crate::store::{
-    Account, ResumeHash, ResumeOutcome, ResumeToken, ResumeWrite, ShownToken, Store, StoreError,
-    UnixMillis,
+    Account, ResumeHash, ResumeLook, ResumeOutcome, ResumeToken, ResumeWrite, ShownToken, Store,
+    StoreError, UnixMillis,
 };
 use commit::ResumeWrites;
 
@@ -47,6 +48,7 @@ impl Default for ResumeLimits {
 pub struct Resumes {
     store: Arc<dyn Store>,
     limits: ResumeLimits,
+    looks: Gather<ResumeLook, bool>,
     writes: ResumeWrites,
 }
 
@@ -66,6 +68,7 @@ impl Resumes {
         let resumes = Self {
             store,
             limits,
+            looks: Gather::default(),
             writes,
         };
         (resumes, task)
@@ -101,8 +104,14 @@ impl Resumes {
         let somebody = account.unwrap_or(&nobody);
         let now = UnixMillis::now();
         let hash = hash(shown, &somebody.password);
-        let user = somebody.user.id;
-        let good = self.store.has_resume(&hash, user, device_type, now).await?;
+        let look = ResumeLook {
+            hash,
+            user: somebody.user.id,
+            device_type,
+            at: now,
+        };
+        let all = |looks: Vec<_>| async move { self.store.good_resumes(&looks).await };
+        let good = self.looks.ask(look, all).await?;
         if !good || account.is_none() {
             return Ok(Exchanged::Refused);
         }

@@ -33,6 +33,13 @@ pub trait GroupStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<GroupVersion>, StoreError>;
 
+    /// For each of the users what `groups_of` says of all kinds of groups.
+    async fn groups_of_each(
+        &self,
+        users: &[UserId],
+        limit: usize,
+    ) -> Result<Vec<Vec<GroupVersion>>, StoreError>;
+
     /// Those of the named groups that exist and `reader` is a member of (`None`: whoever is), in no particular order.
     async fn groups(
         &self,

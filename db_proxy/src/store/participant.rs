@@ -27,8 +27,8 @@ pub trait ParticipantStore: Send + Sync {
     /// The user's conversations with something unread, newest first. The total counts those too that the limit cut off.
     async fn unread(&self, user: UserId, limit: PageLimit) -> Result<UnreadList, StoreError>;
 
-    /// The users this one has a conversation of two with, the latest first, hidden ones too.
-    async fn peers(&self, user: UserId, limit: usize) -> Result<Vec<UserId>, StoreError>;
+    /// For each of the users those whom he has a conversation of two with, the latest first, hidden ones too.
+    async fn peers(&self, users: &[UserId], limit: usize) -> Result<Vec<Vec<UserId>>, StoreError>;
 }
 
 /// "I have read everything up to here."

@@ -11,14 +11,8 @@ pub(super) use held::{Held, HeldToken, users_of};
 /// Tokens that let a device log in again, by their hashes.
 #[async_trait]
 pub trait ResumeStore: Send + Sync {
-    /// Whether there is such a token for this user and type of device that has not expired at `now`. Only reads.
-    async fn has_resume(
-        &self,
-        token: &ResumeHash,
-        user: UserId,
-        device_type: DeviceType,
-        now: UnixMillis,
-    ) -> Result<bool, StoreError>;
+    /// For each whether there is such a token for that user and type of device, good at that moment. Only reads.
+    async fn good_resumes(&self, looked_for: &[ResumeLook]) -> Result<Vec<bool>, StoreError>;
 
     /// Keeps and exchanges tokens, one after the other, in one transaction. `wanted` is asked for each by its place once
     /// the transaction can't be kept waiting any more; what nobody wants is left out.
@@ -46,6 +40,16 @@ pub struct ResumeToken {
     pub device_type: DeviceType,
     pub created_at: UnixMillis,
     pub expires_at: UnixMillis,
+}
+
+/// A token that somebody shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResumeLook {
+    pub hash: ResumeHash,
+    pub user: UserId,
+    pub device_type: DeviceType,
+    /// When it must not have expired.
+    pub at: UnixMillis,
 }
 
 /// A token to be kept. Of more than [`MAX_RESUMES`] of a user those used longest ago go.

@@ -10,7 +10,8 @@ use sqlx::sqlite::SqliteRow;
 
 use super::{
     ActiveConversation, ChangedConversation, Conversation, Department, DepartmentId, Device, Group,
-    GroupKind, MessageKind, Profile, StoreError, StoredMessage, UnixMillis, User, UserStatus,
+    GroupKind, GroupVersion, MessageKind, Profile, StoreError, StoredMessage, UnixMillis, User,
+    UserStatus,
 };
 
 /// A row of any database. The types of columns are the same in all.
@@ -146,6 +147,14 @@ pub(super) fn group(row: &impl Columns) -> Result<Group, StoreError> {
         avatar_url: text(row, "avatar_url")?,
         creator: somebody(row, "creator_id")?,
         muted: flag(row, "muted")?,
+    })
+}
+
+/// Of the columns `id` and `version`.
+pub(super) fn group_version(row: &impl Columns) -> Result<GroupVersion, StoreError> {
+    Ok(GroupVersion {
+        group_id: group_id(row, "id")?,
+        version: int(row, "version")?,
     })
 }
 

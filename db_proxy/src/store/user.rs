@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use async_trait::async_trait;
@@ -9,8 +9,13 @@ use super::{StoreError, UnixMillis};
 /// User accounts. Names are unique and compared exactly; users are marked as left, never deleted.
 #[async_trait]
 pub trait UserStore: Send + Sync {
+    /// For each name the account with exactly this name.
+    async fn accounts(&self, names: &[&str]) -> Result<Vec<Option<Account>>, StoreError>;
+
     /// The account with exactly this name.
-    async fn user_by_name(&self, name: &str) -> Result<Option<Account>, StoreError>;
+    async fn user_by_name(&self, name: &str) -> Result<Option<Account>, StoreError> {
+        Ok(self.accounts(&[name]).await?.pop().flatten())
+    }
 
     /// Those of the named users that exist, in no particular order.
     async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError>;
@@ -159,6 +164,16 @@ impl fmt::Debug for Account {
             .field("user", &self.user)
             .finish_non_exhaustive()
     }
+}
+
+/// For each name its account, among those that were found.
+pub(super) fn by_name(names: &[&str], found: &[Account]) -> Vec<Option<Account>> {
+    let found: HashMap<&str, &Account> = found
+        .iter()
+        .map(|account| (account.user.profile.name.as_str(), account))
+        .collect();
+    let of = |name: &&str| found.get(*name).map(|account| (*account).clone());
+    names.iter().map(of).collect()
 }
 
 /// A user to be added, with the hash of the password.

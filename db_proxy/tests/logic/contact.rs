@@ -24,7 +24,7 @@ async fn contacts_are_peers_and_then_fellow_members() {
             contacts,
         };
         let contacts = Contacts::new(store.clone(), limits)
-            .of_user(user(who))
+            .of_user(user(who), true)
             .await;
         let contacts = contacts.unwrap()?;
         Some(contacts.into_iter().map(|id| id.get()).collect::<Vec<_>>())

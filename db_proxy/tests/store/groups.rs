@@ -172,6 +172,15 @@ pub(crate) async fn lists_of_groups_begin_with_the_latest_change(bed: Bed) {
     assert_eq!(list(None, 1).await, all[..1]);
     assert_eq!(list(Some(GroupKind::Normal), 9).await, all[1..]);
     assert_eq!(list(Some(GroupKind::Temporary), 9).await, all[..1]);
+    let each =
+        async |users: &[UserId], limit| bed.store.groups_of_each(users, limit).await.unwrap();
+    let nobody = UserId::new(4_000_000_000).unwrap();
+    assert_eq!(
+        each(&[nobody, a, a], 9).await,
+        [vec![], all.to_vec(), all.to_vec()]
+    );
+    let of_b = bed.store.groups_of(b, None, 1).await.unwrap();
+    assert_eq!(each(&[b, a], 1).await, [of_b, all[..1].to_vec()]);
 }
 
 pub(crate) async fn changes_at_two_stores_at_once_all_happen(bed: Bed) {

@@ -272,9 +272,10 @@ pub(crate) async fn peers_come_latest_first(bed: Bed) {
     bed.long_ago().await;
     bed.append(&[text(b, a, "x")]).await;
     assert!(bed.hide(a, b).await);
-    assert_eq!(bed.store.peers(a, 9).await.unwrap(), [b, c]);
-    assert_eq!(bed.store.peers(a, 1).await.unwrap(), [b]);
-    assert_eq!(bed.store.peers(d, 9).await.unwrap(), [c]);
+    let peers = async |users: &[UserId], limit| bed.store.peers(users, limit).await.unwrap();
+    assert_eq!(peers(&[a], 9).await, [[b, c]]);
+    assert_eq!(peers(&[d, a, d], 1).await, [[c], [b], [c]]);
+    assert_eq!(peers(&[], 9).await, Vec::<Vec<UserId>>::new());
     let recent = bed.store.recent(d, 0, EVERYTHING).await.unwrap();
     assert!(
         recent

@@ -1,7 +1,7 @@
 use db_proxy::store::ResumeOutcome::{Kept, NoSuchToken, Unwanted};
 use db_proxy::store::{
-    MAX_RESUMES, ProfileChange, ResumeHash, ResumeOutcome, ResumeToken, ResumeWrite, ShownToken,
-    Store, UnixMillis, UserStatus,
+    MAX_RESUMES, ProfileChange, ResumeHash, ResumeLook, ResumeOutcome, ResumeToken, ResumeWrite,
+    ShownToken, Store, UnixMillis, UserStatus,
 };
 use proto::device::DeviceType;
 use proto::ids::UserId;
@@ -56,11 +56,21 @@ async fn add(bed: &Bed, new: &ResumeToken) {
 
 async fn exchange(bed: &Bed, old: u8, new: &ResumeToken, grace_until: UnixMillis) -> bool {
     let now = new.created_at;
-    let good = bed
-        .store
-        .has_resume(&hash(old), new.user, new.device_type, now)
-        .await
-        .unwrap();
+    let look = ResumeLook {
+        hash: hash(old),
+        user: new.user,
+        device_type: new.device_type,
+        at: now,
+    };
+    // one that is of nobody's changes nothing for the others
+    let nobodys = ResumeLook {
+        hash: hash(255),
+        ..look
+    };
+    let looks = [nobodys, look, nobodys];
+    let good = bed.store.good_resumes(&looks).await.unwrap();
+    assert_eq!((good[0], good[2], good.len()), (false, false, 3));
+    let good = good[1];
     let outcome = write(&*bed.store, &[exchanged(old, new, grace_until)]).await;
     assert_eq!(outcome, [if good { Kept } else { NoSuchToken }]);
     good
@@ -219,9 +229,14 @@ pub(crate) async fn who_may_not_log_in_any_more_has_no_tokens(bed: Bed) {
         if status == UserStatus::REGULAR {
             continue;
         }
-        let hash = hash(1);
-        let kept = bed.store.has_resume(&hash, a, windows(), UnixMillis(1));
-        assert!(!kept.await.unwrap());
+        let look = ResumeLook {
+            hash: hash(1),
+            user: a,
+            device_type: windows(),
+            at: UnixMillis(1),
+        };
+        let kept = bed.store.good_resumes(&[look]).await.unwrap();
+        assert_eq!(kept, [false]);
     }
     assert!(!exchange(&bed, 1, &token(a, windows(), 11, 1), NEVER).await);
     assert!(exchange(&bed, 2, &token(b, windows(), 12, 1), NEVER).await);

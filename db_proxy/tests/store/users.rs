@@ -19,6 +19,20 @@ pub(crate) async fn names_are_exact_and_never_taken_twice(bed: Bed) {
             assert_eq!(account.user.id, *id);
         }
     }
+    let several = ["anna ", "ANNA", "anna", "Anna", "anna"];
+    let found = bed.store.accounts(&several).await.unwrap();
+    let found: Vec<_> = found
+        .iter()
+        .map(|found| Some(found.as_ref()?.user.profile.name.as_str()))
+        .collect();
+    let wanted = [
+        Some("anna "),
+        None,
+        Some("anna"),
+        Some("Anna"),
+        Some("anna"),
+    ];
+    assert_eq!(found, wanted);
     let again = bed.store.insert_users(&[new_user("anna")]).await.unwrap();
     assert_eq!(again, [Inserted::NameTaken]);
     assert_eq!(bed.store.count_users().await.unwrap(), 4);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use db_proxy::store::{
     ClientKey, Conversation, Device, GroupKind, Inserted, MessageKind, NewDepartment, NewGroup,
-    NewMessage, NewUser, PageLimit, Profile, ReadMark, RequestKey, ResumeToken, ResumeWrite, Store,
-    Table, UnixMillis, open, open_archive,
+    NewMessage, NewUser, PageLimit, Profile, ReadMark, RequestKey, ResumeLook, ResumeToken,
+    ResumeWrite, Store, Table, UnixMillis, open, open_archive,
 };
 use db_proxy::transfer::{Reason, StoreSource, TransferError, copy};
 use proto::device::DeviceType;
@@ -296,8 +296,13 @@ async fn a_new_epoch_ends_all_resume_tokens() {
         store.write_resumes(&[given], &|_| true).await.unwrap();
         let phone = DeviceType::parse(1).unwrap();
         let held = async || {
-            let held = store.has_resume(&[1; 32], user(1), phone, UnixMillis(1));
-            held.await.unwrap()
+            let look = ResumeLook {
+                hash: [1; 32],
+                user: user(1),
+                device_type: phone,
+                at: UnixMillis(1),
+            };
+            store.good_resumes(&[look]).await.unwrap() == [true]
         };
         assert!(held().await, "{url}");
         let archive = open_archive(&url, None).await.unwrap();

@@ -134,7 +134,7 @@ impl ParticipantStore for Fake {
         Ok(UnreadList::default())
     }
 
-    async fn peers(&self, _: UserId, _: usize) -> Result<Vec<UserId>, StoreError> {
+    async fn peers(&self, _: &[UserId], _: usize) -> Result<Vec<Vec<UserId>>, StoreError> {
         Ok(Vec::new())
     }
 }

@@ -11,8 +11,9 @@ use super::membership::{
 };
 use super::meta::{NOW, now};
 use super::statement::{CHUNK, Statement, list, padded};
-use super::user::existing;
+use super::user::{add_id, existing};
 use super::{MySqlStore, request};
+use crate::store::each::Each;
 use crate::store::request::CarriedOut;
 use crate::store::row::{self, GROUP};
 use crate::store::time::ChangeClock;
@@ -90,13 +91,33 @@ impl GroupStore for MySqlStore {
             .bind(kind)
             .bind(kind)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        let version = |found: &MySqlRow| {
-            Ok(GroupVersion {
-                group_id: row::group_id(found, "id")?,
-                version: row::int(found, "version")?,
-            })
-        };
-        self.rows(found).await?.iter().map(version).collect()
+        self.rows(found)
+            .await?
+            .iter()
+            .map(row::group_version)
+            .collect()
+    }
+
+    async fn groups_of_each(
+        &self,
+        users: &[UserId],
+        limit: usize,
+    ) -> Result<Vec<Vec<GroupVersion>>, StoreError> {
+        let mut found = Each::of(users, limit);
+        for chunk in found.users().chunks(CHUNK) {
+            let chunk = padded(chunk);
+            let places = list(chunk.len());
+            let sql = format!(
+                "SELECT m.user_id, g.id, g.version FROM group_members AS m
+                 STRAIGHT_JOIN chat_groups AS g ON g.id = m.group_id
+                 WHERE m.user_id IN ({places}) AND g.status = 0 ORDER BY g.updated_at_ms DESC, g.id DESC"
+            );
+            let rows = Statement::new(sql).bind_all(chunk, add_id);
+            for row in &self.rows(rows).await? {
+                found.add(row::user_id(row, "user_id")?, row::group_version(row)?);
+            }
+        }
+        Ok(found.in_order())
     }
 
     async fn groups(

@@ -10,6 +10,8 @@ use super::attempt::{Repeat, attempts};
 use super::key::{self, key};
 use super::meta::NOW;
 use super::statement::{CHUNK, Statement, list, padded, rows};
+use super::user::add_id;
+use crate::store::each::Each;
 use crate::store::{
     Conversation, Counterpart, PageLimit, ParticipantStore, ReadMark, RecentConversation,
     StoreError, UNSETTLED, UnixMillis, UnreadConversation, UnreadList, row,
@@ -138,22 +140,31 @@ impl ParticipantStore for MySqlStore {
         })
     }
 
-    async fn peers(&self, user: UserId, limit: usize) -> Result<Vec<UserId>, StoreError> {
-        // a group's id is its own, below every pair's
-        let sql = format!(
-            "SELECT c.id FROM participants AS p STRAIGHT_JOIN conversations AS c ON c.id = p.conversation_id
-             WHERE p.user_id = ? AND p.conversation_id NOT BETWEEN 0 AND 4294967295 {NEWEST} LIMIT ?"
-        );
-        let found = Statement::new(sql)
-            .bind(i64::from(user.get()))
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        let mut peers = Vec::new();
-        for found in &self.rows(found).await? {
-            if let Counterpart::User(peer) = counterpart(found, user)? {
-                peers.push(peer);
+    async fn peers(&self, users: &[UserId], limit: usize) -> Result<Vec<Vec<UserId>>, StoreError> {
+        let mut found = Each::of(users, limit);
+        for chunk in found.users().chunks(CHUNK) {
+            let chunk = padded(chunk);
+            let places = list(chunk.len());
+            // a group's id is its own, below every pair's
+            let sql = format!(
+                "SELECT user_id, id FROM (
+                     SELECT p.user_id, c.id, row_number() OVER (
+                         PARTITION BY p.user_id ORDER BY c.last_message_at_ms DESC, c.id DESC) AS place
+                     FROM participants AS p STRAIGHT_JOIN conversations AS c ON c.id = p.conversation_id
+                     WHERE p.user_id IN ({places}) AND p.conversation_id NOT BETWEEN 0 AND 4294967295) AS ranked
+                 WHERE place <= ? ORDER BY user_id, place"
+            );
+            let rows = Statement::new(sql)
+                .bind_all(chunk, add_id)
+                .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+            for row in &self.rows(rows).await? {
+                let user = row::user_id(row, "user_id")?;
+                if let Counterpart::User(peer) = counterpart(row, user)? {
+                    found.add(user, peer);
+                }
             }
         }
-        Ok(peers)
+        Ok(found.in_order())
     }
 }
 

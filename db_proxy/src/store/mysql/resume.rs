@@ -8,27 +8,22 @@ use super::attempt::{Repeat, attempts};
 use super::statement::{CHUNK, Statement, list, padded, piece, rows};
 use super::user::{add_id, existing};
 use crate::store::resume::{Held, HeldToken, users_of};
-use crate::store::{ResumeHash, ResumeOutcome, ResumeStore, ResumeWrite, StoreError, UnixMillis};
+use crate::store::{ResumeHash, ResumeLook, ResumeOutcome, ResumeStore, ResumeWrite, StoreError};
 
 /// All of it can be done twice: the same token is kept once.
 #[async_trait]
 impl ResumeStore for MySqlStore {
-    async fn has_resume(
-        &self,
-        token: &ResumeHash,
-        user: UserId,
-        device_type: DeviceType,
-        now: UnixMillis,
-    ) -> Result<bool, StoreError> {
-        let found = Statement::new(
-            "SELECT 1 FROM sessions_resume
-             WHERE token_hash = ? AND user_id = ? AND device_type = ? AND expires_at_ms > ?",
-        )
-        .bind(&token[..])
-        .bind(i64::from(user.get()))
-        .bind(i64::from(device_type.raw()))
-        .bind(now.0);
-        Ok(self.row(found).await?.is_some())
+    async fn good_resumes(&self, looked_for: &[ResumeLook]) -> Result<Vec<bool>, StoreError> {
+        let mut rows = Vec::with_capacity(looked_for.len());
+        for chunk in looked_for.chunks(CHUNK) {
+            let chunk = padded(chunk);
+            let (columns, places) = (Held::COLUMNS, list(chunk.len()));
+            let sql =
+                format!("SELECT {columns} FROM sessions_resume WHERE token_hash IN ({places})");
+            let found = Statement::new(sql).bind_all(chunk, |row, look| row.add(&look.hash[..]));
+            rows.extend(self.rows(found).await?);
+        }
+        Ok(Held::read(&rows)?.are_good(looked_for))
     }
 
     async fn write_resumes(

@@ -10,6 +10,7 @@ use super::attempt::{Repeat, attempts};
 use super::meta::{Directory, lock_changes};
 use super::statement::{CHUNK, Statement, list, padded, piece, rows};
 use crate::store::row::{self, USER, user};
+use crate::store::user::by_name;
 use crate::store::{
     Account, Inserted, NewUser, ProfileChange, StoreError, UnixMillis, User, UserCursor, UserStore,
 };
@@ -19,16 +20,22 @@ const PIECE_BYTES: usize = 512 * 1024;
 
 #[async_trait]
 impl UserStore for MySqlStore {
-    async fn user_by_name(&self, name: &str) -> Result<Option<Account>, StoreError> {
-        let sql = format!("SELECT {USER}, password FROM users WHERE name = ? AND name_bytes = ?");
-        let found = Statement::new(sql).bind(name).bind(name.len() as i64);
-        let account = |found: MySqlRow| {
-            Ok(Account {
-                user: user(&found)?,
-                password: row::text(&found, "password")?,
-            })
-        };
-        self.row(found).await?.map(account).transpose()
+    /// The column's collation takes more for the same name than bytes that are alike: those are told apart afterwards.
+    async fn accounts(&self, names: &[&str]) -> Result<Vec<Option<Account>>, StoreError> {
+        let mut accounts = Vec::with_capacity(names.len());
+        for chunk in names.chunks(CHUNK) {
+            let names = padded(chunk);
+            let places = list(names.len());
+            let sql = format!("SELECT {USER}, password FROM users WHERE name IN ({places})");
+            let found = Statement::new(sql).bind_all(names, |row, name| row.add(name));
+            for found in &self.rows(found).await? {
+                accounts.push(Account {
+                    user: user(found)?,
+                    password: row::text(found, "password")?,
+                });
+            }
+        }
+        Ok(by_name(names, &accounts))
     }
 
     async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use proto::device::DeviceType;
 use proto::ids::UserId;
 
-use super::{MAX_RESUMES, ResumeHash, ResumeOutcome, ResumeToken, ResumeWrite};
+use super::{MAX_RESUMES, ResumeHash, ResumeLook, ResumeOutcome, ResumeToken, ResumeWrite};
 use crate::store::row::{self, Columns};
 use crate::store::{StoreError, UnixMillis};
 
@@ -59,6 +59,19 @@ impl Held {
             });
         }
         Ok(held)
+    }
+
+    /// For each whether it is among them and good.
+    pub(in crate::store) fn are_good(&self, looked_for: &[ResumeLook]) -> Vec<bool> {
+        let is_good = |look: &ResumeLook| {
+            let mut tokens = self.users.get(&look.user).into_iter().flatten();
+            tokens.any(|held| {
+                held.token.hash == look.hash
+                    && held.token.device_type == look.device_type
+                    && held.token.expires_at > look.at
+            })
+        };
+        looked_for.iter().map(is_good).collect()
     }
 
     /// Makes those writes that are still wanted.

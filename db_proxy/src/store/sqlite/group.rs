@@ -3,15 +3,16 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use proto::ids::{GroupId, UserId};
 use sqlx::Arguments;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteConnection;
 
 use super::membership::{
     forget_former, insert_conversation, join, leave, membership, place, somebody_is_full,
 };
 use super::row::{self, GROUP};
-use super::user::existing;
+use super::user::{existing, wanted};
 use super::values::{CHUNK, Values};
 use super::{SqliteStore, request};
+use crate::store::each::Each;
 use crate::store::request::CarriedOut;
 use crate::store::{
     Direction, Group, GroupChange, GroupKind, GroupMembers, GroupOutcome, GroupRefusal, GroupStore,
@@ -135,13 +136,33 @@ impl GroupStore for SqliteStore {
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(&self.readers)
         .await?;
-        let version = |found: &SqliteRow| {
-            Ok(GroupVersion {
-                group_id: row::group_id(found, "id")?,
-                version: row::int(found, "version")?,
-            })
-        };
-        found.iter().map(version).collect()
+        found.iter().map(row::group_version).collect()
+    }
+
+    async fn groups_of_each(
+        &self,
+        users: &[UserId],
+        limit: usize,
+    ) -> Result<Vec<Vec<GroupVersion>>, StoreError> {
+        let mut found = Each::of(users, limit);
+        for chunk in found.users().chunks(CHUNK) {
+            let rows = wanted(chunk)?
+                .query(|users| {
+                    format!(
+                        "WITH wanted(user_id) AS ({users})
+                         SELECT m.user_id, g.id, g.version FROM wanted
+                         CROSS JOIN group_members AS m ON m.user_id = wanted.user_id
+                         CROSS JOIN chat_groups AS g ON g.id = m.group_id
+                         WHERE g.status = 0 ORDER BY g.updated_at_ms DESC, g.id DESC"
+                    )
+                })
+                .fetch_all(&self.readers)
+                .await?;
+            for row in &rows {
+                found.add(row::user_id(row, "user_id")?, row::group_version(row)?);
+            }
+        }
+        Ok(found.in_order())
     }
 
     async fn groups(

@@ -6,8 +6,10 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Arguments, AssertSqlSafe};
 
 use super::message::fill;
+use super::user::wanted;
 use super::values::{CHUNK, Values};
 use super::{SqliteStore, row};
+use crate::store::each::Each;
 use crate::store::{
     Conversation, Counterpart, PageLimit, ParticipantStore, ReadMark, RecentConversation,
     StoreError, UnixMillis, UnreadConversation, UnreadList,
@@ -182,21 +184,29 @@ impl ParticipantStore for SqliteStore {
         })
     }
 
-    async fn peers(&self, user: UserId, limit: usize) -> Result<Vec<UserId>, StoreError> {
-        let found = sqlx::query(
-            "SELECT CASE c.party_low WHEN p.user_id THEN c.party_high ELSE c.party_low END AS peer
-             FROM participants AS p CROSS JOIN conversations AS c ON c.id = p.conversation_id
-             WHERE p.user_id = ? AND c.kind = 1
-             ORDER BY c.last_message_at_ms DESC, c.id DESC LIMIT ?",
-        )
-        .bind(i64::from(user.get()))
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&self.readers)
-        .await?;
-        found
-            .iter()
-            .map(|found| row::user_id(found, "peer"))
-            .collect()
+    async fn peers(&self, users: &[UserId], limit: usize) -> Result<Vec<Vec<UserId>>, StoreError> {
+        let mut found = Each::of(users, limit);
+        for chunk in found.users().chunks(CHUNK) {
+            let rows = wanted(chunk)?
+                .query(|users| {
+                    format!(
+                        "WITH wanted(user_id) AS ({users}), ranked AS (
+                             SELECT p.user_id, CASE c.party_low WHEN p.user_id THEN c.party_high ELSE c.party_low END AS peer,
+                                 row_number() OVER (PARTITION BY p.user_id ORDER BY c.last_message_at_ms DESC, c.id DESC) AS place
+                             FROM wanted CROSS JOIN participants AS p ON p.user_id = wanted.user_id
+                             CROSS JOIN conversations AS c ON c.id = p.conversation_id
+                             WHERE c.kind = 1)
+                         SELECT user_id, peer FROM ranked WHERE place <= ? ORDER BY user_id, place"
+                    )
+                })
+                .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+                .fetch_all(&self.readers)
+                .await?;
+            for row in &rows {
+                found.add(row::user_id(row, "user_id")?, row::user_id(row, "peer")?);
+            }
+        }
+        Ok(found.in_order())
     }
 }
 

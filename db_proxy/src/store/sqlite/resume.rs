@@ -8,28 +8,23 @@ use super::SqliteStore;
 use super::user::wanted as named;
 use super::values::{CHUNK, Values};
 use crate::store::resume::{Held, HeldToken, users_of};
-use crate::store::{ResumeHash, ResumeOutcome, ResumeStore, ResumeWrite, StoreError, UnixMillis};
+use crate::store::{ResumeHash, ResumeLook, ResumeOutcome, ResumeStore, ResumeWrite, StoreError};
 
 #[async_trait]
 impl ResumeStore for SqliteStore {
-    async fn has_resume(
-        &self,
-        token: &ResumeHash,
-        user: UserId,
-        device_type: DeviceType,
-        now: UnixMillis,
-    ) -> Result<bool, StoreError> {
-        let found = sqlx::query(
-            "SELECT 1 FROM sessions_resume
-             WHERE token_hash = ? AND user_id = ? AND device_type = ? AND expires_at_ms > ?",
-        )
-        .bind(&token[..])
-        .bind(i64::from(user.get()))
-        .bind(i64::from(device_type.raw()))
-        .bind(now.0)
-        .fetch_optional(&self.readers)
-        .await?;
-        Ok(found.is_some())
+    async fn good_resumes(&self, looked_for: &[ResumeLook]) -> Result<Vec<bool>, StoreError> {
+        let mut rows = Vec::with_capacity(looked_for.len());
+        for chunk in looked_for.chunks(CHUNK) {
+            let columns = Held::COLUMNS;
+            let found = Values::new(chunk, 1, |row, look| row.add(&look.hash[..]))?
+                .query(|values| {
+                    format!("SELECT {columns} FROM sessions_resume WHERE token_hash IN ({values})")
+                })
+                .fetch_all(&self.readers)
+                .await?;
+            rows.extend(found);
+        }
+        Ok(Held::read(&rows)?.are_good(looked_for))
     }
 
     async fn write_resumes(

@@ -2,31 +2,36 @@ use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use proto::ids::UserId;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{Arguments, AssertSqlSafe};
 
 use super::SqliteStore;
 use super::row::{self, USER, user};
 use super::values::{CHUNK, Values};
+use crate::store::user::by_name;
 use crate::store::{
     Account, Inserted, NewUser, ProfileChange, StoreError, UnixMillis, User, UserCursor, UserStore,
 };
 
 #[async_trait]
 impl UserStore for SqliteStore {
-    async fn user_by_name(&self, name: &str) -> Result<Option<Account>, StoreError> {
-        let sql = format!("SELECT {USER}, password FROM users WHERE name = ?");
-        let found = sqlx::query(AssertSqlSafe(sql))
-            .bind(name)
-            .fetch_optional(&self.readers)
-            .await?;
-        let account = |found: SqliteRow| {
-            Ok(Account {
-                user: user(&found)?,
-                password: row::text(&found, "password")?,
-            })
-        };
-        found.map(account).transpose()
+    async fn accounts(&self, names: &[&str]) -> Result<Vec<Option<Account>>, StoreError> {
+        let mut accounts = Vec::with_capacity(names.len());
+        for chunk in names.chunks(CHUNK) {
+            let found = Values::new(chunk, 1, |row, name| row.add(*name))?
+                .query(|values| {
+                    format!("SELECT {USER}, password FROM users WHERE name IN ({values})")
+                })
+                .fetch_all(&self.readers)
+                .await?;
+            for found in &found {
+                accounts.push(Account {
+                    user: user(found)?,
+                    password: row::text(found, "password")?,
+                });
+            }
+        }
+        Ok(by_name(names, &accounts))
     }
 
     async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
