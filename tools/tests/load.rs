@@ -149,6 +149,47 @@ fn a_message_that_is_refused_is_no_acknowledged_one() {
 }
 
 #[test]
+fn a_server_that_refuses_everything_is_no_target() {
+    let outcome = run_pair(Fault::DeniesAll);
+    let why = "all of 100 messages were refused".to_owned();
+    assert_eq!(outcome.ending, Ending::Failed(why));
+}
+
+#[test]
+fn after_a_storm_it_is_measured_when_all_are_back() {
+    let text = "
+name = \"storm\"
+users = 6
+seconds = 1
+[storm]
+after-seconds = 0.1
+share = 0.5
+";
+    let outcome = run(text, &at(serve(Fault::None)));
+    assert_eq!(outcome.ending, Ending::Complete);
+    assert_eq!(outcome.counts[Counter::LoggedIn], 6 + 3);
+    let back = outcome.timings.get(Timing::Back).unwrap();
+    let logins = outcome.timings.get(Timing::Login).unwrap();
+    assert_eq!((back.len(), logins.len()), (1, 3));
+    assert!(back.max() >= logins.max());
+}
+
+#[test]
+fn a_process_without_a_message_waits_for_nothing() {
+    let text = "
+name = \"two\"
+users = 8
+processes = 2
+seconds = 3600
+[one-to-one]
+messages = 1
+";
+    let outcome = run(text, &at(serve(Fault::None)));
+    assert_eq!(outcome.ending, Ending::Complete);
+    assert_eq!(outcome.counts[Counter::Delivered], 1);
+}
+
+#[test]
 fn a_server_that_hangs_is_seen_in_every_message_that_was_due_meanwhile() {
     let text = PAIR.replace("messages = 100", "messages = 200\nrate = 200.0");
     let outcome = run(&text, &at(serve(Fault::Hangs)));

@@ -32,6 +32,8 @@ pub(crate) enum Fault {
     NoAck,
     /// It is answered with the id 0 and not pushed.
     Denies,
+    /// Every message is answered so.
+    DeniesAll,
     /// It is pushed to somebody else as well.
     Strays,
     /// The fifth one is dealt with late, and so is all that follows.
@@ -163,6 +165,7 @@ impl World {
         message.msg_id = *latest;
         message.from_user_id = me;
         let wrong = message.msg_id % 10 == 5;
+        let denies = self.fault == Fault::DeniesAll || wrong && self.fault == Fault::Denies;
         let does = |fault: Fault| wrong && self.fault == fault;
         if does(Fault::SameId) {
             message.msg_id -= 1;
@@ -170,7 +173,7 @@ impl World {
         if self.fault == Fault::Hangs && message.msg_id == 5 {
             thread::sleep(HANG);
         }
-        if does(Fault::Denies) {
+        if denies {
             message.msg_id = 0;
         }
         if self.fault == Fault::Freezes && message.msg_id >= 15 {
@@ -197,7 +200,7 @@ impl World {
             () => 1,
         };
         let pushes = match () {
-            () if does(Fault::Denies) || does(Fault::Loses) || does(Fault::Swaps) => 0,
+            () if denies || does(Fault::Loses) || does(Fault::Swaps) => 0,
             () if does(Fault::Doubles) => 2,
             () => 1,
         };

@@ -53,11 +53,13 @@ impl Probe {
             match timeout(left, self.attempt()).await {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => last = Some(error),
-                Err(_) => {
-                    let seconds = deadline.as_secs_f32();
-                    let late = anyhow::anyhow!("no answer within {seconds} s");
-                    return Err(last.unwrap_or(late));
-                }
+                Err(_) => {}
+            }
+            // Looked at here, too: a timer of no time at all leaves an attempt that is refused at once the time to be.
+            if Instant::now() >= end {
+                let seconds = deadline.as_secs_f32();
+                let late = || anyhow::anyhow!("no answer within {seconds} s");
+                return Err(last.unwrap_or_else(late));
             }
             sleep(AGAIN).await;
         }
@@ -132,4 +134,29 @@ pub(super) async fn word(address: &Address, pdu: &Pdu) -> anyhow::Result<Pdu> {
     let mut connection = Connection::connect(address).await?;
     connection.send_pdu(pdu).await?;
     Ok(connection.receive(WORD).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each attempt is refused at once, and the time for it ends all the same.
+    #[tokio::test]
+    async fn nobody_there_is_known_when_the_time_is_over() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = port.local_addr().unwrap();
+        drop(port);
+        let probe = Probe {
+            target,
+            dialect: Dialect::Client,
+            user: None,
+            login: None,
+            permit: Permit::LOOPBACK,
+            deadline: Duration::ZERO,
+        };
+        for _ in 0..50 {
+            let error = probe.run().await.unwrap_err();
+            assert!(error.to_string().contains("at 127.0.0.1"), "{error:#}");
+        }
+    }
 }

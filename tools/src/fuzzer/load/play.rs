@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use anyhow::bail;
 
-use super::super::outcome::{Ending, Outcome, Slice};
+use super::super::outcome::{Counter, Ending, Outcome, Slice};
 use super::gather::Gather;
 use super::scenario::Scenario;
 use super::target::{Route, Target};
@@ -71,6 +71,11 @@ pub fn play(
         processes::play(parts, target, (run, began), &mut gather, &stop)?
     };
     let (slices, counts, timings) = gather.finish();
+    let mut ending = done.ending;
+    let refused = counts[Counter::Refused];
+    if ending == Ending::Complete && counts[Counter::Acked] == 0 && refused > 0 {
+        ending = Ending::Failed(format!("all of {refused} messages were refused"));
+    }
     Ok(Outcome {
         scenario: scenario.name.clone(),
         settings: scenario.settings(),
@@ -82,7 +87,7 @@ pub fn play(
         timings,
         slices,
         processes: Vec::new(),
-        ending: done.ending,
+        ending,
     })
 }
 
@@ -107,6 +112,10 @@ impl Director for Alone<'_, '_> {
 
     fn may_go(&mut self) -> bool {
         true
+    }
+
+    fn is_over(&mut self) -> bool {
+        false
     }
 
     fn must_stop(&mut self) -> bool {

@@ -1,6 +1,6 @@
 //! A run in several processes: the one that was started, and workers that it starts with a part of the scenario each.
 //!
-//! A worker reads one line of JSON with its job, then `go`, then perhaps `stop`; the end of its standard input is a `stop`
+//! A worker reads one line of JSON with its job, then `go`, then perhaps `over` or `stop`; the end of its standard input is a `stop`
 //! too, so that no worker outlives whoever started it. It writes lines of JSON: slices, that it is ready, how it ended.
 
 use std::io::{BufRead, BufReader, Write};
@@ -59,7 +59,11 @@ pub(super) fn play(
 ) -> anyhow::Result<Done> {
     let (sender, said) = sync_channel(LINES);
     let mut workers = Workers(Vec::new());
+    let writes = |part: &Scenario| part.one_to_one.is_some() || part.group.is_some();
+    // Some were left without a message of those that a bound left to be written, and have nothing else to do.
+    let some_write = parts.iter().any(writes);
     for (number, scenario) in parts.into_iter().enumerate() {
+        let only_listens = some_write && !writes(&scenario);
         let order = Order {
             scenario,
             place: target.place.clone(),
@@ -71,6 +75,7 @@ pub(super) fn play(
         workers
             .0
             .push(Worker::start(number, &order, target, &sender)?);
+        workers.0[number].only_listens = only_listens;
     }
     drop(sender);
     workers.direct(&said, gather, stop);
@@ -86,6 +91,8 @@ struct Worker {
     child: Child,
     orders: Option<ChildStdin>,
     done: Option<Done>,
+    /// It has no message to write, unlike others.
+    only_listens: bool,
 }
 
 impl Workers {
@@ -115,6 +122,8 @@ impl Workers {
                     if alone && !stopped {
                         stopped = true;
                         self.tell("stop");
+                    } else if self.0.iter().all(|it| it.only_listens || it.done.is_some()) {
+                        self.tell("over");
                     }
                 }
                 Ok((worker, None)) => {
@@ -205,6 +214,7 @@ impl Worker {
             child,
             orders,
             done: None,
+            only_listens: false,
         })
     }
 
@@ -249,6 +259,7 @@ pub(super) fn be_worker(permit: Permit) -> anyhow::Result<()> {
             for line in std::io::stdin().lock().lines().map_while(Result::ok) {
                 match line.as_str() {
                     "go" => told.go.store(true, Ordering::Relaxed),
+                    "over" => told.over.store(true, Ordering::Relaxed),
                     _ => told.stop.store(true, Ordering::Relaxed),
                 }
             }
@@ -280,6 +291,7 @@ fn follow(order: Order, permit: Permit, speaker: &mut Speaker) -> anyhow::Result
 #[derive(Clone, Default)]
 struct Orders {
     go: Arc<AtomicBool>,
+    over: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
 }
 
@@ -312,6 +324,10 @@ impl Director for Speaker {
 
     fn may_go(&mut self) -> bool {
         self.orders.go.load(Ordering::Relaxed)
+    }
+
+    fn is_over(&mut self) -> bool {
+        self.orders.over.load(Ordering::Relaxed)
     }
 
     fn must_stop(&mut self) -> bool {

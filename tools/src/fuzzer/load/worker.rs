@@ -65,6 +65,9 @@ pub(super) trait Director {
     /// Whether all workers are ready.
     fn may_go(&mut self) -> bool;
 
+    /// Whether the load is over because everybody who had something to do has done it.
+    fn is_over(&mut self) -> bool;
+
     /// Whether somebody wants the run to end now.
     fn must_stop(&mut self) -> bool;
 }

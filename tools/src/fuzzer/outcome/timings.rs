@@ -21,6 +21,8 @@ pub enum Timing {
     History,
     /// From somebody's login or logout to the notice of it.
     Presence,
+    /// From a storm to the moment when all whom it hit are back; of each process one value a storm.
+    Back,
 }
 
 impl Timing {
@@ -32,6 +34,7 @@ impl Timing {
         Self::Resume,
         Self::History,
         Self::Presence,
+        Self::Back,
     ];
 
     /// The name in reports.
@@ -43,6 +46,7 @@ impl Timing {
             Self::Resume => "resume",
             Self::History => "history",
             Self::Presence => "presence",
+            Self::Back => "back",
         }
     }
 }

@@ -185,6 +185,10 @@ fn times(html: &mut String, outcome: &Outcome) -> anyhow::Result<()> {
             "Presence",
             "from somebody's login or logout to the notice of it",
         ),
+        Timing::Back => (
+            "All back",
+            "from a storm to the moment when all whom it hit are back",
+        ),
     };
     let over_time = OverTime::of(outcome);
     let mut any = false;

@@ -205,7 +205,7 @@ impl Worker<'_> {
             self.fail(verdict);
             return;
         }
-        if self.now >= until || written || self.logins_are_over() {
+        if self.now >= until || written || self.logins_are_over() || self.director.is_over() {
             self.end_load();
             return;
         }
@@ -354,6 +354,7 @@ impl Worker<'_> {
             Stage::Enter => self.after_login_for_token(seat),
             Stage::Run { .. } => {
                 self.after_login_in_load(seat);
+                self.after_login_in_storm(seat);
                 self.go_on_from(seat);
                 self.read_on(seat);
             }
