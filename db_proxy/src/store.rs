@@ -9,6 +9,9 @@ mod message;
 mod participant;
 mod user;
 
+mod account;
+mod invite;
+
 mod group;
 mod request;
 
@@ -31,6 +34,7 @@ mod sqlite;
 mod time;
 mod trouble;
 
+pub use account::{AccountStore, RegisterOutcome, RegisterRefusal, Registration};
 pub use archive::{Archive, Batch, Cursor, Page, Row, Table, Value};
 pub use conversation::{Conversation, Counterpart, Pair};
 pub use department::{Department, DepartmentId, DepartmentStore, NewDepartment};
@@ -40,6 +44,7 @@ pub use group::{
     Direction, Group, GroupChange, GroupKind, GroupMembers, GroupOutcome, GroupRefusal, GroupStore,
     GroupVersion, MemberChange, NewGroup,
 };
+pub use invite::{Invite, InviteHash, InviteRefusal, InviteStore};
 pub use message::{
     AppendOutcome, AppendRefusal, Appended, ClientKey, MessageKind, MessageStore, NewMessage,
     PageLimit, StoredMessage,
@@ -69,6 +74,8 @@ pub use user::{
 /// Everything a database must be able to do.
 pub trait Store:
     UserStore
+    + AccountStore
+    + InviteStore
     + MessageStore
     + ParticipantStore
     + GroupStore
@@ -82,6 +89,8 @@ pub trait Store:
 
 impl<T> Store for T where
     T: UserStore
+        + AccountStore
+        + InviteStore
         + MessageStore
         + ParticipantStore
         + GroupStore

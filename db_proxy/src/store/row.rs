@@ -10,7 +10,8 @@ use sqlx::sqlite::SqliteRow;
 
 use super::{
     ActiveConversation, ChangedConversation, Conversation, Department, DepartmentId, Device, Group,
-    GroupKind, MessageKind, Profile, StoreError, StoredMessage, UnixMillis, User, UserStatus,
+    GroupKind, Invite, MessageKind, Profile, StoreError, StoredMessage, UnixMillis, User,
+    UserStatus,
 };
 
 /// A row of any database. The types of columns are the same in all.
@@ -261,4 +262,19 @@ mod tests {
         assert!(blob(&row, "missing").unwrap().is_empty());
         assert!(user_id(&row, "missing").is_err(), "but an id has to be one");
     }
+}
+
+/// The columns an invite is read from.
+pub(super) const INVITE: &str = "code_hash, created_at_ms, expires_at_ms, uses_left, note";
+
+pub(super) fn invite(row: &impl Columns) -> Result<Invite, StoreError> {
+    let code = blob(row, "code_hash")?;
+    let expires_at = time(row, "expires_at_ms")?;
+    Ok(Invite {
+        code: code.try_into().map_err(|_| out_of_range("code_hash", 0))?,
+        created_at: time(row, "created_at_ms")?,
+        expires_at: (expires_at.0 > 0).then_some(expires_at),
+        uses_left: int(row, "uses_left")?,
+        note: text(row, "note")?,
+    })
 }

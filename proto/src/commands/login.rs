@@ -7,7 +7,7 @@ use crate::im::ext::login::{
 use crate::im::login::{
     ImDeviceTokenReq, ImDeviceTokenRsp, ImKickPcClientReq, ImKickPcClientRsp, ImKickUser,
     ImLoginReq, ImLoginRes, ImLogoutReq, ImLogoutRsp, ImMsgServReq, ImMsgServRsp, ImPushShieldReq,
-    ImPushShieldRsp, ImQueryPushShieldReq, ImQueryPushShieldRsp,
+    ImPushShieldRsp, ImQueryPushShieldReq, ImQueryPushShieldRsp, ImRegistReq, ImRegistRes,
 };
 
 commands! {
@@ -93,6 +93,23 @@ commands! {
     }
     /// The setting.
     0x010f CID_LOGIN_RES_QUERY_PUSH_SHIELD ImQueryPushShieldRsp = "IM.Login.IMQueryPushShieldRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+    }
+    /// Makes an account, on a connection that is not logged in; off unless the operator allows it.
+    0x0110 CID_LOGIN_REQ_REGISTER ImRegistReq = "IM.Login.IMRegistReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        attach: attach_data,
+        reply: ImRegistRes,
+        refusal: |req| ImRegistRes {
+            user_name: req.user_name.clone(),
+            result_code: 1,
+            attach_data: None,
+            ..Default::default()
+        },
+    }
+    /// Outcome of that; the connection goes on to its login.
+    0x0111 CID_LOGIN_RES_REGISTER ImRegistRes = "IM.Login.IMRegistRes" {
         path: [DbProxy => MsgServer, MsgServer => Client],
         attach: attach_data,
     }
