@@ -26,6 +26,7 @@ use crate::store::StoreError;
 /// The table: from a msg_server to us.
 pub(crate) fn router() -> Router<Arc<DbProxy>> {
     Router::new(Role::MsgServer, Role::DbProxy)
+        .on_with(login::register, refused)
         .on_with(login::device_token, login::token_noted)
         .on_with(login::push_shield, refused)
         .on_with(login::query_push_shield, refused)

@@ -24,6 +24,7 @@ use crate::logic::login::{Guard, Login};
 use crate::logic::message::{MessageLimits, Messages};
 use crate::logic::missed::Missed;
 use crate::logic::password::Passwords;
+use crate::logic::registration::Registrar;
 use crate::logic::resume::Resumes;
 use crate::logic::sync::{Sync, SyncLimits};
 use crate::logic::user::Users;
@@ -52,6 +53,7 @@ pub(crate) struct DbProxy {
     pub(crate) departments: Departments,
     pub(crate) devices: Devices,
     pub(crate) login: Login,
+    pub(crate) registrar: Registrar,
     /// `None`: nobody gets a resume token.
     pub(crate) resumes: Option<Resumes>,
 }
@@ -99,6 +101,10 @@ pub(crate) fn accept(
     let guard = config.limits.failures();
     let guard = guard.map(|limits| Guard::new(limits, caches.failures));
     let passwords = Arc::new(Passwords::sharing(caches.credentials));
+    let counted = config.registration.counted(&config.limits);
+    let counting = counted.map(|limits| Guard::new(limits, caches.registrations));
+    let admission = config.registration.admission();
+    let registrar = Registrar::new(store.clone(), passwords.clone(), admission, counting);
     let resumes = config.resume.limits().map(|limits| {
         let (resumes, writing) = Resumes::new(store.clone(), limits);
         let stopping = shutdown.clone();
@@ -117,6 +123,7 @@ pub(crate) fn accept(
         departments: Departments::new(store.clone(), caches.departments),
         devices: Devices::new(store.clone()),
         login: Login::new(store, passwords, guard),
+        registrar,
         resumes,
     });
     let router = Arc::new(handlers::router());

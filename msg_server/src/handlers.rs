@@ -23,6 +23,7 @@ pub(crate) fn client_router() -> Router<Session> {
     Router::new(Role::Client, Role::MsgServer)
         .on_sync(login::again)
         .on(login::logout)
+        .on_sync(login::account::register_again)
         .on(login::device_token)
         .on(login::kick_desktop)
         .on(login::push_shield)

@@ -236,9 +236,7 @@ pub(super) async fn change_sign_info(
 
 fn not_changed(error: &ChangeError) -> HandlerError {
     match error {
-        ChangeError::NoSuchUser => HandlerError::Refused("no_such_user"),
-        ChangeError::Avatar => HandlerError::Refused("bad_avatar"),
-        ChangeError::Signature | ChangeError::DetailLength => HandlerError::Refused("too_large"),
         ChangeError::Store(error) => store_failed(error),
+        error => HandlerError::Refused(error.reason()),
     }
 }

@@ -1,5 +1,7 @@
 //! Service 1: login, logout, kicks, push settings.
 
+pub(crate) mod account;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
