@@ -74,6 +74,7 @@ pub(crate) fn route_router() -> Router<Pushed> {
         .on_sync(login::own_desktop)
         .on_sync(other::peer_lost)
         .on_sync(other::frames_lost)
+        .on_sync(other::notice)
 }
 
 #[cfg(test)]

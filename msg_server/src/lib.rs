@@ -15,6 +15,7 @@ mod handlers;
 mod links;
 mod members;
 mod missed;
+mod notice;
 mod presence;
 mod roster;
 mod server;

@@ -302,7 +302,7 @@ impl MsgServer {
             within_ms: u32::try_from(within.as_millis()).unwrap_or(u32::MAX),
         };
         let frame = Pdu::new(&hint, 0).to_frame();
-        self.users.send_to_able(capability::SYNC, &frame);
+        self.users.send_to_able(capability::SYNC, &frame, None);
         within
     }
 }

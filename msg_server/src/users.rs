@@ -144,13 +144,25 @@ impl Users {
         devices.filter(|session| session.push(frame)).for_each(done);
     }
 
-    /// Queues a frame for every session here that has the extension in use.
-    pub(crate) fn send_to_able(&self, capability: u64, frame: &[u8]) {
+    /// Queues a frame for every session here that has the extension in use, but for one.
+    pub(crate) fn send_to_able(&self, capability: u64, frame: &[u8], except: Option<u64>) {
         self.each_session(|session| {
-            if session.can(capability) {
+            if session.can(capability) && Some(session.id) != except {
                 session.push(frame);
             }
         });
+    }
+
+    /// Queues a frame for each device of the user here that has the extension in use, but for one session.
+    pub(crate) fn send_to_able_of(
+        &self,
+        user: UserId,
+        capability: u64,
+        frame: &[u8],
+        except: Option<u64>,
+    ) {
+        let is_for = |session: &Session| session.can(capability) && Some(session.id) != except;
+        self.send_to(user, frame, is_for, |_| {});
     }
 
     /// Number of sessions that have the extension in use.

@@ -10,7 +10,7 @@ use im_base::dispatch::Router;
 use proto::Role;
 use proto::im::buddy::{ImAvatarChangedNotify, ImRemoveSessionNotify, ImSignInfoChangedNotify};
 use proto::im::ext::group::ImGroupMembers;
-use proto::im::ext::other::ImFramesLost;
+use proto::im::ext::other::{ImFramesLost, ImNotice};
 use proto::im::group::ImGroupChangeMemberNotify;
 use proto::im::message::{ImMsgData, ImMsgDataReadNotify};
 use proto::im::other::ImHeartBeat;
@@ -38,4 +38,5 @@ pub(crate) fn router() -> Router<Peer> {
         .on_sync(other::user_status)
         .on_pdu::<ImServerKickUser>(other::kick)
         .on_pdu::<ImFramesLost>(other::frames_lost)
+        .on_pdu::<ImNotice>(other::notice)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use im_base::dispatch::HandlerError;
 use im_base::net::Outbox;
 use proto::ids::UserId;
-use proto::im::ext::other::{ImFramesLost, ImPeerLost};
+use proto::im::ext::other::{ImFramesLost, ImNotice, ImPeerLost};
 use proto::{Body, NoReply, Pdu, Request};
 use tokio::time::Instant;
 
@@ -59,6 +59,14 @@ pub(super) fn peer_lost(pushed: &Pushed, lost: ImPeerLost) -> Result<NoReply, Ha
 pub(super) fn frames_lost(pushed: &Pushed, lost: ImFramesLost) -> Result<NoReply, HandlerError> {
     suspect(pushed, lost.max_age_ms);
     Ok(NoReply)
+}
+
+/// A notice of an extension from another msg_server, for devices here.
+pub(super) fn notice(pushed: &Pushed, notice: ImNotice) -> Result<NoReply, HandlerError> {
+    match pushed.server.told_elsewhere(notice) {
+        true => Ok(NoReply),
+        false => Err(HandlerError::Refused("bad_notice")),
+    }
 }
 
 /// What should have come here in these last milliseconds may not have.

@@ -9,4 +9,5 @@ mod groups;
 mod kick;
 mod login;
 mod missed;
+mod notices;
 mod presence;

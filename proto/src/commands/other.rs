@@ -1,6 +1,6 @@
 //! Service 7: heartbeat, and what server processes say to each other.
 
-use crate::im::ext::other::{ImFramesLost, ImNak, ImPace, ImPeerLost};
+use crate::im::ext::other::{ImFramesLost, ImNak, ImNotice, ImPace, ImPeerLost};
 use crate::im::other::ImHeartBeat;
 use crate::im::server::{
     ImFileServerIpReq, ImFileServerIpRsp, ImFileTransferReq, ImFileTransferRsp,
@@ -152,5 +152,9 @@ commands! {
             MsgServer => LoginServer,
             LoginServer => MsgServer,
         ],
+    }
+    /// A notice of an extension for the devices that have it in use.
+    0x0784 CID_EXT_NOTICE ImNotice = "IM.Ext.Other.IMNotice" {
+        path: [MsgServer => RouteServer, RouteServer => MsgServer],
     }
 }

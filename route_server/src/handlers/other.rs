@@ -4,10 +4,11 @@ use im_base::dispatch::HandlerError;
 use proto::device::DeviceType;
 use proto::ids::UserId;
 use proto::im::base_define::UserStatType;
-use proto::im::ext::other::ImFramesLost;
+use proto::im::ext::other::{ImFramesLost, ImNotice};
 use proto::im::server::{ImOnlineUserInfo, ImRoleSet, ImServerKickUser, ImUserStatusUpdate};
 use proto::{NoReply, Pdu};
 
+use super::msg::group_id;
 use crate::relay::{Lasting, Receivers};
 use crate::route::{Audience, Peer};
 
@@ -71,6 +72,21 @@ pub(super) fn kick(peer: &Peer, pdu: &Pdu) -> Result<Option<Pdu>, HandlerError> 
 pub(super) fn frames_lost(peer: &Peer, pdu: &Pdu) -> Result<Option<Pdu>, HandlerError> {
     peer.route
         .pass_on::<ImFramesLost>(peer.id, Receivers::Everybody, pdu, Lasting::Yes);
+    Ok(None)
+}
+
+/// A notice of an extension goes to every other msg_server that has a device of one of its users, or a member of its group.
+pub(super) fn notice(peer: &Peer, pdu: &Pdu) -> Result<Option<Pdu>, HandlerError> {
+    let notice: ImNotice = pdu
+        .decode()
+        .map_err(|_| HandlerError::Refused("unreadable"))?;
+    let receivers = match notice.group_id {
+        Some(group) => Receivers::Members(group_id(group)?),
+        None if notice.user_id.is_empty() => Receivers::Everybody,
+        None => Receivers::users(notice.user_id),
+    };
+    peer.route
+        .pass_on::<ImNotice>(peer.id, receivers, pdu, Lasting::Yes);
     Ok(None)
 }
 

@@ -2,6 +2,8 @@
 
 use im_base::testkit::TestPeer;
 use proto::im::base_define::ServerUserStat;
+use proto::im::ext::group::ImGroupInterest;
+use proto::im::ext::other::ImNotice;
 use proto::im::message::{ImMsgData, ImMsgDataReadNotify};
 use proto::im::server::{ImOnlineUserInfo, ImRoleSet, ImServerKickUser};
 use proto::im::switch_service::Imp2pCmdMsg;
@@ -74,6 +76,43 @@ async fn notices_and_kicks_go_to_the_users_other_msg_servers() {
         b.next_relayed().await.decode::<ImServerKickUser>().unwrap(),
         kick
     );
+    route.end().await;
+}
+
+#[tokio::test]
+async fn a_notice_of_an_extension_goes_to_its_users_its_group_or_everybody() {
+    let route = Route::start().await;
+    let mut teller = route.msg_server(&[(1, WINDOWS)]).await;
+    let mut users = route.msg_server(&[(2, WINDOWS), (3, ANDROID)]).await;
+    let mut member = route.msg_server(&[(4, WINDOWS)]).await;
+    let interest = ImGroupInterest {
+        begun: vec![9],
+        ended: vec![],
+    };
+    member.0.send(&interest, 0).await;
+    member.is_served().await;
+    let notice = |user_id: &[u32], group_id, body: &'static str| ImNotice {
+        user_id: user_id.to_vec(),
+        group_id,
+        capability: 32,
+        command: 0x028a,
+        body: body.into(),
+    };
+    let to_users = notice(&[1, 2, 3], None, "users");
+    let to_group = notice(&[], Some(9), "group");
+    let to_all = notice(&[], None, "all");
+    for told in [&to_users, &to_group, &to_all] {
+        teller.0.send(told, 0).await;
+    }
+    for (peer, wanted) in [
+        (&mut users, [&to_users, &to_all]),
+        (&mut member, [&to_group, &to_all]),
+    ] {
+        for wanted in wanted {
+            let got = peer.next_relayed().await.decode::<ImNotice>().unwrap();
+            assert_eq!(&got, wanted);
+        }
+    }
     route.end().await;
 }
 
