@@ -27,6 +27,9 @@ pub mod device;
 /// Who is let in.
 pub mod login;
 
+/// What users do with their own accounts.
+pub mod account;
+
 /// Who may make an account.
 pub mod registration;
 

@@ -15,6 +15,7 @@ use tracing::info;
 use crate::cache::Caches;
 use crate::config::Config;
 use crate::handlers;
+use crate::logic::account::Accounts;
 use crate::logic::contact::Contacts;
 use crate::logic::department::Departments;
 use crate::logic::device::Devices;
@@ -52,7 +53,8 @@ pub(crate) struct DbProxy {
     pub(crate) contacts: Contacts,
     pub(crate) departments: Departments,
     pub(crate) devices: Devices,
-    pub(crate) login: Login,
+    pub(crate) login: Arc<Login>,
+    pub(crate) accounts: Accounts,
     pub(crate) registrar: Registrar,
     /// `None`: nobody gets a resume token.
     pub(crate) resumes: Option<Resumes>,
@@ -113,16 +115,19 @@ pub(crate) fn accept(
         });
         resumes
     });
+    let login = Arc::new(Login::new(store.clone(), passwords.clone(), guard));
+    let users = Users::new(store.clone(), caches.users);
     let proxy = Arc::new(DbProxy {
         messages: Messages::new(store.clone(), write, limits),
         missed: Missed::new(store.clone(), page),
         sync: Sync::new(store.clone(), sync_groups, sync_limits),
         groups: Groups::new(store.clone(), caches.groups, group_limits),
-        users: Users::new(store.clone(), caches.users),
+        accounts: Accounts::new(store.clone(), login.clone(), passwords, users.clone()),
+        users,
         contacts: Contacts::new(store.clone(), config.presence.limits()),
         departments: Departments::new(store.clone(), caches.departments),
-        devices: Devices::new(store.clone()),
-        login: Login::new(store, passwords, guard),
+        devices: Devices::new(store),
+        login,
         registrar,
         resumes,
     });

@@ -34,7 +34,7 @@ mod sqlite;
 mod time;
 mod trouble;
 
-pub use account::{AccountStore, RegisterOutcome, RegisterRefusal, Registration};
+pub use account::{AccountStore, Closed, RegisterOutcome, RegisterRefusal, Registration};
 pub use archive::{Archive, Batch, Cursor, Page, Row, Table, Value};
 pub use conversation::{Conversation, Counterpart, Pair};
 pub use department::{Department, DepartmentId, DepartmentStore, NewDepartment};

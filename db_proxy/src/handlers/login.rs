@@ -1,5 +1,7 @@
 //! Service 1: accounts, push tokens and the night shield.
 
+pub(super) mod account;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,64 +10,17 @@ use proto::device::DeviceType;
 use proto::im::ext::login::{ImResumeRevokeReq, ImResumeRevokeRsp};
 use proto::im::login::{
     ImDeviceTokenReq, ImDeviceTokenRsp, ImPushShieldReq, ImPushShieldRsp, ImQueryPushShieldReq,
-    ImQueryPushShieldRsp, ImRegistReq, ImRegistRes,
+    ImQueryPushShieldRsp,
 };
 
 use super::msg::user_id;
 use super::store_failed;
 use crate::logic::device::TokenError;
-use crate::logic::login::LoginTrouble;
-use crate::logic::registration::{RegistrationError, Wish};
 use crate::server::DbProxy;
-
-/// Somebody who is nobody yet makes an account.
-pub(super) async fn register(
-    proxy: Arc<DbProxy>,
-    request: ImRegistReq,
-) -> Result<ImRegistRes, HandlerError> {
-    let wish = Wish {
-        name: request.user_name.clone(),
-        password: request.password,
-        gender: request.sex.unwrap_or_default(),
-        nick_name: request.nick.unwrap_or_default(),
-        avatar_url: request.avatar.unwrap_or_default(),
-        tel: request.phone.unwrap_or_default(),
-        email: request.email.unwrap_or_default(),
-        invite: request.invite,
-        source: address(request.client_address.as_deref()),
-        key: request.request_key.map(|key| key.to_vec()),
-    };
-    let answer = ImRegistRes {
-        user_name: request.user_name,
-        attach_data: request.attach_data,
-        ..ImRegistRes::default()
-    };
-    match proxy.registrar.register(wish).await {
-        Ok(made) => Ok(ImRegistRes {
-            result_string: Some(String::new()),
-            user_id: Some(made.get()),
-            ..answer
-        }),
-        Err(RegistrationError::Unavailable(trouble)) => Err(not_checked(&trouble)),
-        Err(refusal) => Ok(ImRegistRes {
-            result_code: 1,
-            result_string: Some(refusal.to_string()),
-            reason: Some(refusal.reason().to_owned()),
-            ..answer
-        }),
-    }
-}
 
 /// A client's own address. Without the extension every client counts as one source.
 pub(super) fn address(text: Option<&str>) -> Option<IpAddr> {
     text?.parse().ok()
-}
-
-fn not_checked(trouble: &LoginTrouble) -> HandlerError {
-    match trouble {
-        LoginTrouble::Store(error) => store_failed(error),
-        LoginTrouble::Hash(_) => HandlerError::Unavailable("too_busy"),
-    }
 }
 
 pub(super) async fn device_token(

@@ -167,6 +167,11 @@ impl Users {
         Ok(changed)
     }
 
+    /// A profile was changed past this: copies of the old one go.
+    pub(super) async fn changed(&self, user: &User) {
+        self.cache.changed(user).await;
+    }
+
     /// Adds users, all in one transaction, and answers in their order.
     pub async fn create(
         &self,

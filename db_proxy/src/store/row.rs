@@ -10,8 +10,8 @@ use sqlx::sqlite::SqliteRow;
 
 use super::{
     ActiveConversation, ChangedConversation, Conversation, Department, DepartmentId, Device, Group,
-    GroupKind, Invite, MessageKind, Profile, StoreError, StoredMessage, UnixMillis, User,
-    UserStatus,
+    GroupKind, GroupVersion, Invite, MessageKind, Profile, StoreError, StoredMessage, UnixMillis,
+    User, UserStatus,
 };
 
 /// A row of any database. The types of columns are the same in all.
@@ -276,5 +276,13 @@ pub(super) fn invite(row: &impl Columns) -> Result<Invite, StoreError> {
         expires_at: (expires_at.0 > 0).then_some(expires_at),
         uses_left: int(row, "uses_left")?,
         note: text(row, "note")?,
+    })
+}
+
+/// A group's number and version.
+pub(super) fn group_version(row: &impl Columns) -> Result<GroupVersion, StoreError> {
+    Ok(GroupVersion {
+        group_id: group_id(row, "id")?,
+        version: int(row, "version")?,
     })
 }

@@ -1,11 +1,14 @@
 //! Accounts that people make themselves, and invites.
 
 use db_proxy::store::{
-    Invite, InviteRefusal, RegisterRefusal, Registration, RequestKey, UnixMillis,
+    Device, Direction, GroupKind, Invite, InviteRefusal, MemberChange, NewGroup, Profile,
+    ProfileChange, RegisterRefusal, Registration, RequestKey, UnixMillis, UserStatus,
 };
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
+use proto::device::DeviceType;
+use proto::ids::{GroupId, UserId};
 
-use crate::bed::{Bed, new_user};
+use crate::bed::{Bed, EVERYTHING, new_user};
 
 fn wish(name: &str) -> Registration {
     Registration {
@@ -171,4 +174,158 @@ pub(crate) async fn the_last_use_of_an_invite_is_taken_once(bed: Bed) {
     let made = join_all(made).await;
     assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 3);
     assert_eq!(bed.store.count_users().await.unwrap(), 3);
+}
+
+async fn group_of(bed: &Bed, members: &[UserId]) -> GroupId {
+    let new = NewGroup {
+        kind: GroupKind::Temporary,
+        name: "group".to_owned(),
+        avatar_url: String::new(),
+        creator: Some(members[0]),
+        members: members.to_vec(),
+        groups_per_user: 100,
+        request: None,
+    };
+    bed.store
+        .create_group(&new)
+        .await
+        .unwrap()
+        .unwrap()
+        .group_id
+}
+
+pub(crate) async fn a_closed_account_keeps_its_name_and_nothing_else(bed: Bed) {
+    let [a, b] = bed.users().await;
+    let details = ProfileChange {
+        gender: Some(2),
+        nick_name: Some("Anna".to_owned()),
+        avatar_url: Some("url".to_owned()),
+        department_id: Some(3),
+        email: Some("anna@example.org".to_owned()),
+        tel: Some("1".to_owned()),
+        sign_info: Some("hello".to_owned()),
+        ..ProfileChange::default()
+    };
+    let before = bed
+        .store
+        .change_profile(a, &details)
+        .await
+        .unwrap()
+        .unwrap();
+    bed.say(a, b, &["one", "two"]).await;
+    let device = Device {
+        user: a,
+        device_type: DeviceType::parse(0x12).unwrap(),
+        token: "token".to_owned(),
+    };
+    assert!(bed.store.register_device(&device).await.unwrap());
+
+    assert_eq!(bed.store.close_account(a, "other").await.unwrap(), None);
+    assert_eq!(bed.store.closed_account(a).await.unwrap(), None);
+    let closed = bed.store.close_account(a, "hash").await.unwrap().unwrap();
+    let profile = Profile {
+        name: "user1".to_owned(),
+        nick_name: "deleted account".to_owned(),
+        status: UserStatus::LEFT,
+        ..Profile::default()
+    };
+    assert_eq!(closed.user.profile, profile);
+    assert!(closed.user.updated_at > before.updated_at);
+    assert_eq!(closed.left, []);
+    let account = bed.store.user_by_name("user1").await.unwrap().unwrap();
+    assert_eq!(
+        (account.password, account.user),
+        (String::new(), closed.user.clone())
+    );
+    assert!(bed.store.name_is_taken("USER1").await.unwrap());
+    assert!(bed.store.devices(&[a]).await.unwrap().is_empty());
+    // others still see what he wrote
+    assert_eq!(bed.texts(b, a).await, ["one", "two"]);
+    assert_eq!(bed.store.closed_account(a).await.unwrap(), Some(closed));
+    assert_eq!(bed.store.close_account(a, "hash").await.unwrap(), None);
+    assert_eq!(bed.store.closed_account(b).await.unwrap(), None);
+}
+
+pub(crate) async fn a_closed_account_is_in_no_group(bed: Bed) {
+    let [a, b, c] = bed.users().await;
+    let (own, other) = (
+        group_of(&bed, &[a, b]).await,
+        group_of(&bed, &[b, a, c]).await,
+    );
+    let without = group_of(&bed, &[b, c]).await;
+    let left_before = group_of(&bed, &[a, c]).await;
+    let leave = MemberChange {
+        group_id: left_before,
+        actor: None,
+        direction: Direction::Leave,
+        users: vec![a],
+        limit: 100,
+        groups_per_user: 100,
+        request: None,
+    };
+    bed.store.change_members(&leave).await.unwrap().unwrap();
+    let closed = bed.store.close_account(a, "hash").await.unwrap().unwrap();
+    let left: Vec<_> = closed
+        .left
+        .iter()
+        .map(|left| (left.group_id, left.version))
+        .collect();
+    assert_eq!(left, [(own, 2), (other, 2)]);
+    assert_eq!(bed.store.closed_account(a).await.unwrap(), Some(closed));
+    for (group, version, members) in [
+        (own, 2, vec![b]),
+        (other, 2, vec![b, c]),
+        (without, 1, vec![b, c]),
+        (left_before, 2, vec![c]),
+    ] {
+        let now = bed.store.group_members(group).await.unwrap().unwrap();
+        assert_eq!((now.version, now.members), (version, members));
+    }
+    assert!(bed.store.groups_of(a, None, 9).await.unwrap().is_empty());
+    // as somebody who was removed: the conversation is gone from his lists
+    let recent = bed.store.recent(a, 0, EVERYTHING).await.unwrap();
+    assert!(recent.is_empty());
+    let of_b = bed.store.groups_of(b, None, 9).await.unwrap();
+    let changed: Vec<_> = of_b
+        .iter()
+        .map(|group| (group.group_id, group.version))
+        .collect();
+    assert!(changed.contains(&(own, 2)) && changed.contains(&(other, 2)));
+}
+
+pub(crate) async fn closing_while_joining_leaves_groups_whole(bed: Bed) {
+    let [a, b, c] = bed.users().await;
+    let mut groups = Vec::new();
+    for _ in 0..6 {
+        groups.push(group_of(&bed, &[b, c]).await);
+    }
+    let other = bed.database.open().await;
+    let joins = groups.iter().map(|group| {
+        let join = MemberChange {
+            group_id: *group,
+            actor: None,
+            direction: Direction::Join,
+            users: vec![a],
+            limit: 100,
+            groups_per_user: 100,
+            request: None,
+        };
+        let other = &other;
+        async move { other.change_members(&join).await.unwrap().unwrap() }
+    });
+    let (closed, _joined) = join(bed.store.close_account(a, "hash"), join_all(joins)).await;
+    let left: Vec<_> = closed
+        .unwrap()
+        .unwrap()
+        .left
+        .iter()
+        .map(|left| left.group_id)
+        .collect();
+    // in each he was either never, or left it, or joined afterwards
+    for group in groups {
+        let now = bed.store.group_members(group).await.unwrap().unwrap();
+        let is_in = now.members.contains(&a);
+        let expected = if left.contains(&group) { 3 } else { 2 };
+        assert_eq!((now.version, is_in), (expected, !left.contains(&group)));
+    }
 }

@@ -2,7 +2,8 @@
 
 use crate::im::base_define::ResultType;
 use crate::im::ext::login::{
-    ImReconnect, ImResumeRevokeReq, ImResumeRevokeRsp, ImServersReq, ImServersRsp,
+    ImChangePasswordReq, ImChangePasswordRsp, ImDeleteAccountReq, ImDeleteAccountRsp, ImReconnect,
+    ImResumeRevokeReq, ImResumeRevokeRsp, ImServersReq, ImServersRsp,
 };
 use crate::im::login::{
     ImDeviceTokenReq, ImDeviceTokenRsp, ImKickPcClientReq, ImKickPcClientRsp, ImKickUser,
@@ -112,6 +113,7 @@ commands! {
     0x0111 CID_LOGIN_RES_REGISTER ImRegistRes = "IM.Login.IMRegistRes" {
         path: [DbProxy => MsgServer, MsgServer => Client],
         attach: attach_data,
+        reason: reason,
     }
     /// Takes resume tokens of a user away: a device logged out, or was logged out by another one.
     0x0180 CID_EXT_RESUME_REVOKE_REQUEST ImResumeRevokeReq = "IM.Ext.Login.IMResumeRevokeReq" {
@@ -137,5 +139,33 @@ commands! {
     /// Msg_servers with room.
     0x0184 CID_EXT_SERVERS_RESPONSE ImServersRsp = "IM.Ext.Login.IMServersRsp" {
         path: [LoginServer => MsgServer],
+    }
+    /// Changes one's password.
+    0x0185 CID_EXT_CHANGE_PASSWORD_REQUEST ImChangePasswordReq = "IM.Ext.Login.IMChangePasswordReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImChangePasswordRsp,
+        refusal: |req| ImChangePasswordRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// Outcome of that.
+    0x0186 CID_EXT_CHANGE_PASSWORD_RESPONSE ImChangePasswordRsp = "IM.Ext.Login.IMChangePasswordRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+        reason: reason,
+    }
+    /// Deletes one's account.
+    0x0187 CID_EXT_DELETE_ACCOUNT_REQUEST ImDeleteAccountReq = "IM.Ext.Login.IMDeleteAccountReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImDeleteAccountRsp,
+        refusal: |req| ImDeleteAccountRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// Outcome of that; after a success the server closes behind it.
+    0x0188 CID_EXT_DELETE_ACCOUNT_RESPONSE ImDeleteAccountRsp = "IM.Ext.Login.IMDeleteAccountRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+        reason: reason,
     }
 }

@@ -90,13 +90,8 @@ impl GroupStore for MySqlStore {
             .bind(kind)
             .bind(kind)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        let version = |found: &MySqlRow| {
-            Ok(GroupVersion {
-                group_id: row::group_id(found, "id")?,
-                version: row::int(found, "version")?,
-            })
-        };
-        self.rows(found).await?.iter().map(version).collect()
+        let found = self.rows(found).await?;
+        found.iter().map(row::group_version).collect()
     }
 
     async fn groups(

@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use proto::ids::{GroupId, UserId};
 use sqlx::Arguments;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteConnection;
 
 use super::membership::{
     forget_former, insert_conversation, join, leave, membership, place, somebody_is_full,
@@ -135,13 +135,7 @@ impl GroupStore for SqliteStore {
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(&self.readers)
         .await?;
-        let version = |found: &SqliteRow| {
-            Ok(GroupVersion {
-                group_id: row::group_id(found, "id")?,
-                version: row::int(found, "version")?,
-            })
-        };
-        found.iter().map(version).collect()
+        found.iter().map(row::group_version).collect()
     }
 
     async fn groups(
