@@ -41,6 +41,7 @@ mod wire;
 
 mod ask;
 mod group;
+mod own;
 mod send;
 mod sync;
 
@@ -57,6 +58,7 @@ pub use event::{Event, Events};
 pub use http::{HttpError, Response, Target, get};
 pub use login::{Client, Device, Status, password_digest};
 pub use message::{Conversation, Message};
+pub use own::AccountError;
 pub use register::{RegisterError, registration};
 pub use send::{Outgoing, Sending};
 pub use session::{Session, Waiting};
