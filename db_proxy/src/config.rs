@@ -14,6 +14,7 @@ use crate::logic::contact::ContactLimits;
 use crate::logic::group::GroupLimits;
 use crate::logic::group_commit::WriterLimits;
 use crate::logic::limiter::FailureLimits;
+use crate::logic::registration::{Admission, RegistrationLimits};
 use crate::logic::resume::ResumeLimits;
 
 /// Configuration of a db_proxy.
@@ -40,6 +41,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Tokens that let a client log in again without its password.
     pub resume: ResumeConfig,
+    /// Accounts that people make themselves.
+    pub registration: RegistrationConfig,
 }
 
 /// The port for msg_servers.
@@ -103,6 +106,33 @@ pub struct ResumeConfig {
     pub grace_seconds: u64,
 }
 
+/// Accounts that people make themselves. With several db_proxies, configure all alike.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegistrationConfig {
+    /// Who may make an account: "off", nobody, so that all accounts come from the operator (`ferrotalk user add`); "invite",
+    /// who has an invite (`ferrotalk invite add`); "open", everybody who reaches a msg_server.
+    pub mode: RegistrationMode,
+    /// Accounts that may be made from one address within an hour, 1 or more.
+    pub accounts_per_address: usize,
+    /// Attempts from one address within an hour that found the name taken or the invite no good, and accounts made, all
+    /// together; what is beyond is refused unseen.
+    pub attempts_per_address: usize,
+}
+
+/// Who may make an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistrationMode {
+    /// Nobody.
+    #[default]
+    Off,
+    /// Who has an invite.
+    Invite,
+    /// Everybody.
+    Open,
+}
+
 /// Groups.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -128,7 +158,7 @@ pub struct PresenceConfig {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
-    /// false switches the limit on failed logins off, for load tests.
+    /// false switches the limits on failed logins and on accounts that are made off, for load tests.
     pub enabled: bool,
     /// Failed logins of one account from one address within half an hour that are borne; after one more it is refused
     /// unseen from there.
@@ -188,6 +218,17 @@ impl Default for ResumeConfig {
     }
 }
 
+impl Default for RegistrationConfig {
+    fn default() -> Self {
+        let limits = RegistrationLimits::default();
+        Self {
+            mode: RegistrationMode::Off,
+            accounts_per_address: limits.accounts,
+            attempts_per_address: limits.attempts,
+        }
+    }
+}
+
 impl Default for GroupsConfig {
     fn default() -> Self {
         let limits = GroupLimits::default();
@@ -233,6 +274,7 @@ impl CacheConfig {
         &self,
         epoch: u64,
         failures: Option<FailureLimits>,
+        registrations: Option<FailureLimits>,
     ) -> anyhow::Result<CacheSettings> {
         let login_secret = secret(
             "cache.login_secret_file",
@@ -256,6 +298,7 @@ impl CacheConfig {
             timeout: Duration::from_millis(self.timeout_ms),
             epoch,
             failures,
+            registrations,
             login_secret,
         })
     }
@@ -325,6 +368,37 @@ impl ResumeConfig {
                 "resume.grace_seconds",
                 grace,
                 "at most 86400",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl RegistrationConfig {
+    pub(crate) fn admission(&self) -> Admission {
+        match self.mode {
+            RegistrationMode::Off => Admission::Nobody,
+            RegistrationMode::Invite => Admission::Invited,
+            RegistrationMode::Open => Admission::Everybody,
+        }
+    }
+
+    /// How accounts are counted, unless limits are switched off.
+    pub(crate) fn counted(&self, limits: &LimitsConfig) -> Option<FailureLimits> {
+        let own = RegistrationLimits {
+            accounts: self.accounts_per_address,
+            attempts: self.attempts_per_address,
+        };
+        limits.enabled.then(|| own.counted())
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        if self.accounts_per_address == 0 {
+            let mend = "1 or more; registration.mode = \"off\" for none";
+            return Err(ConfigError::value(
+                "registration.accounts_per_address",
+                0,
+                mend,
             ));
         }
         Ok(())
@@ -421,6 +495,7 @@ impl ServerConfig for Config {
     fn validate(&self) -> Result<(), ConfigError> {
         self.cache.validate()?;
         self.resume.validate()?;
+        self.registration.validate()?;
         if self.servers.in_flight == 0 {
             let mend = "1 or more, or no request is ever answered";
             return Err(ConfigError::value("servers.in_flight", 0, mend));

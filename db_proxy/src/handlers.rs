@@ -26,6 +26,9 @@ use crate::store::StoreError;
 /// The table: from a msg_server to us.
 pub(crate) fn router() -> Router<Arc<DbProxy>> {
     Router::new(Role::MsgServer, Role::DbProxy)
+        .on_with(login::account::register, refused)
+        .on_with(login::account::change_password, refused)
+        .on_with(login::account::delete, refused)
         .on_with(login::device_token, login::token_noted)
         .on_with(login::push_shield, refused)
         .on_with(login::query_push_shield, refused)
@@ -37,6 +40,7 @@ pub(crate) fn router() -> Router<Arc<DbProxy>> {
         .on_with(buddy::change_avatar, refused)
         .on_with(buddy::departments, nobodys)
         .on_with(buddy::change_sign_info, refused)
+        .on_with(buddy::change_profile, refused)
         .on_with(msg::store, msg::not_stored)
         .on_with(msg::read, |_| Some(ImMsgDataReadNotify::default()))
         .on_with(msg::unread, nobodys)

@@ -64,7 +64,11 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started
     let store = store.await.context("store.url")?;
     let epoch = store.store_epoch().await.context("store.url")?;
     let caches = cache::open(
-        config.cache.settings(epoch, config.limits.failures())?,
+        config.cache.settings(
+            epoch,
+            config.limits.failures(),
+            config.registration.counted(&config.limits),
+        )?,
         &shutdown,
     )
     .await

@@ -27,6 +27,15 @@ pub mod device;
 /// Who is let in.
 pub mod login;
 
+/// What users do with their own accounts.
+pub mod account;
+
+/// Who may make an account.
+pub mod registration;
+
+/// Codes that allow it.
+pub mod invite;
+
 /// Who logs in again without a password.
 pub mod resume;
 

@@ -15,6 +15,7 @@ use tracing::info;
 use crate::cache::Caches;
 use crate::config::Config;
 use crate::handlers;
+use crate::logic::account::Accounts;
 use crate::logic::contact::Contacts;
 use crate::logic::department::Departments;
 use crate::logic::device::Devices;
@@ -24,6 +25,7 @@ use crate::logic::login::{Guard, Login};
 use crate::logic::message::{MessageLimits, Messages};
 use crate::logic::missed::Missed;
 use crate::logic::password::Passwords;
+use crate::logic::registration::Registrar;
 use crate::logic::resume::Resumes;
 use crate::logic::sync::{Sync, SyncLimits};
 use crate::logic::user::Users;
@@ -51,7 +53,9 @@ pub(crate) struct DbProxy {
     pub(crate) contacts: Contacts,
     pub(crate) departments: Departments,
     pub(crate) devices: Devices,
-    pub(crate) login: Login,
+    pub(crate) login: Arc<Login>,
+    pub(crate) accounts: Accounts,
+    pub(crate) registrar: Registrar,
     /// `None`: nobody gets a resume token.
     pub(crate) resumes: Option<Resumes>,
 }
@@ -99,6 +103,10 @@ pub(crate) fn accept(
     let guard = config.limits.failures();
     let guard = guard.map(|limits| Guard::new(limits, caches.failures));
     let passwords = Arc::new(Passwords::sharing(caches.credentials));
+    let counted = config.registration.counted(&config.limits);
+    let counting = counted.map(|limits| Guard::new(limits, caches.registrations));
+    let admission = config.registration.admission();
+    let registrar = Registrar::new(store.clone(), passwords.clone(), admission, counting);
     let resumes = config.resume.limits().map(|limits| {
         let (resumes, writing) = Resumes::new(store.clone(), limits);
         let stopping = shutdown.clone();
@@ -107,16 +115,20 @@ pub(crate) fn accept(
         });
         resumes
     });
+    let login = Arc::new(Login::new(store.clone(), passwords.clone(), guard));
+    let users = Users::new(store.clone(), caches.users);
     let proxy = Arc::new(DbProxy {
         messages: Messages::new(store.clone(), write, limits),
         missed: Missed::new(store.clone(), page),
         sync: Sync::new(store.clone(), sync_groups, sync_limits),
         groups: Groups::new(store.clone(), caches.groups, group_limits),
-        users: Users::new(store.clone(), caches.users),
+        accounts: Accounts::new(store.clone(), login.clone(), passwords, users.clone()),
+        users,
         contacts: Contacts::new(store.clone(), config.presence.limits()),
         departments: Departments::new(store.clone(), caches.departments),
-        devices: Devices::new(store.clone()),
-        login: Login::new(store, passwords, guard),
+        devices: Devices::new(store),
+        login,
+        registrar,
         resumes,
     });
     let router = Arc::new(handlers::router());

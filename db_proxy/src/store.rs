@@ -9,6 +9,9 @@ mod message;
 mod participant;
 mod user;
 
+mod account;
+mod invite;
+
 mod group;
 mod request;
 
@@ -32,6 +35,7 @@ mod sqlite;
 mod time;
 mod trouble;
 
+pub use account::{AccountStore, Closed, RegisterOutcome, RegisterRefusal, Registration};
 pub use archive::{Archive, Batch, Cursor, Page, Row, Table, Value};
 pub use conversation::{Conversation, Counterpart, Pair};
 pub use department::{Department, DepartmentId, DepartmentStore, NewDepartment};
@@ -41,6 +45,7 @@ pub use group::{
     Direction, Group, GroupChange, GroupKind, GroupMembers, GroupOutcome, GroupRefusal, GroupStore,
     GroupVersion, MemberChange, NewGroup,
 };
+pub use invite::{Invite, InviteHash, InviteRefusal, InviteStore};
 pub use message::{
     AppendOutcome, AppendRefusal, Appended, ClientKey, MessageKind, MessageStore, NewMessage,
     PageLimit, StoredMessage,
@@ -71,6 +76,8 @@ pub use user::{
 /// Everything a database must be able to do.
 pub trait Store:
     UserStore
+    + AccountStore
+    + InviteStore
     + MessageStore
     + ParticipantStore
     + GroupStore
@@ -84,6 +91,8 @@ pub trait Store:
 
 impl<T> Store for T where
     T: UserStore
+        + AccountStore
+        + InviteStore
         + MessageStore
         + ParticipantStore
         + GroupStore

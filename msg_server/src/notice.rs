@@ -33,7 +33,6 @@ impl Told {
 }
 
 impl MsgServer {
-    #[expect(dead_code, reason = "no extension tells anything yet")]
     /// Hands a notice to those devices that have the extension in use: here, but for one session, and on other
     /// msg_servers. Notices for the same first user, or the same group, keep their order.
     pub(crate) fn tell<M: Body>(

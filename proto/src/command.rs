@@ -114,6 +114,10 @@ pub trait Body:
 
     /// Puts such a note on. Nothing for messages that have no such field.
     fn attach(&mut self, _note: Option<Bytes>) {}
+
+    /// Says why a request was refused, in one of the constant words of refusals. Nothing for messages that have no such
+    /// field.
+    fn give_reason(&mut self, _reason: &'static str) {}
 }
 
 /// Something to be done with the type of a command's message, when only the number is known; see
@@ -141,11 +145,18 @@ pub trait Request: Body {
 pub trait Reply: Send + 'static {
     /// The frame to send, numbered like the request.
     fn into_pdu(self, seq_num: u16) -> Option<Pdu>;
+
+    /// As [`Body::give_reason`].
+    fn explain(&mut self, _reason: &'static str) {}
 }
 
 impl<M: Body> Reply for M {
     fn into_pdu(self, seq_num: u16) -> Option<Pdu> {
         Some(Pdu::new(&self, seq_num))
+    }
+
+    fn explain(&mut self, reason: &'static str) {
+        self.give_reason(reason);
     }
 }
 

@@ -14,6 +14,9 @@ impl DeviceType {
     /// A desktop, as a phone names the class that it displaces.
     pub const MAC: Self = Self(0x02);
 
+    /// A type of each class, for what concerns all devices of a user.
+    pub const ONE_OF_EACH_CLASS: [Self; 3] = [Self::MAC, Self(0x12), Self(0x21)];
+
     /// The type with that number.
     pub fn parse(raw: i32) -> Result<Self, FieldError> {
         u8::try_from(raw)

@@ -87,6 +87,11 @@ fn devices_know_their_class() {
         DeviceType::KNOWN.map(|raw| DeviceType::parse(raw.into()).unwrap());
     assert!(windows.same_class(mac) && ios.same_class(android) && ios.same_class(web));
     assert!(!windows.same_class(android));
+    for device in DeviceType::all() {
+        let classes = DeviceType::ONE_OF_EACH_CLASS.iter();
+        let of_it = classes.filter(|class| class.same_class(device));
+        assert_eq!(of_it.count(), 1, "{device:?}");
+    }
     assert!(android.is_mobile() && !mac.is_mobile());
     for raw in [0, -1, 3, 0x10, 0x14, 256 + 1, i32::MAX, i32::MIN] {
         assert!(DeviceType::parse(raw).is_err(), "{raw}");

@@ -130,7 +130,7 @@ fn messages_equal_the_table() {
             );
         }
     }
-    assert_eq!(found.len(), 110);
+    assert_eq!(found.len(), 112);
     assert_eq!(found, wanted);
 }
 

@@ -1,6 +1,7 @@
 //! Accounts and departments, made and changed on the store itself: no server has to run for it, and all may.
 
 use db_proxy::logic::admin::{Admin, AdminError};
+use db_proxy::logic::invite::Invites;
 use db_proxy::store::{
     self, Department, DepartmentId, NewDepartment, OpenError, Profile, ProfileChange, User,
 };
@@ -82,6 +83,11 @@ impl Accounts {
     /// Removes a department, by number or by name, and returns its number.
     pub async fn remove_department(&self, wanted: &str) -> Result<u32, AdminError> {
         Ok(self.admin.departments().remove(wanted).await?.0)
+    }
+
+    /// The invites.
+    pub fn invites(&self) -> &Invites {
+        self.admin.invites()
     }
 
     /// Hands every user to `each`, by id, without holding all of them.

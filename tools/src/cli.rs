@@ -8,8 +8,8 @@ use clap::{Parser, Subcommand};
 
 use crate::terminal::Paint;
 use crate::{
-    backup, chaos, chat, conform, departments, doctor, import, migrate, restart, roles, trace, up,
-    users,
+    backup, chaos, chat, conform, departments, doctor, import, invites, migrate, register, restart,
+    roles, trace, up, users,
 };
 
 /// An instant-messaging backend that speaks the TeamTalk wire protocol
@@ -36,6 +36,8 @@ enum Command {
     Chat(chat::ChatArgs),
     User(users::UserArgs),
     Department(departments::DepartmentArgs),
+    Invite(invites::InviteArgs),
+    Register(register::RegisterArgs),
     Import(import::ImportArgs),
     Migrate(migrate::MigrateArgs),
     Backup(backup::BackupArgs),
@@ -62,6 +64,12 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         }
         Command::Department(args) => {
             block_on(async { departments::run(args).await.map(|()| ExitCode::SUCCESS) })
+        }
+        Command::Invite(args) => {
+            block_on(async { invites::run(args).await.map(|()| ExitCode::SUCCESS) })
+        }
+        Command::Register(args) => {
+            block_on(async { register::run(args).await.map(|()| ExitCode::SUCCESS) })
         }
         Command::Import(args) => block_on(import::run(args)),
         Command::Migrate(args) => block_on(migrate::run(args)),

@@ -29,6 +29,7 @@ pub(crate) mod http;
 
 mod connection;
 mod login;
+mod register;
 mod stream;
 
 mod account;
@@ -40,6 +41,7 @@ mod wire;
 
 mod ask;
 mod group;
+mod own;
 mod send;
 mod sync;
 
@@ -56,6 +58,8 @@ pub use event::{Event, Events};
 pub use http::{HttpError, Response, Target, get};
 pub use login::{Client, Device, Status, password_digest};
 pub use message::{Conversation, Message};
+pub use own::AccountError;
+pub use register::{RegisterError, registration};
 pub use send::{Outgoing, Sending};
 pub use session::{Session, Waiting};
 pub(crate) use stream::Stream;

@@ -19,6 +19,8 @@ pub mod chat;
 pub mod conform;
 pub mod departments;
 pub mod doctor;
+pub mod invites;
+pub mod register;
 pub mod restart;
 pub mod trace;
 pub mod up;

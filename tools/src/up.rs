@@ -55,7 +55,7 @@ pub struct UpArgs {
     /// Shift every port: login HTTP is P, the others follow
     #[arg(long, value_name = "P")]
     port_base: Option<u16>,
-    /// Make users demo1 … demoN, password demo
+    /// Make users demo1 … demoN, password demo, and let anybody make an account
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     demo_users: u32,
     /// The store, if it is not DIR/ferrotalk.db: sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE, of MySQL or
@@ -148,6 +148,7 @@ fn topology(args: &UpArgs) -> anyhow::Result<Topology> {
     topology.store = args.store.clone().unwrap_or_else(|| default_store(&dir));
     topology.cache.clone_from(&args.cache);
     topology.limits = !args.no_limits;
+    topology.open_registration = args.demo_users > 0;
     Ok(topology)
 }
 

@@ -27,6 +27,8 @@ pub struct Caches {
     pub groups: Arc<dyn GroupCache>,
     /// Failed logins that all db_proxies count together; `None`: each counts for itself.
     pub failures: Option<Arc<dyn FailureCache>>,
+    /// Accounts made that all db_proxies count together; `None`: each counts for itself.
+    pub registrations: Option<Arc<dyn FailureCache>>,
     /// Right passwords that all db_proxies know of; `None`: each knows its own.
     pub credentials: Option<Arc<dyn CredentialCache>>,
 }
@@ -44,6 +46,8 @@ pub struct CacheSettings {
     pub epoch: u64,
     /// `None`: failures are not limited.
     pub failures: Option<FailureLimits>,
+    /// `None`: accounts that are made are not limited.
+    pub registrations: Option<FailureLimits>,
     /// Shared by all db_proxies; `None`: right passwords are not shared.
     pub login_secret: Option<String>,
 }
@@ -67,6 +71,7 @@ pub async fn open(settings: CacheSettings, shutdown: &Shutdown) -> Result<Caches
             departments: Arc::new(MemoryDepartments::default()),
             groups: Arc::new(MemoryGroups::default()),
             failures: None,
+            registrations: None,
             credentials: None,
         });
     }
@@ -84,6 +89,14 @@ pub async fn open(settings: CacheSettings, shutdown: &Shutdown) -> Result<Caches
     let failures = settings.failures.map(|limits| -> Arc<dyn FailureCache> {
         Arc::new(RedisFailures::new(Arc::clone(&link), limits))
     });
+    let registrations = settings.registrations;
+    let registrations = registrations.map(|limits| -> Arc<dyn FailureCache> {
+        Arc::new(RedisFailures::counting(
+            "registered",
+            Arc::clone(&link),
+            limits,
+        ))
+    });
     let credentials = settings
         .login_secret
         .map(|secret| -> Arc<dyn CredentialCache> {
@@ -94,6 +107,7 @@ pub async fn open(settings: CacheSettings, shutdown: &Shutdown) -> Result<Caches
         departments: Arc::new(RedisDepartments::new(Arc::clone(&link))),
         groups: Arc::new(RedisGroups::new(link)),
         failures,
+        registrations,
         credentials,
     })
 }

@@ -13,6 +13,7 @@ use proto::im::buddy::{
     ImRecentContactSessionRsp, ImRemoveSessionReq, ImRemoveSessionRsp, ImUsersInfoReq,
     ImUsersInfoRsp,
 };
+use proto::im::ext::buddy::{ImChangeProfileReq, ImChangeProfileRsp};
 
 use super::msg::{counterpart, session, shown_in_list, user_id};
 use super::{store_failed, write_failed};
@@ -234,11 +235,39 @@ pub(super) async fn change_sign_info(
     })
 }
 
+/// Several of the user's own details at once; those that are not named stay.
+pub(super) async fn change_profile(
+    proxy: Arc<DbProxy>,
+    request: ImChangeProfileReq,
+) -> Result<ImChangeProfileRsp, HandlerError> {
+    let user = user_id(request.user_id)?;
+    let change = ProfileChange {
+        gender: request.gender,
+        nick_name: request.nick,
+        avatar_url: request.avatar,
+        sign_info: request.sign_info,
+        email: request.email,
+        tel: request.tel,
+        ..ProfileChange::default()
+    };
+    let is_blank = |nick: &String| nick.trim().is_empty();
+    if change == ProfileChange::default() || change.nick_name.as_ref().is_some_and(is_blank) {
+        return Err(HandlerError::Refused("empty"));
+    }
+    let changed = proxy.users.change(user, &change).await;
+    let changed = changed.map_err(|error| not_changed(&error))?;
+    Ok(ImChangeProfileRsp {
+        user_id: request.user_id,
+        result_code: 0,
+        reason: None,
+        user: Some(user_info(changed)),
+        attach_data: request.attach_data,
+    })
+}
+
 fn not_changed(error: &ChangeError) -> HandlerError {
     match error {
-        ChangeError::NoSuchUser => HandlerError::Refused("no_such_user"),
-        ChangeError::Avatar => HandlerError::Refused("bad_avatar"),
-        ChangeError::Signature | ChangeError::DetailLength => HandlerError::Refused("too_large"),
         ChangeError::Store(error) => store_failed(error),
+        error => HandlerError::Refused(error.reason()),
     }
 }

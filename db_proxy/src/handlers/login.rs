@@ -1,5 +1,8 @@
-//! Service 1: push tokens and the night shield.
+//! Service 1: accounts, push tokens and the night shield.
 
+pub(super) mod account;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use im_base::dispatch::HandlerError;
@@ -14,6 +17,11 @@ use super::msg::user_id;
 use super::store_failed;
 use crate::logic::device::TokenError;
 use crate::server::DbProxy;
+
+/// A client's own address. Without the extension every client counts as one source.
+pub(super) fn address(text: Option<&str>) -> Option<IpAddr> {
+    text?.parse().ok()
+}
 
 pub(super) async fn device_token(
     proxy: Arc<DbProxy>,

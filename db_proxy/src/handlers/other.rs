@@ -1,6 +1,5 @@
 //! Service 7: logins, heartbeats.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,6 +15,7 @@ use tracing::warn;
 
 use super::buddy::user_info;
 use super::group::version_info;
+use super::login::address;
 use crate::logic::login::LoginRefusal;
 use crate::server::DbProxy;
 use crate::store::{Account, StoreError, User};
@@ -95,11 +95,7 @@ async fn identify(
     proxy: &DbProxy,
     request: &ImValidateReq,
 ) -> Result<(Account, Option<Bytes>), LoginRefusal> {
-    // Without the extension every client counts as one source.
-    let source = request
-        .client_address
-        .as_deref()
-        .and_then(|text| text.parse::<IpAddr>().ok());
+    let source = address(request.client_address.as_deref());
     let name = &request.user_name;
     // A msg_server that does not say which device it is gets no token.
     let device_type = request.client_type.map(DeviceType::parse);

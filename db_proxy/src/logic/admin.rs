@@ -4,6 +4,7 @@ use proto::device::DeviceType;
 use proto::ids::UserId;
 
 use super::department::{DepartmentError, Departments};
+use super::invite::Invites;
 use super::password::{HashError, Passwords, client_password};
 use super::user::{ChangeError, CreateRefusal, Users};
 use crate::cache::{MemoryDepartments, MemoryUsers};
@@ -17,6 +18,7 @@ pub struct Admin {
     store: Arc<dyn Store>,
     users: Users,
     departments: Departments,
+    invites: Invites,
     passwords: Passwords,
 }
 
@@ -58,6 +60,7 @@ impl Admin {
                 Arc::clone(&store),
                 Arc::new(MemoryDepartments::default()),
             ),
+            invites: Invites::new(Arc::clone(&store)),
             store,
             passwords: Passwords::new(),
         }
@@ -121,6 +124,11 @@ impl Admin {
     /// The departments.
     pub fn departments(&self) -> &Departments {
         &self.departments
+    }
+
+    /// The invites.
+    pub fn invites(&self) -> &Invites {
+        &self.invites
     }
 
     /// A page of users by id, starting behind `after`.

@@ -73,9 +73,25 @@ impl Login {
         received: &str,
         source: Option<IpAddr>,
     ) -> Result<Account, LoginRefusal> {
+        self.either(name, [received], source).await
+    }
+
+    /// As `validate`, with one of several passwords: what counts as a failure is that none is right.
+    pub(super) async fn either<const N: usize>(
+        &self,
+        name: &str,
+        received: [&str; N],
+        source: Option<IpAddr>,
+    ) -> Result<Account, LoginRefusal> {
         let attempt = Attempt { name, source };
         self.limit(attempt).await?;
-        let account = self.check(name, received).await?;
+        let mut account = None;
+        for received in received {
+            account = self.check(name, received).await?;
+            if account.is_some() {
+                break;
+            }
+        }
         // again, so that guesses made all at once learn no more than guesses made in turn
         if let Some(guard) = &self.guard {
             let refused = match account {

@@ -64,8 +64,26 @@ pub enum ChangeError {
     Signature,
     #[error("nick name, e-mail and the like have at most {MAX_DETAIL} characters")]
     DetailLength,
+    #[error("nick name, e-mail and the like have no control characters")]
+    DetailCharacters,
+    #[error("a gender is 0 (unknown), 1 (male) or 2 (female)")]
+    Gender,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl ChangeError {
+    /// One word, for those who tell refusals apart.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NoSuchUser => "no_such_user",
+            Self::Avatar => "bad_avatar",
+            Self::Signature | Self::DetailLength => "too_large",
+            Self::DetailCharacters => "bad_characters",
+            Self::Gender => "bad_field",
+            Self::Store(_) => "store_failed",
+        }
+    }
 }
 
 impl Users {
@@ -149,6 +167,11 @@ impl Users {
         Ok(changed)
     }
 
+    /// A profile was changed past this: copies of the old one go.
+    pub(super) async fn changed(&self, user: &User) {
+        self.cache.changed(user).await;
+    }
+
     /// Adds users, all in one transaction, and answers in their order.
     pub async fn create(
         &self,
@@ -183,7 +206,7 @@ fn check_name(name: &str) -> Result<(), CreateRefusal> {
     Ok(())
 }
 
-fn check_change(change: &ProfileChange) -> Result<(), ChangeError> {
+pub(super) fn check_change(change: &ProfileChange) -> Result<(), ChangeError> {
     let avatar = change.avatar_url.as_deref().unwrap_or_default();
     if avatar.len() > MAX_AVATAR || avatar.chars().any(char::is_control) {
         return Err(ChangeError::Avatar);
@@ -193,8 +216,16 @@ fn check_change(change: &ProfileChange) -> Result<(), ChangeError> {
         return Err(ChangeError::Signature);
     }
     let details = [&change.nick_name, &change.email, &change.tel];
-    if details.into_iter().flatten().any(|detail| too_long(detail)) {
-        return Err(ChangeError::DetailLength);
+    for detail in details.into_iter().flatten() {
+        if too_long(detail) {
+            return Err(ChangeError::DetailLength);
+        }
+        if detail.chars().any(char::is_control) {
+            return Err(ChangeError::DetailCharacters);
+        }
+    }
+    if change.gender.is_some_and(|gender| gender > 2) {
+        return Err(ChangeError::Gender);
     }
     Ok(())
 }

@@ -8,10 +8,12 @@
 mod open;
 pub(super) use open::without_password;
 
+mod account;
 mod append;
 mod department;
 mod device;
 mod group;
+mod invite;
 mod membership;
 mod message;
 mod meta;

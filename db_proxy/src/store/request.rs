@@ -28,6 +28,11 @@ impl RequestKey {
         Self::tagged(b'm', actor, bytes)
     }
 
+    /// For making an account: the bytes stand for who asked, and for name and password too.
+    pub fn of_registration(bytes: &[u8]) -> Option<Self> {
+        Self::tagged(b'r', None, bytes)
+    }
+
     fn tagged(tag: u8, actor: Option<UserId>, bytes: &[u8]) -> Option<Self> {
         if !(1..=Self::MAX_LEN).contains(&bytes.len()) {
             return None;
@@ -123,6 +128,16 @@ impl CarriedOut {
             changed,
         })
     }
+}
+
+/// What was carried out when an account was made, as stored: the number of the user.
+pub(super) fn user_to_bytes(user: UserId) -> Vec<u8> {
+    user.get().to_be_bytes().to_vec()
+}
+
+/// The inverse of `user_to_bytes`; `None` for what no release has written.
+pub(super) fn user_from_bytes(bytes: &[u8]) -> Option<UserId> {
+    UserId::new(u32::from_be_bytes(bytes.try_into().ok()?))
 }
 
 #[cfg(test)]

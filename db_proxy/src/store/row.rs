@@ -10,8 +10,13 @@ use sqlx::sqlite::SqliteRow;
 
 use super::{
     ActiveConversation, ChangedConversation, Conversation, Department, DepartmentId, Device, Group,
+<<<<<<< HEAD
     GroupKind, GroupVersion, MessageKind, Profile, StoreError, StoredMessage, UnixMillis, User,
     UserStatus,
+=======
+    GroupKind, GroupVersion, Invite, MessageKind, Profile, StoreError, StoredMessage, UnixMillis,
+    User, UserStatus,
+>>>>>>> 63fffc2
 };
 
 /// A row of any database. The types of columns are the same in all.
@@ -270,4 +275,27 @@ mod tests {
         assert!(blob(&row, "missing").unwrap().is_empty());
         assert!(user_id(&row, "missing").is_err(), "but an id has to be one");
     }
+}
+
+/// The columns an invite is read from.
+pub(super) const INVITE: &str = "code_hash, created_at_ms, expires_at_ms, uses_left, note";
+
+pub(super) fn invite(row: &impl Columns) -> Result<Invite, StoreError> {
+    let code = blob(row, "code_hash")?;
+    let expires_at = time(row, "expires_at_ms")?;
+    Ok(Invite {
+        code: code.try_into().map_err(|_| out_of_range("code_hash", 0))?,
+        created_at: time(row, "created_at_ms")?,
+        expires_at: (expires_at.0 > 0).then_some(expires_at),
+        uses_left: int(row, "uses_left")?,
+        note: text(row, "note")?,
+    })
+}
+
+/// A group's number and version.
+pub(super) fn group_version(row: &impl Columns) -> Result<GroupVersion, StoreError> {
+    Ok(GroupVersion {
+        group_id: group_id(row, "id")?,
+        version: int(row, "version")?,
+    })
 }

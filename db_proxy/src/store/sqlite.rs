@@ -2,10 +2,12 @@
 
 mod open;
 
+mod account;
 mod append;
 mod department;
 mod device;
 mod group;
+mod invite;
 mod membership;
 mod message;
 mod meta;

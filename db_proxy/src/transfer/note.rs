@@ -81,7 +81,7 @@ impl Note {
             Table::Participants | Table::Devices | Table::FormerMembers => {
                 saw(Table::Users, &row[table.column("user_id")]);
             }
-            Table::Conversations | Table::Requests => {}
+            Table::Conversations | Table::Requests | Table::Invites => {}
         }
     }
 

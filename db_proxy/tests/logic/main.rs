@@ -9,5 +9,6 @@ mod department;
 mod device;
 mod group;
 mod message;
+mod registration;
 mod resume;
 mod user;

@@ -6,6 +6,7 @@ mod bed;
 mod circle;
 mod device;
 
+mod accounts;
 mod append;
 mod concurrent;
 mod duplicates;
@@ -44,6 +45,12 @@ macro_rules! suite {
             users: names_are_exact_and_never_taken_twice, twenty_thousand_in_one_go, changes_page_exactly,
                 a_password_is_replaced_only_when_it_is_the_expected_one, profiles_come_back_as_stored,
                 the_epoch_stays;
+            accounts: a_name_is_taken_in_whatever_case, one_name_at_two_stores_is_given_once, a_newcomer_is_a_change,
+                a_registration_asked_for_again_is_the_same_account,
+                one_registration_at_two_stores_is_carried_out_once, invites_are_kept_until_revoked,
+                an_invite_is_good_as_often_and_as_long_as_it_says, the_last_use_of_an_invite_is_taken_once,
+                a_closed_account_keeps_its_name_and_nothing_else, a_closed_account_is_in_no_group,
+                closing_while_joining_leaves_groups_whole;
             groups: a_group_is_what_its_founder_named, a_group_with_a_stranger_is_not_made, members_come_and_go,
                 an_empty_group_can_be_filled_again, strangers_change_nothing, large_groups_are_whole_or_refused,
                 details_are_for_members, lists_of_groups_begin_with_the_latest_change,

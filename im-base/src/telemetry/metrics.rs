@@ -37,6 +37,7 @@ metrics_table! {
     gauge SESSIONS = "im_sessions", Count, "Logged-in connections on this msg_server.";
     gauge LIMIT = "im_limit", Count, "What a limit of the configuration is set to; infinite where it is switched off. Label limit.";
     counter LOGINS = "im_logins_total", Count, "Login attempts. Label outcome.";
+    counter REGISTRATIONS = "im_registrations_total", Count, "Requests for an account. Label outcome (accepted, refused, or why there was no answer).";
     counter DELIVERIES = "im_deliveries_total", Count, "Messages handed to a device's connection. Label source (local, relay, store).";
     counter MISSED_LOOKS = "im_missed_looks_total", Count, "Times a msg_server asked the store for messages that a loss may have kept from it. Label outcome.";
     counter GROUP_FETCHES = "im_group_fetches_total", Count, "Times a msg_server asked who is in a group because a change had not reached it. Label outcome.";

@@ -14,6 +14,7 @@ use proto::decoder::MAX_CLIENT_FRAME;
 use proto::ids::UserId;
 use proto::im::login::{
     ImMsgServReq, ImPushShieldReq, ImPushShieldRsp, ImQueryPushShieldReq, ImQueryPushShieldRsp,
+    ImRegistReq, ImRegistRes,
 };
 use proto::im::message::ImMsgDataReadAck;
 use proto::im::other::ImHeartBeat;
@@ -94,6 +95,7 @@ fn router() -> Router<Session> {
         .on(set)
         .on_sync(get)
         .on_hold(read)
+        .on_sync(|_, _: ImRegistReq| Err::<ImRegistRes, _>(HandlerError::Refused("of_course")))
         .on_pdu::<ImHeartBeat>(|_, pdu| Ok(Some(pdu.clone())))
 }
 
@@ -180,6 +182,18 @@ async fn a_command_that_is_not_the_senders_closes() {
         r#"reason="forbidden_command""#,
     ];
     assert_eq!(metric(metrics::REFUSALS, &labels), 1.0);
+}
+
+/// Where the command's own refusal has a field for it.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_says_why() {
+    play(async |mut peer, _| {
+        peer.send(&ImRegistReq::default(), 8).await;
+        let (reply, seq_num) = peer.expect::<ImRegistRes>().await;
+        assert_eq!((reply.result_code, seq_num), (1, 8));
+        assert_eq!(reply.reason.as_deref(), Some("of_course"));
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,10 +12,12 @@ use proto::im::buddy::{
     ImRemoveSessionReq, ImRemoveSessionRsp, ImSignInfoChangedNotify, ImUserStatNotify,
     ImUsersInfoReq, ImUsersInfoRsp, ImUsersStatReq, ImUsersStatRsp,
 };
-use proto::{Body, NoReply, Pdu};
+use proto::im::ext::buddy::{ImChangeProfileReq, ImChangeProfileRsp, ImUserChanged};
+use proto::{Body, NoReply, Pdu, capability};
 
 use super::other::{ANSWER_BYTES, ask, user_ids};
 use crate::links::{Pushed, raw_ids};
+use crate::notice::Told;
 use crate::session::Session;
 
 pub(super) async fn recent_sessions(
@@ -109,12 +111,7 @@ pub(super) async fn change_avatar(
     let avatar_url = request.avatar_url.clone();
     let answer = ask(&session, request).await?;
     if answer.result_code == 0 {
-        profile_changed(&session, |audience, by_contact| ImAvatarChangedNotify {
-            changed_user_id: session.user_id().get(),
-            avatar_url: avatar_url.clone(),
-            audience,
-            by_contact,
-        });
+        tell_avatar(&session, &avatar_url);
     }
     Ok(answer)
 }
@@ -128,14 +125,63 @@ pub(super) async fn change_signature(
     let sign_info = request.sign_info.clone();
     let answer = ask(&session, request).await?;
     if answer.result_code == 0 {
-        profile_changed(&session, |audience, by_contact| ImSignInfoChangedNotify {
-            changed_user_id: session.user_id().get(),
-            sign_info: sign_info.clone(),
-            audience,
-            by_contact,
-        });
+        tell_signature(&session, &sign_info);
     }
     Ok(answer)
+}
+
+/// As with the avatar, for several details at once. Clients that know nothing of this hear of avatar and signature as ever.
+pub(super) async fn change_profile(
+    session: Session,
+    request: ImChangeProfileReq,
+) -> Result<ImChangeProfileRsp, HandlerError> {
+    session.take_allowance()?;
+    let (avatar, sign_info) = (request.avatar.clone(), request.sign_info.clone());
+    let answer: ImChangeProfileRsp = ask(&session, request).await?;
+    let Some(user) = answer.user.clone().filter(|_| answer.result_code == 0) else {
+        return Ok(answer);
+    };
+    if let Some(avatar_url) = avatar {
+        tell_avatar(&session, &avatar_url);
+    }
+    if let Some(sign_info) = sign_info {
+        tell_signature(&session, &sign_info);
+    }
+    let told = those_who_see(&session);
+    let server = &session.server;
+    server.tell(&told, capability::ACCOUNT, &ImUserChanged { user }, None);
+    Ok(answer)
+}
+
+/// Those who see the user come and go, and himself.
+pub(super) fn those_who_see(session: &Session) -> Told {
+    match session.contacts.audience() {
+        None => Told::Everybody,
+        Some(mut users) => {
+            let user_id = session.user_id();
+            users.retain(|user| *user != user_id);
+            users.push(user_id);
+            Told::Users(users)
+        }
+    }
+}
+
+fn tell_avatar(session: &Session, avatar_url: &str) {
+    profile_changed(session, |audience, by_contact| ImAvatarChangedNotify {
+        changed_user_id: session.user_id().get(),
+        avatar_url: avatar_url.to_owned(),
+        audience,
+        by_contact,
+    });
+}
+
+fn tell_signature(session: &Session, sign_info: &str) {
+    profile_changed(session, |audience, by_contact| ImSignInfoChangedNotify {
+        changed_user_id: session.user_id().get(),
+        sign_info: sign_info.to_owned(),
+        audience,
+        by_contact,
+    });
 }
 
 /// Tells those who see the user, here and elsewhere. `notice` makes the notice with what only servers are told: for

@@ -1,6 +1,8 @@
 //! Service 1: login, logout, kicks, push settings.
 
-use std::net::SocketAddr;
+pub(crate) mod account;
+
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use im_base::dispatch::HandlerError;
@@ -35,6 +37,7 @@ use crate::session::{Session, kick};
 pub(crate) struct Login {
     pub(crate) user_id: UserId,
     pub(crate) device: DeviceType,
+    pub(crate) address: IpAddr,
     /// The extensions that are granted, a bit each.
     pub(crate) capabilities: u64,
     /// The groups he is in, with the versions as of which that is so.
@@ -181,6 +184,7 @@ pub(crate) async fn check(
     Ok(Login {
         user_id,
         device,
+        address: address.ip(),
         capabilities,
         groups: group_versions(&verdict.group_version_list),
         contacts,

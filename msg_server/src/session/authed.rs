@@ -1,5 +1,6 @@
 //! After the login: commands are dispatched until the session ends.
 
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -46,6 +47,8 @@ pub(crate) struct Authed {
     pub(crate) id: u64,
     user_id: UserId,
     pub(crate) device: DeviceType,
+    /// Where its client is.
+    pub(crate) address: IpAddr,
     /// The extensions in use, a bit each (PROTOCOL.md, "Extensions").
     pub(crate) capabilities: u64,
     /// Nanoseconds since 1970: of two sessions that displace each other the later one stays.
@@ -168,6 +171,7 @@ pub(super) async fn enter(
         id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
         user_id: login.user_id,
         device: login.device,
+        address: login.address,
         capabilities: login.capabilities,
         login_stamp: clock::login_stamp(),
         opened_at: Instant::now(),

@@ -1,4 +1,4 @@
-//! Before the login: a short time, small frames, three commands.
+//! Before the login: a short time, small frames, four commands.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,22 +7,26 @@ use im_base::net::socket::TcpStream;
 use im_base::net::{CloseReason, Connection, Outbox, Pace, Transport, ws};
 use im_base::telemetry::metrics::LOGINS;
 use metrics::counter;
-use proto::im::login::ImLoginReq;
+use proto::im::login::{ImLoginReq, ImRegistReq};
 use proto::im::message::ImClientTimeReq;
 use proto::im::other::ImHeartBeat;
 use proto::{Body, Pdu};
 use tokio::time::{Instant, timeout_at};
 
 use super::Door;
-use crate::handlers::login::{self, Login};
+use crate::handlers::login::{self, Login, account};
 use crate::handlers::{msg, other};
 use crate::server::MsgServer;
 
 /// No login is larger; a stranger gets no more memory than this.
 const MAX_FRAME: u32 = 8 * 1024;
 
+/// Accounts that may be asked for on one connection.
+const MOST_REGISTRATIONS: u32 = 3;
+
 const NOT_LOGGED_IN: CloseReason = CloseReason("not_logged_in");
 const LOGIN_REFUSED: CloseReason = CloseReason("login_refused");
+const TOO_MANY_REGISTRATIONS: CloseReason = CloseReason("too_many_registrations");
 
 pub(super) type ClientConnection = Connection<Transport>;
 
@@ -67,6 +71,7 @@ async fn until_login(
     address: SocketAddr,
     server: &Arc<MsgServer>,
 ) -> Result<Box<Login>, CloseReason> {
+    let mut registrations = 0;
     loop {
         if connection.unsent() > MAX_FRAME as usize {
             return Err(CloseReason::SLOW_READER);
@@ -74,11 +79,31 @@ async fn until_login(
         let pdu = connection.next().await?;
         let answer = match pdu.command() {
             ImLoginReq::ID => return check(connection, &pdu, address, server).await,
+            ImRegistReq::ID if registrations >= MOST_REGISTRATIONS => {
+                return Err(TOO_MANY_REGISTRATIONS);
+            }
+            ImRegistReq::ID => {
+                registrations += 1;
+                register(connection, &pdu, address, server).await?
+            }
             ImHeartBeat::ID => pdu,
             ImClientTimeReq::ID => Pdu::new(&msg::server_time(), pdu.seq_num()),
             _ => return Err(NOT_LOGGED_IN),
         };
         other::send(connection.outbox(), &answer);
+    }
+}
+
+/// Makes an account while the connection's limits stay in force, as with a login.
+async fn register(
+    connection: &mut ClientConnection,
+    pdu: &Pdu,
+    address: SocketAddr,
+    server: &Arc<MsgServer>,
+) -> Result<Pdu, CloseReason> {
+    tokio::select! {
+        answer = account::register(server, pdu, address) => Ok(Pdu::new(&answer, pdu.seq_num())),
+        reason = connection.flush() => Err(reason),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::im::buddy::{
     ImRemoveSessionReq, ImRemoveSessionRsp, ImSignInfoChangedNotify, ImUserStatNotify,
     ImUsersInfoReq, ImUsersInfoRsp, ImUsersStatReq, ImUsersStatRsp, ImpcLoginStatusNotify,
 };
+use crate::im::ext::buddy::{ImChangeProfileReq, ImChangeProfileRsp, ImUserChanged};
 
 commands! {
     /// Lists the conversations that changed after a time.
@@ -133,5 +134,23 @@ commands! {
     /// Somebody's signature changed.
     0x0215 CID_BUDDY_LIST_SIGN_INFO_CHANGED_NOTIFY ImSignInfoChangedNotify = "IM.Buddy.IMSignInfoChangedNotify" {
         path: [MsgServer => RouteServer, RouteServer => MsgServer, MsgServer => Client],
+    }
+    /// Changes one's own profile.
+    0x028b CID_EXT_CHANGE_PROFILE_REQUEST ImChangeProfileReq = "IM.Ext.Buddy.IMChangeProfileReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImChangeProfileRsp,
+        refusal: |req| ImChangeProfileRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// Outcome of that, with the profile as it is then.
+    0x028c CID_EXT_CHANGE_PROFILE_RESPONSE ImChangeProfileRsp = "IM.Ext.Buddy.IMChangeProfileRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+        reason: reason,
+    }
+    /// Somebody's profile changed.
+    0x028d CID_EXT_USER_CHANGED ImUserChanged = "IM.Ext.Buddy.IMUserChanged" {
+        path: [MsgServer => Client],
     }
 }

@@ -2,12 +2,13 @@
 
 use crate::im::base_define::ResultType;
 use crate::im::ext::login::{
-    ImReconnect, ImResumeRevokeReq, ImResumeRevokeRsp, ImServersReq, ImServersRsp,
+    ImChangePasswordReq, ImChangePasswordRsp, ImDeleteAccountReq, ImDeleteAccountRsp, ImReconnect,
+    ImResumeRevokeReq, ImResumeRevokeRsp, ImServersReq, ImServersRsp,
 };
 use crate::im::login::{
     ImDeviceTokenReq, ImDeviceTokenRsp, ImKickPcClientReq, ImKickPcClientRsp, ImKickUser,
     ImLoginReq, ImLoginRes, ImLogoutReq, ImLogoutRsp, ImMsgServReq, ImMsgServRsp, ImPushShieldReq,
-    ImPushShieldRsp, ImQueryPushShieldReq, ImQueryPushShieldRsp,
+    ImPushShieldRsp, ImQueryPushShieldReq, ImQueryPushShieldRsp, ImRegistReq, ImRegistRes,
 };
 
 commands! {
@@ -96,6 +97,24 @@ commands! {
         path: [DbProxy => MsgServer, MsgServer => Client],
         attach: attach_data,
     }
+    /// Makes an account, on a connection that is not logged in; off unless the operator allows it.
+    0x0110 CID_LOGIN_REQ_REGISTER ImRegistReq = "IM.Login.IMRegistReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        attach: attach_data,
+        reply: ImRegistRes,
+        refusal: |req| ImRegistRes {
+            user_name: req.user_name.clone(),
+            result_code: 1,
+            attach_data: None,
+            ..Default::default()
+        },
+    }
+    /// Outcome of that; the connection goes on to its login.
+    0x0111 CID_LOGIN_RES_REGISTER ImRegistRes = "IM.Login.IMRegistRes" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+        reason: reason,
+    }
     /// Takes resume tokens of a user away: a device logged out, or was logged out by another one.
     0x0180 CID_EXT_RESUME_REVOKE_REQUEST ImResumeRevokeReq = "IM.Ext.Login.IMResumeRevokeReq" {
         path: [MsgServer => DbProxy],
@@ -120,5 +139,33 @@ commands! {
     /// Msg_servers with room.
     0x0184 CID_EXT_SERVERS_RESPONSE ImServersRsp = "IM.Ext.Login.IMServersRsp" {
         path: [LoginServer => MsgServer],
+    }
+    /// Changes one's password.
+    0x0185 CID_EXT_CHANGE_PASSWORD_REQUEST ImChangePasswordReq = "IM.Ext.Login.IMChangePasswordReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImChangePasswordRsp,
+        refusal: |req| ImChangePasswordRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// Outcome of that.
+    0x0186 CID_EXT_CHANGE_PASSWORD_RESPONSE ImChangePasswordRsp = "IM.Ext.Login.IMChangePasswordRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+        reason: reason,
+    }
+    /// Deletes one's account.
+    0x0187 CID_EXT_DELETE_ACCOUNT_REQUEST ImDeleteAccountReq = "IM.Ext.Login.IMDeleteAccountReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImDeleteAccountRsp,
+        refusal: |req| ImDeleteAccountRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// Outcome of that; after a success the server closes behind it.
+    0x0188 CID_EXT_DELETE_ACCOUNT_RESPONSE ImDeleteAccountRsp = "IM.Ext.Login.IMDeleteAccountRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+        reason: reason,
     }
 }

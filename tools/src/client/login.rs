@@ -7,7 +7,7 @@ use md5::{Digest, Md5};
 use proto::device::DeviceType;
 use proto::im::base_define::{ClientType, UserStatType};
 use proto::im::login::{ImLoginReq, ImLoginRes};
-use proto::{Body, Pdu, capability};
+use proto::{Body, CommandId, Pdu, capability};
 use tokio::time::Instant;
 
 use super::address::Address;
@@ -62,7 +62,7 @@ pub enum Status {
 /// A connection to a msg_server on which nobody is logged in yet; due within 15 s of connecting.
 #[derive(Debug)]
 pub struct Client {
-    connection: Connection,
+    pub(super) connection: Connection,
 }
 
 impl Client {
@@ -123,6 +123,15 @@ impl Client {
 
     /// The login's answer, and what was pushed before it.
     async fn answer(&mut self) -> Result<(ImLoginRes, Vec<Pdu>), LoginError> {
+        let (answer, early) = self.answer_to(ImLoginRes::ID).await?;
+        Ok((answer.decode()?, early))
+    }
+
+    /// The next frame of this command, and what came before it.
+    pub(super) async fn answer_to(
+        &mut self,
+        command: CommandId,
+    ) -> Result<(Pdu, Vec<Pdu>), LoginError> {
         let deadline = Instant::now() + LOGIN_DEADLINE;
         let mut early = Vec::new();
         loop {
@@ -130,8 +139,8 @@ impl Client {
                 .await
                 .map_err(|_| LoginError::Deadline(LOGIN_DEADLINE))?
                 .map_err(LoginError::Closed)?;
-            if pdu.command() == ImLoginRes::ID {
-                return Ok((pdu.decode()?, early));
+            if pdu.command() == command {
+                return Ok((pdu, early));
             }
             early.push(pdu);
         }

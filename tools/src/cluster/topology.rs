@@ -81,6 +81,8 @@ pub struct Topology {
     pub cache: String,
     /// Whether rate and per-address limits apply.
     pub limits: bool,
+    /// Whether anybody may make an account.
+    pub open_registration: bool,
     /// What the processes log, as in `[log] filter`.
     pub log_filter: String,
     /// Further configuration of all processes of a kind, by environment: `FERROTALK_<SECTION>__<KEY>` and a value.
@@ -110,6 +112,7 @@ impl Topology {
             ports,
             cache: "memory:".into(),
             limits: true,
+            open_registration: false,
             log_filter: "info".into(),
             environment: Vec::new(),
             detours: Vec::new(),
@@ -202,7 +205,12 @@ impl Topology {
     fn db_proxy(&self, index: usize) -> Table {
         let listen = local(self.ports.db[index].servers);
         let (store, cache, limits) = (self.store.as_str(), self.cache.as_str(), self.limits);
+        let registration = match self.open_registration {
+            true => "open",
+            false => "off",
+        };
         toml! {
+            registration = { mode = registration }
             servers = { listen = listen }
             store = { url = store }
             cache = { url = cache }

@@ -13,6 +13,8 @@ use crate::logic::limiter::{FailureLimits, network};
 #[derive(Clone, Debug)]
 pub struct RedisFailures {
     link: Arc<Link>,
+    /// The keys' first word.
+    what: &'static str,
     limits: FailureLimits,
 }
 
@@ -52,7 +54,12 @@ static SETTLE: LazyLock<Script> = LazyLock::new(|| {
 
 impl RedisFailures {
     pub fn new(link: Arc<Link>, limits: FailureLimits) -> Self {
-        Self { link, limits }
+        Self::counting("failed", link, limits)
+    }
+
+    /// As `new`, for something else that is counted in the same way, under keys of its own.
+    pub fn counting(what: &'static str, link: Arc<Link>, limits: FailureLimits) -> Self {
+        Self { link, what, limits }
     }
 
     async fn settle(&self, attempt: Attempt<'_>, outcome: &str) -> Option<bool> {
@@ -62,10 +69,11 @@ impl RedisFailures {
         let from = source.map_or_else(String::new, |source| source.to_string());
         let window = u64::try_from(self.limits.window.as_millis()).unwrap_or(u64::MAX);
         let mut call = SETTLE.prepare_invoke();
-        call.key(self.link.key(format_args!("failed:{account:032x}:{from}")));
+        let what = self.what;
+        call.key(self.link.key(format_args!("{what}:{account:032x}:{from}")));
         call.arg(outcome).arg(window).arg(self.limits.per_account);
         if source.is_some() {
-            call.key(self.link.key(format_args!("failed:{from}")));
+            call.key(self.link.key(format_args!("{what}:{from}")));
             call.arg(self.limits.per_address);
         }
         let settled = self.link.ask(async |connection, _| {

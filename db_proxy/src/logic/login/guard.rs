@@ -20,7 +20,7 @@ impl Guard {
     }
 
     /// Whether an attempt has to be refused unseen.
-    pub(super) async fn refuses(&self, attempt: Attempt<'_>) -> bool {
+    pub(in crate::logic) async fn refuses(&self, attempt: Attempt<'_>) -> bool {
         let shared = match &self.shared {
             Some(shared) => shared.refuses(attempt).await,
             None => None,
@@ -29,7 +29,7 @@ impl Guard {
     }
 
     /// Counts a failure; whether it had to be refused.
-    pub(super) async fn failed(&self, attempt: Attempt<'_>) -> bool {
+    pub(in crate::logic) async fn failed(&self, attempt: Attempt<'_>) -> bool {
         let shared = match &self.shared {
             Some(shared) => shared.failed(attempt).await,
             None => None,

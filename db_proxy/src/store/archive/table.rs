@@ -14,6 +14,7 @@ pub enum Table {
     Devices,
     Requests,
     FormerMembers,
+    Invites,
 }
 
 /// How a column is kept.
@@ -28,7 +29,7 @@ use Kind::{Bytes, Int, Text};
 
 impl Table {
     /// In an order in which each refers only to those before it.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Departments,
         Self::Users,
         Self::Groups,
@@ -39,6 +40,7 @@ impl Table {
         Self::Devices,
         Self::Requests,
         Self::FormerMembers,
+        Self::Invites,
     ];
 
     /// Those that number their rows.
@@ -57,6 +59,7 @@ impl Table {
             Self::Devices => "devices",
             Self::Requests => "requests",
             Self::FormerMembers => "former members",
+            Self::Invites => "invites",
         }
     }
 
@@ -161,6 +164,13 @@ impl Table {
                 ("created_at_ms", Int),
             ],
             Self::FormerMembers => &[("user_id", Int), ("group_id", Int), ("left_at_ms", Int)],
+            Self::Invites => &[
+                ("code_hash", Bytes),
+                ("created_at_ms", Int),
+                ("expires_at_ms", Int),
+                ("uses_left", Int),
+                ("note", Text),
+            ],
         }
     }
 
@@ -175,7 +185,7 @@ impl Table {
     /// Columns that belong to the key, of those in [`Self::columns`].
     pub(crate) fn key_width(self) -> usize {
         match self {
-            Self::Departments | Self::Users | Self::Groups | Self::Requests => 1,
+            Self::Departments | Self::Users | Self::Groups | Self::Requests | Self::Invites => 1,
             Self::Members | Self::Conversations | Self::Devices | Self::FormerMembers => 2,
             Self::Participants | Self::Messages => 3,
         }
@@ -223,6 +233,10 @@ impl Table {
             Self::Requests => Key {
                 numbers: &[],
                 text: Some(("t.request_key", Bytes)),
+            },
+            Self::Invites => Key {
+                numbers: &[],
+                text: Some(("t.code_hash", Bytes)),
             },
         }
     }

@@ -4,14 +4,16 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::ids::UserId;
 use sqlx::MySqlConnection;
+use sqlx::mysql::MySqlRow;
 use tokio::time::timeout;
 use tracing::debug;
 
 use super::MySqlStore;
 use super::session::Session;
 use super::statement::Statement;
-use crate::store::request::CarriedOut;
+use crate::store::request::{CarriedOut, user_from_bytes, user_to_bytes};
 use crate::store::{RequestKey, StoreError, UnixMillis, row};
 
 /// How long forgetting may take.
@@ -24,6 +26,44 @@ pub(super) async fn carried_out(
     key: Option<&RequestKey>,
     now: UnixMillis,
 ) -> Result<Option<CarriedOut>, StoreError> {
+    let found = outcome(connection, key, now).await?;
+    let read = |found: MySqlRow| {
+        CarriedOut::from_bytes(&row::blob(&found, "outcome")?).ok_or_else(unreadable)
+    };
+    found.map(read).transpose()
+}
+
+/// As [`carried_out`], of an account.
+pub(super) async fn made_user(
+    connection: &mut MySqlConnection,
+    key: Option<&RequestKey>,
+    now: UnixMillis,
+) -> Result<Option<UserId>, StoreError> {
+    let found = outcome(connection, key, now).await?;
+    found.as_ref().map(user_of).transpose()
+}
+
+/// What was kept under this key, without holding it.
+pub(super) fn kept(key: &RequestKey) -> Statement {
+    let sql = "SELECT outcome FROM requests WHERE request_key = ?";
+    Statement::new(sql).bind(key.as_bytes())
+}
+
+/// The account that a row speaks of.
+pub(super) fn user_of(found: &MySqlRow) -> Result<UserId, StoreError> {
+    user_from_bytes(&row::blob(found, "outcome")?).ok_or_else(unreadable)
+}
+
+fn unreadable() -> StoreError {
+    let cause = io::Error::other("the outcome of a request can't be read");
+    StoreError::Corrupt(Arc::new(cause))
+}
+
+async fn outcome(
+    connection: &mut MySqlConnection,
+    key: Option<&RequestKey>,
+    now: UnixMillis,
+) -> Result<Option<MySqlRow>, StoreError> {
     let Some(key) = key else { return Ok(None) };
     let sql = "INSERT IGNORE INTO requests (request_key, outcome, created_at_ms) VALUES (?, '', ?)";
     let new = Statement::new(sql).bind(key.as_bytes()).bind(now.0);
@@ -37,13 +77,7 @@ pub(super) async fn carried_out(
         .await?;
     // forgotten in this very moment: as if it had been a conflict
     let found = found.ok_or_else(|| StoreError::Conflict(Arc::new(Forgotten)))?;
-    match CarriedOut::from_bytes(&row::blob(&found, "outcome")?) {
-        Some(done) => Ok(Some(done)),
-        None => {
-            let cause = io::Error::other("the outcome of a request can't be read");
-            Err(StoreError::Corrupt(Arc::new(cause)))
-        }
-    }
+    Ok(Some(found))
 }
 
 /// Keeps what is being carried out under the key that is held.
@@ -52,9 +86,26 @@ pub(super) async fn remember(
     key: Option<&RequestKey>,
     done: &CarriedOut,
 ) -> Result<(), StoreError> {
+    keep(connection, key, done.to_bytes()).await
+}
+
+/// As [`remember`], of an account that is being made.
+pub(super) async fn remember_user(
+    connection: &mut MySqlConnection,
+    key: Option<&RequestKey>,
+    made: UserId,
+) -> Result<(), StoreError> {
+    keep(connection, key, user_to_bytes(made)).await
+}
+
+async fn keep(
+    connection: &mut MySqlConnection,
+    key: Option<&RequestKey>,
+    outcome: Vec<u8>,
+) -> Result<(), StoreError> {
     let Some(key) = key else { return Ok(()) };
     Statement::new("UPDATE requests SET outcome = ? WHERE request_key = ?")
-        .bind(done.to_bytes())
+        .bind(outcome)
         .bind(key.as_bytes())
         .execute(connection)
         .await?;

@@ -200,7 +200,7 @@ async fn change_profile(
 }
 
 /// Of a name twice in the list, and of one that is taken, nothing is inserted again. Nobody else inserts meanwhile.
-async fn insert(
+pub(super) async fn insert(
     connection: &mut MySqlConnection,
     users: &[NewUser],
     now: UnixMillis,

@@ -137,6 +137,7 @@ impl GroupStore for SqliteStore {
         .fetch_all(&self.readers)
         .await?;
         found.iter().map(row::group_version).collect()
+<<<<<<< HEAD
     }
 
     async fn groups_of_each(
@@ -163,6 +164,8 @@ impl GroupStore for SqliteStore {
             }
         }
         Ok(found.in_order())
+=======
+>>>>>>> 63fffc2
     }
 
     async fn groups(

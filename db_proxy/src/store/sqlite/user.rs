@@ -192,14 +192,14 @@ pub(super) async fn existing(
 }
 
 /// The latest change of all: asked of the table, since another process may have made it.
-async fn latest(connection: &mut SqliteConnection) -> Result<UnixMillis, StoreError> {
+pub(super) async fn latest(connection: &mut SqliteConnection) -> Result<UnixMillis, StoreError> {
     let latest = sqlx::query("SELECT max(updated_at_ms) AS latest FROM users")
         .fetch_one(connection)
         .await?;
     row::time(&latest, "latest")
 }
 
-async fn insert(
+pub(super) async fn insert(
     connection: &mut SqliteConnection,
     users: &[NewUser],
     now: UnixMillis,

@@ -1,0 +1,16 @@
+-- Accounts that people make themselves, and the invites for it.
+
+-- A new name must not differ from another one by upper and lower case alone. Names that did so before stay.
+ALTER TABLE users
+    ADD COLUMN folded_name VARCHAR(255) AS (lower(name)) VIRTUAL,
+    ADD KEY users_by_folded_name (folded_name);
+
+-- Only a hash of the code is kept. expires_at_ms 0: never. Who has used up his invite, or lets it expire, is told so; the
+-- row goes when an operator revokes it.
+CREATE TABLE invites (
+    code_hash     VARBINARY(32) NOT NULL PRIMARY KEY,
+    created_at_ms BIGINT        NOT NULL,
+    expires_at_ms BIGINT        NOT NULL DEFAULT 0,
+    uses_left     BIGINT        NOT NULL,
+    note          VARCHAR(512)  NOT NULL DEFAULT ''
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
