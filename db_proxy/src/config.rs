@@ -16,6 +16,7 @@ use crate::logic::group_commit::WriterLimits;
 use crate::logic::limiter::FailureLimits;
 use crate::logic::registration::{Admission, RegistrationLimits};
 use crate::logic::resume::ResumeLimits;
+use crate::logic::revision::RevisionLimits;
 
 /// Configuration of a db_proxy.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -35,6 +36,8 @@ pub struct Config {
     pub cache: CacheConfig,
     /// Groups.
     pub groups: GroupsConfig,
+    /// What becomes of messages.
+    pub messages: MessagesConfig,
     /// Who follows whose presence.
     pub presence: PresenceConfig,
     /// Limits.
@@ -141,6 +144,17 @@ pub struct GroupsConfig {
     pub members: usize,
     /// Most groups a user may be in, 1 to 10,000. Into a temporary group beyond that only the system brings him.
     pub per_user: usize,
+}
+
+/// Messages after they were sent.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MessagesConfig {
+    /// Seconds within which the sender may recall a message; 0: never. Who is more than a member of a group may recall its
+    /// messages at any time.
+    pub recall_seconds: u64,
+    /// Seconds within which the sender may edit a text; 0: never.
+    pub edit_seconds: u64,
 }
 
 /// Who follows whose presence.
@@ -402,6 +416,25 @@ impl RegistrationConfig {
             ));
         }
         Ok(())
+    }
+}
+
+impl Default for MessagesConfig {
+    fn default() -> Self {
+        Self {
+            recall_seconds: 120,
+            edit_seconds: 900,
+        }
+    }
+}
+
+impl MessagesConfig {
+    pub(crate) fn limits(&self, body_bytes: usize) -> RevisionLimits {
+        RevisionLimits {
+            recall: Duration::from_secs(self.recall_seconds),
+            edit: Duration::from_secs(self.edit_seconds),
+            body_bytes,
+        }
     }
 }
 

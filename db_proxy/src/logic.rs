@@ -4,6 +4,8 @@
 pub mod message;
 
 /// Messages that a msg_server may have missed.
+pub mod revision;
+
 pub mod missed;
 
 /// What changed since a device was last here.

@@ -27,6 +27,7 @@ use crate::logic::missed::Missed;
 use crate::logic::password::Passwords;
 use crate::logic::registration::Registrar;
 use crate::logic::resume::Resumes;
+use crate::logic::revision::Revisions;
 use crate::logic::sync::{Sync, SyncLimits};
 use crate::logic::user::Users;
 use crate::store::{PageLimit, Store};
@@ -48,6 +49,7 @@ pub(crate) struct DbProxy {
     pub(crate) messages: Messages,
     pub(crate) sync: Sync,
     pub(crate) missed: Missed,
+    pub(crate) revisions: Revisions,
     pub(crate) groups: Groups,
     pub(crate) users: Users,
     pub(crate) contacts: Contacts,
@@ -120,6 +122,7 @@ pub(crate) fn accept(
     let proxy = Arc::new(DbProxy {
         messages: Messages::new(store.clone(), write, limits),
         missed: Missed::new(store.clone(), page),
+        revisions: Revisions::new(store.clone(), config.messages.limits(MAX_BODY)),
         sync: Sync::new(store.clone(), sync_groups, sync_limits),
         groups: Groups::new(store.clone(), caches.groups, group_limits),
         accounts: Accounts::new(store.clone(), login.clone(), passwords, users.clone()),

@@ -7,6 +7,7 @@
 mod conversation;
 mod message;
 mod participant;
+mod revision;
 mod user;
 
 mod account;
@@ -62,6 +63,9 @@ pub use resume::{
     MAX_RESUMES, ResumeHash, ResumeLook, ResumeOutcome, ResumeStore, ResumeToken, ResumeWrite,
     ShownToken,
 };
+pub use revision::{
+    NewRevision, Revised, Revision, RevisionOutcome, RevisionRefusal, RevisionStore,
+};
 pub use sqlite::SqliteStore;
 pub use sqlite::backup::{BackupError, Copied, backup, refuse_in_use, restore};
 pub use sync::{
@@ -86,6 +90,7 @@ pub trait Store:
     + ResumeStore
     + MetaStore
     + SyncStore
+    + RevisionStore
 {
 }
 
@@ -101,5 +106,6 @@ impl<T> Store for T where
         + ResumeStore
         + MetaStore
         + SyncStore
+        + RevisionStore
 {
 }

@@ -48,6 +48,8 @@ pub(crate) fn client_router() -> Router<Session> {
         .on(msg::latest_id)
         .on(msg::by_ids)
         .on(msg::sync)
+        .on(msg::revision::recall)
+        .on(msg::revision::edit)
         .on(group::normal_list)
         .on_numbered(group::info)
         .on(group::create)

@@ -13,6 +13,8 @@ use crate::server::MsgServer;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     Users(Vec<UserId>),
+    /// The two of a conversation: behind its messages.
+    Pair(UserId, UserId),
     /// The members of a group.
     Members(GroupId),
     Everybody,
@@ -34,7 +36,7 @@ impl Told {
 
 impl MsgServer {
     /// Hands a notice to those devices that have the extension in use: here, but for one session, and on other
-    /// msg_servers. Notices for the same first user, or the same group, keep their order.
+    /// msg_servers. Notices for the same first user, or the same conversation, keep their order.
     pub(crate) fn tell<M: Body>(
         &self,
         told: &Told,
@@ -55,6 +57,11 @@ impl MsgServer {
             Told::Users(users) => {
                 relayed.user_id = users.iter().map(|user| user.get()).collect();
                 self.routes.relay_message(users[0], &relayed);
+            }
+            Told::Pair(one, other) => {
+                relayed.user_id = vec![one.get(), other.get()];
+                let key = ConversationKey::between(*one, *other);
+                self.routes.relay_message(key, &relayed);
             }
             Told::Members(group) => {
                 relayed.group_id = Some(group.get());
@@ -86,6 +93,7 @@ impl MsgServer {
         let tell = |user| users.send_to_able_of(user, capability, frame, except);
         match told {
             Told::Users(told) => told.iter().copied().for_each(tell),
+            Told::Pair(one, other) => [*one, *other].into_iter().for_each(tell),
             Told::Members(group) => {
                 let members = self.groups.members.local(*group);
                 members.iter().map(|member| member.user).for_each(tell);

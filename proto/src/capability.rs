@@ -15,5 +15,8 @@ pub const SYNC: u64 = 8;
 /// Being told of profiles as they change.
 pub const ACCOUNT: u64 = 16;
 
+/// Messages that are edited and recalled.
+pub const REVISIONS: u64 = 128;
+
 /// All of them.
-pub const ALL: u64 = RESUME | NAK | RECONNECT | SYNC | ACCOUNT;
+pub const ALL: u64 = RESUME | NAK | RECONNECT | SYNC | ACCOUNT | REVISIONS;

@@ -15,7 +15,7 @@ use proto::im::buddy::{
 };
 use proto::im::ext::buddy::{ImChangeProfileReq, ImChangeProfileRsp};
 
-use super::msg::{counterpart, session, shown_in_list, user_id};
+use super::msg::{counterpart, session, shown_in_list, shown_type, user_id};
 use super::{store_failed, write_failed};
 use crate::logic::user::ChangeError;
 use crate::server::{ANSWER_BYTES, DbProxy};
@@ -47,7 +47,7 @@ fn contact_session(recent: RecentConversation) -> ContactSessionInfo {
         updated_time: recent.last_active_at.seconds(),
         latest_msg_id: recent.latest.id.get(),
         latest_msg_data: shown_in_list(&recent.latest),
-        latest_msg_type: recent.latest.kind.0.into(),
+        latest_msg_type: shown_type(&recent.latest),
         latest_msg_from_user_id: recent.latest.sender.get(),
     }
 }

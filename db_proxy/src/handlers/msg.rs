@@ -1,6 +1,7 @@
 //! Service 3: messages, read marks, unread counts, history.
 
 pub(super) mod missed;
+pub(super) mod revision;
 pub(super) mod sync;
 
 use std::sync::{Arc, LazyLock};
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use im_base::dispatch::HandlerError;
 use proto::error::read_enum;
 use proto::ids::{GroupId, MessageId, UserId};
-use proto::im::base_define::{MsgInfo, SessionType, UnreadInfo};
+use proto::im::base_define::{MsgInfo, MsgType, SessionType, UnreadInfo};
 use proto::im::message::{
     ImGetLatestMsgIdReq, ImGetLatestMsgIdRsp, ImGetMsgByIdReq, ImGetMsgByIdRsp, ImGetMsgListReq,
     ImGetMsgListRsp, ImMsgData, ImMsgDataReadAck, ImMsgDataReadNotify, ImUnreadMsgCntReq,
@@ -21,7 +22,7 @@ use super::{store_failed, write_failed};
 use crate::logic::message::{Outgoing, SendError};
 use crate::server::DbProxy;
 use crate::store::{
-    AppendRefusal, ClientKey, Counterpart, MessageKind, StoredMessage, UnixMillis,
+    AppendRefusal, ClientKey, Counterpart, MessageKind, Revision, StoredMessage, UnixMillis,
     UnreadConversation,
 };
 
@@ -54,8 +55,9 @@ pub(super) async fn store(
         // Somebody who left the group and came back doesn't see it any more, and others get nothing else under its id.
         let first = first.into_iter().next();
         let first = first.ok_or(HandlerError::Refused("not_visible"))?;
-        stored.msg_type = first.kind.0.into();
-        stored.msg_data = first.body;
+        let first = msg_info(first);
+        stored.msg_type = first.msg_type;
+        stored.msg_data = first.msg_data;
     }
     Ok(stored)
 }
@@ -157,7 +159,7 @@ fn unread_info(conversation: UnreadConversation) -> UnreadInfo {
         unread_cnt: conversation.unread,
         latest_msg_id: conversation.latest.id.get(),
         latest_msg_data: shown_in_list(&conversation.latest),
-        latest_msg_type: conversation.latest.kind.0.into(),
+        latest_msg_type: shown_type(&conversation.latest),
         latest_msg_from_user_id: conversation.latest.sender.get(),
     }
 }
@@ -238,13 +240,32 @@ pub(super) async fn by_ids(
 }
 
 fn msg_info(message: StoredMessage) -> MsgInfo {
+    let revision = message.revision;
     MsgInfo {
         msg_id: message.id.get(),
         from_session_id: message.sender.get(),
         create_time: message.created_at.seconds(),
-        msg_type: message.kind.0.into(),
-        msg_data: message.body,
+        msg_type: shown_type(&message),
+        revision: (revision != Revision::Original).then_some(revision as u32),
+        msg_data: match revision {
+            Revision::Recalled => RECALLED.clone(),
+            Revision::Original | Revision::Edited => message.body,
+        },
     }
+}
+
+/// What stands in place of a message that was recalled, for clients that don't know that there is such a thing.
+static RECALLED: LazyLock<Bytes> =
+    LazyLock::new(|| text::encrypt("[message recalled]", text::DEFAULT_KEY).into());
+
+/// A message's type on the wire: of a recalled one, that of the text in its place.
+pub(super) fn shown_type(message: &StoredMessage) -> i32 {
+    let shown = match (message.revision, message.kind.is_for_group()) {
+        (Revision::Recalled, true) => MsgType::GroupText,
+        (Revision::Recalled, false) => MsgType::SingleText,
+        (Revision::Original | Revision::Edited, _) => return message.kind.0.into(),
+    };
+    shown as i32
 }
 
 /// The other side of a conversation; `None` for nobody: nothing was ever said there.
@@ -271,6 +292,9 @@ pub(super) fn session(with: Counterpart) -> (i32, u32) {
 pub(super) fn shown_in_list(message: &StoredMessage) -> Bytes {
     static VOICE: LazyLock<Bytes> =
         LazyLock::new(|| text::encrypt("[语音]", text::DEFAULT_KEY).into());
+    if message.revision == Revision::Recalled {
+        return RECALLED.clone();
+    }
     if message.kind.is_voice() {
         return VOICE.clone();
     }

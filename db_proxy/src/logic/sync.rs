@@ -4,11 +4,11 @@ mod border;
 mod cursor;
 mod talk;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto::ids::{GroupId, UserId};
+use proto::ids::{GroupId, MessageId, UserId};
 
 use self::cursor::{BEGINNING, Cursor, Round, Stage};
 use super::group::Groups;
@@ -22,6 +22,9 @@ const LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// Groups that somebody may have left since his cursor; whoever left more begins anew.
 const MAX_LEFT: usize = 5_000;
+
+/// Messages that may have been edited or recalled since a cursor; whoever missed more begins anew.
+const MAX_REVISED: usize = 5_000;
 
 /// Most users and most departments of one page.
 const PEOPLE: usize = 500;
@@ -81,6 +84,8 @@ pub struct SyncPage {
     pub groups: Vec<(Group, GroupMembers)>,
     /// Groups that the user is not in any more.
     pub left: Vec<GroupId>,
+    /// Messages that were edited or recalled.
+    pub revised: Vec<(Counterpart, Vec<MessageId>)>,
 }
 
 /// A conversation as the user sees it.
@@ -145,9 +150,15 @@ impl Sync {
                 .store
                 .left_groups(user, cursor.since, MAX_LEFT + 1)
                 .await?;
-            if page.left.len() > MAX_LEFT {
+            let revised = self
+                .store
+                .revised_messages(user, cursor.since, MAX_REVISED + 1)
+                .await?;
+            if page.left.len() > MAX_LEFT || revised.len() > MAX_REVISED {
                 page.left.clear();
                 cursor = fresh;
+            } else {
+                page.revised = by_conversation(user, revised);
             }
         }
         page.reset = question.cursor.is_some() && cursor == fresh;
@@ -245,6 +256,23 @@ impl Sync {
 }
 
 /// Whether what a cursor says still holds.
+/// Messages of the same conversation together, ascending.
+fn by_conversation(
+    user: UserId,
+    revised: Vec<(Conversation, MessageId)>,
+) -> Vec<(Counterpart, Vec<MessageId>)> {
+    let mut ids: BTreeMap<u64, (Conversation, Vec<MessageId>)> = BTreeMap::new();
+    for (conversation, id) in revised {
+        let of = ids.entry(conversation.number());
+        of.or_insert((conversation, Vec::new())).1.push(id);
+    }
+    let told = |(conversation, mut ids): (Conversation, Vec<MessageId>)| {
+        ids.sort_unstable();
+        Some((conversation.counterpart_of(user)?, ids))
+    };
+    ids.into_values().filter_map(told).collect()
+}
+
 fn is_good(cursor: &Cursor, moment: Moment) -> bool {
     let oldest = moment.now.before(LIFETIME);
     let is_young = |time| time >= oldest;

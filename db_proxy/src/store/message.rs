@@ -7,7 +7,7 @@ use blake2::{Blake2b, Digest};
 use bytes::Bytes;
 use proto::ids::{MessageId, UserId};
 
-use super::{Conversation, StoreError, UnixMillis};
+use super::{Conversation, Revision, StoreError, UnixMillis};
 
 /// Messages of conversations, numbered 1, 2, 3 … in each without a gap.
 #[async_trait]
@@ -113,8 +113,10 @@ pub struct StoredMessage {
     pub id: MessageId,
     pub sender: UserId,
     pub kind: MessageKind,
+    /// Empty if it was recalled.
     pub body: Bytes,
     pub created_at: UnixMillis,
+    pub revision: Revision,
 }
 
 /// Where a page ends: after `rows` entries, or before the bodies exceed `bytes`. The first entry always fits.

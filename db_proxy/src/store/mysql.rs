@@ -20,6 +20,7 @@ mod meta;
 mod participant;
 mod request;
 mod resume;
+mod revision;
 mod sync;
 mod user;
 

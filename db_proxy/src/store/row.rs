@@ -8,15 +8,11 @@ use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 use sqlx::sqlite::SqliteRow;
 
+use super::revision::{Held, is_admin};
 use super::{
     ActiveConversation, ChangedConversation, Conversation, Department, DepartmentId, Device, Group,
-<<<<<<< HEAD
-    GroupKind, GroupVersion, MessageKind, Profile, StoreError, StoredMessage, UnixMillis, User,
-    UserStatus,
-=======
-    GroupKind, GroupVersion, Invite, MessageKind, Profile, StoreError, StoredMessage, UnixMillis,
-    User, UserStatus,
->>>>>>> 63fffc2
+    GroupKind, GroupVersion, Invite, MessageKind, Profile, Revision, StoreError, StoredMessage,
+    UnixMillis, User, UserStatus,
 };
 
 /// A row of any database. The types of columns are the same in all.
@@ -106,12 +102,32 @@ pub(super) fn message_id(row: &impl Columns, column: &str) -> Result<MessageId, 
 pub(super) const MESSAGE: &str = "m.message_id, m.sender_id, m.kind, m.body, m.created_at_ms";
 
 pub(super) fn message(row: &impl Columns) -> Result<StoredMessage, StoreError> {
+    let (kind, revision) = message_kind(row)?;
     Ok(StoredMessage {
         id: message_id(row, "message_id")?,
         sender: user_id(row, "sender_id")?,
-        kind: MessageKind(int(row, "kind")?),
+        kind,
         body: blob(row, "body")?.into(),
         created_at: time(row, "created_at_ms")?,
+        revision,
+    })
+}
+
+/// A message's type, and what became of it: both are in one column.
+pub(super) fn message_kind(row: &impl Columns) -> Result<(MessageKind, Revision), StoreError> {
+    let column = int(row, "kind")?;
+    Revision::split(column).ok_or_else(|| out_of_range("kind", column.into()))
+}
+
+/// A message that is to be revised, of the columns of `message`, when it was stored, and what `by` is in its group.
+pub(super) fn held_message(row: &impl Columns, by: UserId) -> Result<Held, StoreError> {
+    let message = message(row)?;
+    // of before there was this column
+    let stored_at = Some(time(row, "stored_at_ms")?).filter(|at| at.0 > 0);
+    Ok(Held {
+        stored_at: stored_at.unwrap_or(message.created_at),
+        by_admin: is_admin(somebody(row, "creator_id")?, by, int(row, "role")?),
+        message,
     })
 }
 
@@ -152,14 +168,6 @@ pub(super) fn group(row: &impl Columns) -> Result<Group, StoreError> {
         avatar_url: text(row, "avatar_url")?,
         creator: somebody(row, "creator_id")?,
         muted: flag(row, "muted")?,
-    })
-}
-
-/// Of the columns `id` and `version`.
-pub(super) fn group_version(row: &impl Columns) -> Result<GroupVersion, StoreError> {
-    Ok(GroupVersion {
-        group_id: group_id(row, "id")?,
-        version: int(row, "version")?,
     })
 }
 
@@ -258,25 +266,6 @@ struct OutOfRange {
     value: i64,
 }
 
-#[cfg(test)]
-mod tests {
-    use sqlx::{Connection, SqliteConnection};
-
-    use super::*;
-
-    /// D-34: an empty column is nothing to die of.
-    #[tokio::test]
-    async fn null_is_empty_or_zero() {
-        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-        let nothing = sqlx::query("SELECT NULL AS missing");
-        let row = nothing.fetch_one(&mut connection).await.unwrap();
-        assert_eq!(int::<u32>(&row, "missing").unwrap(), 0);
-        assert_eq!(text(&row, "missing").unwrap(), "");
-        assert!(blob(&row, "missing").unwrap().is_empty());
-        assert!(user_id(&row, "missing").is_err(), "but an id has to be one");
-    }
-}
-
 /// The columns an invite is read from.
 pub(super) const INVITE: &str = "code_hash, created_at_ms, expires_at_ms, uses_left, note";
 
@@ -298,4 +287,23 @@ pub(super) fn group_version(row: &impl Columns) -> Result<GroupVersion, StoreErr
         group_id: group_id(row, "id")?,
         version: int(row, "version")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection, SqliteConnection};
+
+    use super::*;
+
+    /// D-34: an empty column is nothing to die of.
+    #[tokio::test]
+    async fn null_is_empty_or_zero() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let nothing = sqlx::query("SELECT NULL AS missing");
+        let row = nothing.fetch_one(&mut connection).await.unwrap();
+        assert_eq!(int::<u32>(&row, "missing").unwrap(), 0);
+        assert_eq!(text(&row, "missing").unwrap(), "");
+        assert!(blob(&row, "missing").unwrap().is_empty());
+        assert!(user_id(&row, "missing").is_err(), "but an id has to be one");
+    }
 }

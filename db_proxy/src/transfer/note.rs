@@ -81,6 +81,7 @@ impl Note {
             Table::Participants | Table::Devices | Table::FormerMembers => {
                 saw(Table::Users, &row[table.column("user_id")]);
             }
+            Table::Revisions => saw(Table::Users, &row[table.column("revised_by")]),
             Table::Conversations | Table::Requests | Table::Invites => {}
         }
     }

@@ -1,5 +1,7 @@
 //! Service 3: messages, read marks, unread counts, history.
 
+pub(super) mod revision;
+
 use bytes::Bytes;
 use im_base::dispatch::HandlerError;
 use im_base::peer::CallError;
@@ -22,6 +24,7 @@ use crate::groups::{Origin, Parcel};
 use crate::links::Pushed;
 use crate::session::Session;
 use crate::trace::{Sending, acknowledged, arrived, relayed};
+use revision::Unrevised as _;
 
 /// Bytes of the key by which a client knows its own message again.
 const MAX_CLIENT_KEY: usize = 64;
@@ -305,7 +308,7 @@ pub(super) async fn history(
     request: ImGetMsgListReq,
 ) -> Result<ImGetMsgListRsp, HandlerError> {
     let _known: SessionType = read_enum(request.session_type, "session_type")?;
-    ask(&session, request).await
+    Ok(ask(&session, request).await?.unrevised(&session))
 }
 
 pub(super) async fn latest_id(
@@ -321,7 +324,7 @@ pub(super) async fn by_ids(
     request: ImGetMsgByIdReq,
 ) -> Result<ImGetMsgByIdRsp, HandlerError> {
     let _known: SessionType = read_enum(request.session_type, "session_type")?;
-    ask(&session, request).await
+    Ok(ask(&session, request).await?.unrevised(&session))
 }
 
 /// Everything that changed since a device was last here (PROTOCOL.md, "Sync"). It costs as much as a message.
@@ -333,5 +336,5 @@ pub(super) async fn sync(session: Session, request: ImSyncReq) -> Result<ImSyncR
         let _known: SessionType = read_enum(known.session_type, "session_type")?;
     }
     session.take_allowance()?;
-    ask(&session, request).await
+    Ok(ask(&session, request).await?.unrevised(&session))
 }

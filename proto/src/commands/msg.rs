@@ -1,7 +1,10 @@
 //! Service 3: messages, acknowledgements, unread counts, history.
 
 use crate::im::base_define::SessionType;
-use crate::im::ext::message::{ImMissedReq, ImMissedRsp, ImSyncHint, ImSyncReq, ImSyncRsp};
+use crate::im::ext::message::{
+    ImEditReq, ImMessageRevised, ImMissedReq, ImMissedRsp, ImRecallReq, ImReviseRsp, ImSyncHint,
+    ImSyncReq, ImSyncRsp,
+};
 use crate::im::message::{
     ImClientTimeReq, ImClientTimeRsp, ImGetLatestMsgIdReq, ImGetLatestMsgIdRsp, ImGetMsgByIdReq,
     ImGetMsgByIdRsp, ImGetMsgListReq, ImGetMsgListRsp, ImMsgData, ImMsgDataAck, ImMsgDataReadAck,
@@ -128,5 +131,30 @@ commands! {
     0x0384 CID_EXT_MISSED_RESPONSE ImMissedRsp = "IM.Ext.Message.IMMissedRsp" {
         path: [DbProxy => MsgServer],
         attach: attach_data,
+    }    /// Takes a message back.
+    0x0385 CID_EXT_RECALL_REQUEST ImRecallReq = "IM.Ext.Message.IMRecallReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImReviseRsp,
+        refusal: |req| ImReviseRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// Gives a text message another text.
+    0x0386 CID_EXT_EDIT_REQUEST ImEditReq = "IM.Ext.Message.IMEditReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImReviseRsp,
+        refusal: |req| ImReviseRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// Outcome of either.
+    0x0387 CID_EXT_REVISE_RESPONSE ImReviseRsp = "IM.Ext.Message.IMReviseRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+        reason: reason,
+    }
+    /// A message was recalled or edited.
+    0x0388 CID_EXT_MESSAGE_REVISED ImMessageRevised = "IM.Ext.Message.IMMessageRevised" {
+        path: [MsgServer => Client],
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use im_base::dispatch::HandlerError;
-use proto::im::ext::message::{ImSyncReq, ImSyncRsp, SyncConversation};
+use proto::ids::MessageId;
+use proto::im::ext::message::{ImSyncReq, ImSyncRsp, RevisedMessages, SyncConversation};
 
 use super::{counterpart, msg_info, session, user_id};
 use crate::handlers::buddy::{depart_info, user_info};
@@ -11,6 +12,7 @@ use crate::handlers::group::group_info;
 use crate::handlers::store_failed;
 use crate::logic::sync::{Question, SyncedConversation};
 use crate::server::DbProxy;
+use crate::store::Counterpart;
 
 pub(in crate::handlers) async fn sync(
     proxy: Arc<DbProxy>,
@@ -40,9 +42,19 @@ pub(in crate::handlers) async fn sync(
         user: page.users.into_iter().map(user_info).collect(),
         department: page.departments.into_iter().map(depart_info).collect(),
         group: page.groups.into_iter().map(group_info).collect(),
+        revised: page.revised.into_iter().map(revised).collect(),
         left_group_id: page.left.into_iter().map(|group| group.get()).collect(),
         attach_data: request.attach_data,
     })
+}
+
+fn revised((with, ids): (Counterpart, Vec<MessageId>)) -> RevisedMessages {
+    let (session_type, session_id) = session(with);
+    RevisedMessages {
+        session_type,
+        session_id,
+        msg_id: ids.into_iter().map(MessageId::get).collect(),
+    }
 }
 
 fn conversation(synced: SyncedConversation) -> SyncConversation {

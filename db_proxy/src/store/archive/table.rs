@@ -15,6 +15,7 @@ pub enum Table {
     Requests,
     FormerMembers,
     Invites,
+    Revisions,
 }
 
 /// How a column is kept.
@@ -29,7 +30,7 @@ use Kind::{Bytes, Int, Text};
 
 impl Table {
     /// In an order in which each refers only to those before it.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Departments,
         Self::Users,
         Self::Groups,
@@ -41,6 +42,7 @@ impl Table {
         Self::Requests,
         Self::FormerMembers,
         Self::Invites,
+        Self::Revisions,
     ];
 
     /// Those that number their rows.
@@ -60,6 +62,7 @@ impl Table {
             Self::Requests => "requests",
             Self::FormerMembers => "former members",
             Self::Invites => "invites",
+            Self::Revisions => "revised messages",
         }
     }
 
@@ -69,6 +72,7 @@ impl Table {
             Self::Groups => "chat_groups",
             Self::Members => "group_members",
             Self::FormerMembers => "former_members",
+            Self::Revisions => "message_revisions",
             other => other.name(),
         }
     }
@@ -171,6 +175,13 @@ impl Table {
                 ("uses_left", Int),
                 ("note", Text),
             ],
+            Self::Revisions => &[
+                ("party_low", Int),
+                ("party_high", Int),
+                ("message_id", Int),
+                ("revised_at_ms", Int),
+                ("revised_by", Int),
+            ],
         }
     }
 
@@ -178,7 +189,7 @@ impl Table {
     pub fn has_parties(self) -> bool {
         matches!(
             self,
-            Self::Conversations | Self::Participants | Self::Messages
+            Self::Conversations | Self::Participants | Self::Messages | Self::Revisions
         )
     }
 
@@ -187,7 +198,7 @@ impl Table {
         match self {
             Self::Departments | Self::Users | Self::Groups | Self::Requests | Self::Invites => 1,
             Self::Members | Self::Conversations | Self::Devices | Self::FormerMembers => 2,
-            Self::Participants | Self::Messages => 3,
+            Self::Participants | Self::Messages | Self::Revisions => 3,
         }
     }
 
@@ -225,7 +236,7 @@ impl Table {
             Self::Members => numbers(&["t.group_id", "t.user_id"]),
             Self::FormerMembers => numbers(&["t.user_id", "t.group_id"]),
             Self::Participants => numbers(&["t.user_id", "t.conversation_id"]),
-            Self::Messages => numbers(&["t.conversation_id", "t.message_id"]),
+            Self::Messages | Self::Revisions => numbers(&["t.conversation_id", "t.message_id"]),
             Self::Devices => Key {
                 numbers: &["t.device_type"],
                 text: Some(("t.token", Text)),

@@ -91,7 +91,6 @@ impl GroupStore for MySqlStore {
             .bind(kind)
             .bind(kind)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-<<<<<<< HEAD
         self.rows(found)
             .await?
             .iter()
@@ -119,10 +118,6 @@ impl GroupStore for MySqlStore {
             }
         }
         Ok(found.in_order())
-=======
-        let found = self.rows(found).await?;
-        found.iter().map(row::group_version).collect()
->>>>>>> 63fffc2
     }
 
     async fn groups(

@@ -14,9 +14,7 @@ use super::row;
 use super::user::existing;
 use super::values::{CHUNK, Values};
 use crate::store::plan::{Head, Keys, Plan, Standing, Standings, StoredKey};
-use crate::store::{
-    AppendOutcome, ClientKey, Conversation, MessageKind, NewMessage, StoreError, UnixMillis,
-};
+use crate::store::{AppendOutcome, ClientKey, Conversation, NewMessage, StoreError, UnixMillis};
 
 type Heads = HashMap<Conversation, Head>;
 
@@ -260,7 +258,7 @@ async fn stored_keys(
                 key: row::blob(found, "client_key")?,
                 message_id: row::message_id(found, "message_id")?,
                 created_at: row::time(found, "created_at_ms")?,
-                kind: MessageKind(row::int(found, "kind")?),
+                kind: row::message_kind(found)?.0,
                 body: row::blob(found, "body")?,
             });
         }

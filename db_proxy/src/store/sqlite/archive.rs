@@ -149,7 +149,7 @@ fn select(table: Table, after: &Cursor) -> Result<(String, SqliteArguments), Sto
     let places = places.map(|(n, column)| format!("{column} AS place_{n}"));
     let places = Vec::from_iter(places).join(", ");
     let from = match table {
-        Table::Participants | Table::Messages => format!(
+        Table::Participants | Table::Messages | Table::Revisions => format!(
             "{} AS t CROSS JOIN conversations AS c ON c.id = t.conversation_id",
             table.sql_name()
         ),
@@ -240,7 +240,7 @@ async fn insert(
                  last_message_id = excluded.last_message_id,
                  low_messages = excluded.low_messages, last_message_at_ms = excluded.last_message_at_ms, created_at_ms = excluded.created_at_ms"
             ),
-            Table::Participants | Table::Messages => {
+            Table::Participants | Table::Messages | Table::Revisions => {
                 let own = columns[2..].join(", ");
                 let from = columns[2..].join(", new.");
                 format!(

@@ -137,7 +137,6 @@ impl GroupStore for SqliteStore {
         .fetch_all(&self.readers)
         .await?;
         found.iter().map(row::group_version).collect()
-<<<<<<< HEAD
     }
 
     async fn groups_of_each(
@@ -164,8 +163,6 @@ impl GroupStore for SqliteStore {
             }
         }
         Ok(found.in_order())
-=======
->>>>>>> 63fffc2
     }
 
     async fn groups(
