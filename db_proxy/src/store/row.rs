@@ -245,25 +245,6 @@ struct OutOfRange {
     value: i64,
 }
 
-#[cfg(test)]
-mod tests {
-    use sqlx::{Connection, SqliteConnection};
-
-    use super::*;
-
-    /// D-34: an empty column is nothing to die of.
-    #[tokio::test]
-    async fn null_is_empty_or_zero() {
-        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-        let nothing = sqlx::query("SELECT NULL AS missing");
-        let row = nothing.fetch_one(&mut connection).await.unwrap();
-        assert_eq!(int::<u32>(&row, "missing").unwrap(), 0);
-        assert_eq!(text(&row, "missing").unwrap(), "");
-        assert!(blob(&row, "missing").unwrap().is_empty());
-        assert!(user_id(&row, "missing").is_err(), "but an id has to be one");
-    }
-}
-
 /// The columns an invite is read from.
 pub(super) const INVITE: &str = "code_hash, created_at_ms, expires_at_ms, uses_left, note";
 
@@ -285,4 +266,23 @@ pub(super) fn group_version(row: &impl Columns) -> Result<GroupVersion, StoreErr
         group_id: group_id(row, "id")?,
         version: int(row, "version")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection, SqliteConnection};
+
+    use super::*;
+
+    /// D-34: an empty column is nothing to die of.
+    #[tokio::test]
+    async fn null_is_empty_or_zero() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let nothing = sqlx::query("SELECT NULL AS missing");
+        let row = nothing.fetch_one(&mut connection).await.unwrap();
+        assert_eq!(int::<u32>(&row, "missing").unwrap(), 0);
+        assert_eq!(text(&row, "missing").unwrap(), "");
+        assert!(blob(&row, "missing").unwrap().is_empty());
+        assert!(user_id(&row, "missing").is_err(), "but an id has to be one");
+    }
 }

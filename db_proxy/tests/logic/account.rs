@@ -97,9 +97,8 @@ async fn the_old_password_buys_a_new_one() {
     // asked again, as after an answer that was lost
     assert_eq!(bed.change("demo", "correct horse").await, Ok(()));
     assert!(bed.lets_in("correct horse").await);
-    let nobody = bed
-        .accounts
-        .change_password(user(9), "x", &client_password("correct"), HERE);
+    let good = client_password("correct horse");
+    let nobody = bed.accounts.change_password(user(9), "x", &good, HERE);
     assert!(matches!(nobody.await, Err(AccountError::NoSuchUser)));
 }
 
@@ -121,7 +120,8 @@ async fn wrong_passwords_count_for_all_that_asks_for_one() {
         Err("too_many_failures")
     );
     assert_eq!(bed.delete("demo").await, Err("too_many_failures"));
-    let login = bed.login.validate("demo1", &client_password("demo"), HERE);
+    let received = client_password("demo");
+    let login = bed.login.validate("demo1", &received, HERE);
     assert!(login.await.is_err());
     assert!(bed.lets_in("demo").await, "the owner, from elsewhere");
 }
