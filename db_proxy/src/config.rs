@@ -1,5 +1,7 @@
 //! What can be configured.
 
+mod registration;
+
 use std::io;
 use std::time::Duration;
 
@@ -9,12 +11,13 @@ use im_base::telemetry::logging::LogConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use registration::RegistrationConfig;
+
 use crate::cache::{self, CacheSettings};
 use crate::logic::contact::ContactLimits;
 use crate::logic::group::GroupLimits;
 use crate::logic::group_commit::WriterLimits;
 use crate::logic::limiter::FailureLimits;
-use crate::logic::registration::{Admission, RegistrationLimits};
 use crate::logic::resume::ResumeLimits;
 use crate::logic::revision::RevisionLimits;
 
@@ -109,33 +112,6 @@ pub struct ResumeConfig {
     pub grace_seconds: u64,
 }
 
-/// Accounts that people make themselves. With several db_proxies, configure all alike.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct RegistrationConfig {
-    /// Who may make an account: "off", nobody, so that all accounts come from the operator (`ferrotalk user add`); "invite",
-    /// who has an invite (`ferrotalk invite add`); "open", everybody who reaches a msg_server.
-    pub mode: RegistrationMode,
-    /// Accounts that may be made from one address within an hour, 1 or more.
-    pub accounts_per_address: usize,
-    /// Attempts from one address within an hour that found the name taken or the invite no good, and accounts made, all
-    /// together; what is beyond is refused unseen.
-    pub attempts_per_address: usize,
-}
-
-/// Who may make an account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum RegistrationMode {
-    /// Nobody.
-    #[default]
-    Off,
-    /// Who has an invite.
-    Invite,
-    /// Everybody.
-    Open,
-}
-
 /// Groups.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -228,17 +204,6 @@ impl Default for ResumeConfig {
         Self {
             days: limits.lifetime.as_secs() / DAY,
             grace_seconds: limits.grace.as_secs(),
-        }
-    }
-}
-
-impl Default for RegistrationConfig {
-    fn default() -> Self {
-        let limits = RegistrationLimits::default();
-        Self {
-            mode: RegistrationMode::Off,
-            accounts_per_address: limits.accounts,
-            attempts_per_address: limits.attempts,
         }
     }
 }
@@ -382,37 +347,6 @@ impl ResumeConfig {
                 "resume.grace_seconds",
                 grace,
                 "at most 86400",
-            ));
-        }
-        Ok(())
-    }
-}
-
-impl RegistrationConfig {
-    pub(crate) fn admission(&self) -> Admission {
-        match self.mode {
-            RegistrationMode::Off => Admission::Nobody,
-            RegistrationMode::Invite => Admission::Invited,
-            RegistrationMode::Open => Admission::Everybody,
-        }
-    }
-
-    /// How accounts are counted, unless limits are switched off.
-    pub(crate) fn counted(&self, limits: &LimitsConfig) -> Option<FailureLimits> {
-        let own = RegistrationLimits {
-            accounts: self.accounts_per_address,
-            attempts: self.attempts_per_address,
-        };
-        limits.enabled.then(|| own.counted())
-    }
-
-    fn validate(&self) -> Result<(), ConfigError> {
-        if self.accounts_per_address == 0 {
-            let mend = "1 or more; registration.mode = \"off\" for none";
-            return Err(ConfigError::value(
-                "registration.accounts_per_address",
-                0,
-                mend,
             ));
         }
         Ok(())

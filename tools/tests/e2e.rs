@@ -48,6 +48,9 @@ mod presence;
 #[path = "e2e/profiles.rs"]
 mod profiles;
 
+#[path = "e2e/registration.rs"]
+mod registration;
+
 #[path = "e2e/accounts.rs"]
 mod accounts;
 

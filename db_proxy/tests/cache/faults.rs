@@ -374,3 +374,23 @@ async fn two_that_count_together_have_one_budget() {
     // nothing is known any more; each goes on with its own count
     assert_eq!(one.refuses(anna).await, None);
 }
+
+/// Accounts that were made and failed logins are counted in the same way and not together.
+#[tokio::test]
+async fn what_is_counted_apart_does_not_mix() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let link = linked_to(&server.url(), EPOCH).await.unwrap();
+    let failures = RedisFailures::new(link.clone(), LIMITS);
+    let registrations = RedisFailures::counting("registered", link, LIMITS);
+    let here = Attempt {
+        name: "anna",
+        source: "192.0.2.1".parse().ok(),
+    };
+    for _ in 0..=LIMITS.per_account {
+        assert_eq!(registrations.failed(here).await, Some(false));
+    }
+    assert_eq!(registrations.refuses(here).await, Some(true));
+    assert_eq!(failures.refuses(here).await, Some(false));
+}

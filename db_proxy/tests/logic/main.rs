@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "an error is a failed test")]
 
+mod account;
 mod admin;
 mod bed;
 mod contact;

@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use db_proxy::store::{
-    ClientKey, Conversation, Device, GroupKind, Inserted, MessageKind, NewDepartment, NewGroup,
-    NewMessage, NewUser, PageLimit, Profile, ReadMark, RequestKey, ResumeLook, ResumeToken,
-    ResumeWrite, Store, Table, UnixMillis, open, open_archive,
+    ClientKey, Conversation, Device, GroupKind, Inserted, Invite, MessageKind, NewDepartment,
+    NewGroup, NewMessage, NewUser, PageLimit, Profile, ReadMark, RequestKey, ResumeLook,
+    ResumeToken, ResumeWrite, Store, Table, UnixMillis, open, open_archive,
 };
 use db_proxy::transfer::{Reason, StoreSource, TransferError, copy};
 use proto::device::DeviceType;
@@ -97,6 +97,16 @@ async fn fill(store: &dyn Store) -> GroupId {
         store.register_device(&device).await.unwrap();
     }
     store.set_push_shield(user(1), true).await.unwrap();
+    for (code, expires_at) in [(1, None), (255, Some(UnixMillis(5)))] {
+        let invite = Invite {
+            code: [code; 32],
+            created_at: UnixMillis(4),
+            expires_at,
+            uses_left: u32::from(code),
+            note: "für 名前".to_owned(),
+        };
+        store.add_invite(&invite).await.unwrap();
+    }
     group
 }
 

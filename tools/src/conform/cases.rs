@@ -29,6 +29,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         login::refused::CASES,
         login::kick::CASES,
         login::settings::CASES,
+        login::account::CASES,
         buddy::presence::CASES,
         buddy::people::CASES,
         buddy::profile::CASES,

@@ -19,6 +19,8 @@ pub enum Section {
     Finding,
     /// "Login"
     Login,
+    /// "Accounts"
+    Accounts,
     /// "Kick"
     Kick,
     /// "Presence"
@@ -67,6 +69,7 @@ impl Section {
             Self::ClientTypes => "Client types",
             Self::Finding => "Finding a msg_server",
             Self::Login => "Login",
+            Self::Accounts => "Accounts",
             Self::Kick => "Kick",
             Self::Presence => "Presence",
             Self::Messages => "Messages",

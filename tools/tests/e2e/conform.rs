@@ -8,14 +8,14 @@ use tools::conform::cases;
 use tools::conform::run::Subject;
 use tools::conform::transport::Server;
 
-use crate::world::{PASSWORD, World};
+use crate::world::{PASSWORD, USUAL, World};
 
 /// Longer than anything takes on a busy machine, and short enough for cases that have to wait it out.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Runs all cases; fails with those that do not pass.
 async fn all_pass(servers: impl Fn(&World) -> Vec<Address>) {
-    let world = World::usual(6).await;
+    let world = World::start(USUAL, 6, |topology| topology.open_registration = true).await;
     let servers = servers(&world);
     let over_tcp = servers.is_empty();
     let ports = &world.topology().ports;

@@ -193,6 +193,16 @@ impl Raw {
     }
 }
 
+/// A login that is refused for name or password.
+pub(crate) async fn is_refused(at: &Address, user: &str, password: &str) {
+    let tried = Person::try_at(at, user, password, Device::Windows).await;
+    match tried {
+        Err(LoginError::Refused { code: 6, .. }) => {}
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("{user} was let in"),
+    }
+}
+
 /// What a stock client sends to log in.
 pub(crate) fn login_request(user: &str, password: &str, device: Device) -> ImLoginReq {
     ImLoginReq {

@@ -3,6 +3,7 @@
 pub(super) mod address;
 pub(super) mod session;
 
+pub(super) mod account;
 pub(super) mod refused;
 pub(super) mod resume;
 

@@ -1,9 +1,13 @@
 //! Avatar and signature.
 
+use proto::capability;
+use proto::im::base_define::{ClientType, UserInfo};
 use proto::im::buddy::{
     ImAvatarChangedNotify, ImChangeAvatarReq, ImChangeSignInfoReq, ImSignInfoChangedNotify,
     ImUsersInfoReq,
 };
+use proto::im::ext::buddy::{ImChangeProfileReq, ImUserChanged};
+use proto::im::login::ImLoginReq;
 
 use crate::conform::case::{Outcome, cases};
 use crate::conform::ctx::{ALICE, BOB, CAROL, Ctx};
@@ -40,6 +44,21 @@ cases! {
     /// Everybody is told of a new signature, desktops and phones, the user's own other device included.
     "profile/signature-notice" signature_notice in Profile {
         commands: [ImChangeSignInfoReq],
+    }
+    /// Several details are changed at once; those that are not named stay. The answer has the profile.
+    "profile/several" several in Accounts {
+        commands: [ImChangeProfileReq],
+        needs: [Ferrotalk],
+    }
+    /// Who understands it is told the whole profile; stock clients are told avatar and signature as ever, and nothing else.
+    "profile/several-notice" several_notice in Accounts {
+        commands: [ImChangeProfileReq],
+        needs: [Ferrotalk],
+    }
+    /// Details that are too long, not printable or unknown are answered with 1 and a reason, and nothing is changed.
+    "profile/several-refused" several_refused in Accounts {
+        commands: [ImChangeProfileReq],
+        needs: [Ferrotalk],
     }
     /// A quote in a signature is a quote.
     "profile/signature-is-data" signature_is_data in Profile {
@@ -179,4 +198,114 @@ async fn signature_is_data(ctx: &Ctx) -> Outcome {
     )
     .await?;
     same("result_code", alice.signs(&before).await?, 0)
+}
+
+/// A request that puts back what the profile was, but for a nick that was empty: none can be made so.
+fn putting_back(before: &UserInfo) -> ImChangeProfileReq {
+    let nick = &before.user_nick_name;
+    ImChangeProfileReq {
+        user_id: before.user_id,
+        nick: (!nick.is_empty()).then(|| nick.clone()),
+        gender: Some(before.user_gender),
+        avatar: Some(before.avatar_url.clone()),
+        sign_info: Some(before.sign_info.clone().unwrap_or_default()),
+        email: Some(before.email.clone()),
+        tel: Some(before.user_tel.clone()),
+        attach_data: None,
+    }
+}
+
+async fn several(ctx: &Ctx) -> Outcome {
+    let mut alice = ctx.desktop(ALICE).await?;
+    let mut bob = ctx.desktop(BOB).await?;
+    let before = alice.profile_of(alice.id).await?;
+    let (nick, tel) = (ctx.word(), ctx.word());
+    let change = ImChangeProfileReq {
+        nick: Some(nick.clone()),
+        tel: Some(tel.clone()),
+        ..ImChangeProfileReq::default()
+    };
+    let answer = alice.ask(&change).await?;
+    same("result_code", answer.result_code, 0)?;
+    let wanted = UserInfo {
+        user_nick_name: nick,
+        user_tel: tel,
+        ..before.clone()
+    };
+    same("user", answer.user.as_ref(), Some(&wanted))?;
+    let id = alice.id;
+    let ask = async || bob.profile_of(id).await;
+    let is_it = |came: &UserInfo| *came == wanted;
+    eventually(ctx.deadline(), "the new profile", ask, is_it).await?;
+    let answer = alice.ask(&putting_back(&before)).await?;
+    same("user", answer.user, Some(before))
+}
+
+async fn several_notice(ctx: &Ctx) -> Outcome {
+    let mut alice = ctx.desktop(ALICE).await?;
+    let login = ImLoginReq {
+        capabilities: Some(capability::ACCOUNT),
+        ..ctx.login_request(BOB, ClientType::Windows as i32)
+    };
+    let mut bob = ctx.connect(1).await?;
+    let granted = bob.log_in(&login).await?.capabilities();
+    same("what is granted", granted, capability::ACCOUNT)?;
+    let mut carol = ctx.phone(CAROL).await?;
+    alice.says(bob.id, &ctx.text()).await?;
+    alice.says(carol.id, &ctx.text()).await?;
+    let before = alice.profile_of(alice.id).await?;
+    let change = ImChangeProfileReq {
+        nick: Some(ctx.word()),
+        sign_info: Some(ctx.word()),
+        ..ImChangeProfileReq::default()
+    };
+    let answer = alice.ask(&change).await?;
+    same("result_code", answer.result_code, 0)?;
+    let is_it = |notice: &ImUserChanged| Some(&notice.user) == answer.user.as_ref();
+    let (pdu, notice) = bob.frame("IMUserChanged", is_it).await?;
+    is_push(&pdu, &notice)?;
+    for device in [&mut bob, &mut carol] {
+        let signed =
+            |notice: &ImSignInfoChangedNotify| change.sign_info.as_ref() == Some(&notice.sign_info);
+        device.push("IMSignInfoChangedNotify", signed).await?;
+    }
+    let put_back = alice.ask(&putting_back(&before)).await?;
+    same("result_code", put_back.result_code, 0)?;
+    let back =
+        |notice: &ImSignInfoChangedNotify| before.sign_info.as_ref() == Some(&notice.sign_info);
+    carol.push("IMSignInfoChangedNotify", back).await?;
+    carol
+        .none("no IMUserChanged to a stock client", |_: &ImUserChanged| {
+            true
+        })
+        .await
+}
+
+async fn several_refused(ctx: &Ctx) -> Outcome {
+    let mut alice = ctx.desktop(ALICE).await?;
+    let before = alice.profile_of(alice.id).await?;
+    let none = ImChangeProfileReq::default;
+    let nick = |nick: &str| ImChangeProfileReq {
+        nick: Some(nick.to_owned()),
+        ..none()
+    };
+    for (change, reason) in [
+        (none(), "empty"),
+        (nick(""), "empty"),
+        (nick("a\u{7}b"), "bad_characters"),
+        (nick(&"x".repeat(129)), "too_large"),
+        (
+            ImChangeProfileReq {
+                gender: Some(3),
+                nick: Some(ctx.word()),
+                ..none()
+            },
+            "bad_field",
+        ),
+    ] {
+        let answer = alice.ask(&change).await?;
+        same("result_code", answer.result_code, 1)?;
+        same("reason", answer.reason.as_deref(), Some(reason))?;
+    }
+    same("profile", alice.profile_of(alice.id).await?, before)
 }

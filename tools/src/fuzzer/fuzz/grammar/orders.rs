@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 use proto::im::base_define::ClientType;
-use proto::im::login::{ImLoginReq, ImLogoutReq};
+use proto::im::login::{ImLoginReq, ImLogoutReq, ImRegistReq};
 use proto::{Body, Role};
 
 use super::frames::{Care, Frames};
@@ -151,6 +151,18 @@ fn before_login(rng: &mut Rng, frames: &Frames<'_>) -> Vec<Step> {
         on: 0,
         narrow: false,
     }];
+    if frames.grammar.dialect.has_sessions() && rng.bool() {
+        // the one thing that is worth something to a stranger
+        for _ in 0..rng.usize(1..5) {
+            let care = if rng.bool() {
+                Care::Right
+            } else {
+                Care::Bodies
+            };
+            let account = frames.of(rng, ImRegistReq::ID, care);
+            steps.push(say(rng, vec![account], 0));
+        }
+    }
     let parts = some(rng, frames, 12);
     steps.push(say(rng, parts, 0));
     steps.push(Step::Read {
