@@ -1,5 +1,7 @@
 //! What can be configured.
 
+mod contacts;
+
 use std::io;
 use std::time::Duration;
 
@@ -9,8 +11,9 @@ use im_base::telemetry::logging::LogConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::contacts::ContactsConfig;
 use crate::cache::{self, CacheSettings};
-use crate::logic::contact::ContactLimits;
+use crate::logic::circle::CircleLimits;
 use crate::logic::group::GroupLimits;
 use crate::logic::group_commit::WriterLimits;
 use crate::logic::limiter::FailureLimits;
@@ -36,6 +39,8 @@ pub struct Config {
     pub groups: GroupsConfig,
     /// Who follows whose presence.
     pub presence: PresenceConfig,
+    /// Friends, blocked users, and who may write to whom.
+    pub contacts: ContactsConfig,
     /// Limits.
     pub limits: LimitsConfig,
     /// Tokens that let a client log in again without its password.
@@ -200,10 +205,10 @@ impl Default for GroupsConfig {
 
 impl Default for PresenceConfig {
     fn default() -> Self {
-        let limits = ContactLimits::default();
+        let limits = CircleLimits::default();
         Self {
             directory: limits.directory,
-            contacts: limits.contacts,
+            contacts: limits.size,
         }
     }
 }
@@ -350,10 +355,10 @@ impl GroupsConfig {
 impl PresenceConfig {
     const MOST_CONTACTS: usize = 10_000;
 
-    pub(crate) fn limits(&self) -> ContactLimits {
-        ContactLimits {
+    pub(crate) fn limits(&self) -> CircleLimits {
+        CircleLimits {
             directory: self.directory,
-            contacts: self.contacts,
+            size: self.contacts,
         }
     }
 }
@@ -449,6 +454,7 @@ impl ServerConfig for Config {
             let mend = "at most 10000";
             return Err(ConfigError::value("presence.contacts", contacts, mend));
         }
+        self.contacts.validate()?;
         Ok(())
     }
 }

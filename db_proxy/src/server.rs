@@ -15,6 +15,7 @@ use tracing::info;
 use crate::cache::Caches;
 use crate::config::Config;
 use crate::handlers;
+use crate::logic::circle::Circles;
 use crate::logic::contact::Contacts;
 use crate::logic::department::Departments;
 use crate::logic::device::Devices;
@@ -48,6 +49,7 @@ pub(crate) struct DbProxy {
     pub(crate) missed: Missed,
     pub(crate) groups: Groups,
     pub(crate) users: Users,
+    pub(crate) circles: Circles,
     pub(crate) contacts: Contacts,
     pub(crate) departments: Departments,
     pub(crate) devices: Devices,
@@ -77,6 +79,7 @@ pub(crate) fn accept(
         body_bytes: MAX_BODY,
         page_bytes: ANSWER_BYTES,
         list_bytes: ANSWER_BYTES,
+        policy: config.contacts.policy(),
         ..MessageLimits::default()
     };
     let page = PageLimit {
@@ -113,7 +116,8 @@ pub(crate) fn accept(
         sync: Sync::new(store.clone(), sync_groups, sync_limits),
         groups: Groups::new(store.clone(), caches.groups, group_limits),
         users: Users::new(store.clone(), caches.users),
-        contacts: Contacts::new(store.clone(), config.presence.limits()),
+        circles: Circles::new(store.clone(), config.presence.limits()),
+        contacts: Contacts::new(store.clone(), config.contacts.limits()),
         departments: Departments::new(store.clone(), caches.departments),
         devices: Devices::new(store.clone()),
         login: Login::new(store, passwords, guard),

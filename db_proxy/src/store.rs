@@ -12,6 +12,8 @@ mod user;
 mod group;
 mod request;
 
+mod contact;
+
 mod sync;
 
 mod department;
@@ -26,12 +28,17 @@ mod meta;
 mod mysql;
 mod open;
 mod plan;
+mod relation;
 mod row;
 mod sqlite;
 mod time;
 mod trouble;
 
 pub use archive::{Archive, Batch, Cursor, Page, Row, Table, Value};
+pub use contact::{
+    Contact, ContactChanges, ContactOutcome, ContactPlace, ContactRefusal, ContactSides,
+    ContactState, ContactStep, ContactStore, ContactWish, MAX_GREETING,
+};
 pub use conversation::{Conversation, Counterpart, Pair};
 pub use department::{Department, DepartmentId, DepartmentStore, NewDepartment};
 pub use device::{Device, DeviceStore, MAX_DEVICES};
@@ -41,8 +48,8 @@ pub use group::{
     GroupVersion, MemberChange, NewGroup,
 };
 pub use message::{
-    AppendOutcome, AppendRefusal, Appended, ClientKey, MessageKind, MessageStore, NewMessage,
-    PageLimit, StoredMessage,
+    AppendOutcome, AppendRefusal, Appended, ClientKey, MessageKind, MessagePolicy, MessageStore,
+    NewMessage, PageLimit, StoredMessage,
 };
 pub use meta::MetaStore;
 pub use mysql::MySqlStore;
@@ -72,6 +79,7 @@ pub trait Store:
     + MessageStore
     + ParticipantStore
     + GroupStore
+    + ContactStore
     + DepartmentStore
     + DeviceStore
     + ResumeStore
@@ -85,6 +93,7 @@ impl<T> Store for T where
         + MessageStore
         + ParticipantStore
         + GroupStore
+        + ContactStore
         + DepartmentStore
         + DeviceStore
         + ResumeStore

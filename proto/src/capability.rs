@@ -12,5 +12,8 @@ pub const RECONNECT: u64 = 4;
 /// Asking for everything that changed, and hints to do so.
 pub const SYNC: u64 = 8;
 
+/// Being told of one's contacts: of changes, and of all of them with what changed.
+pub const CONTACTS: u64 = 32;
+
 /// All of them.
-pub const ALL: u64 = RESUME | NAK | RECONNECT | SYNC;
+pub const ALL: u64 = RESUME | NAK | RECONNECT | SYNC | CONTACTS;

@@ -114,6 +114,9 @@ pub trait Body:
 
     /// Puts such a note on. Nothing for messages that have no such field.
     fn attach(&mut self, _note: Option<Bytes>) {}
+
+    /// Says why the answer is no. Nothing for messages that have no field for it.
+    fn explain(&mut self, _reason: &'static str) {}
 }
 
 /// Something to be done with the type of a command's message, when only the number is known; see
@@ -141,9 +144,20 @@ pub trait Request: Body {
 pub trait Reply: Send + 'static {
     /// The frame to send, numbered like the request.
     fn into_pdu(self, seq_num: u16) -> Option<Pdu>;
+
+    /// An answer that says no, with the reason if it has a field for it.
+    #[must_use]
+    fn because(self, reason: &'static str) -> Self
+    where
+        Self: Sized;
 }
 
 impl<M: Body> Reply for M {
+    fn because(mut self, reason: &'static str) -> Self {
+        self.explain(reason);
+        self
+    }
+
     fn into_pdu(self, seq_num: u16) -> Option<Pdu> {
         Some(Pdu::new(&self, seq_num))
     }
@@ -154,6 +168,10 @@ impl<M: Body> Reply for M {
 pub struct NoReply;
 
 impl Reply for NoReply {
+    fn because(self, _reason: &'static str) -> Self {
+        self
+    }
+
     fn into_pdu(self, _seq_num: u16) -> Option<Pdu> {
         None
     }

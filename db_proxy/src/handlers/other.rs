@@ -142,7 +142,7 @@ struct Surroundings {
 
 async fn surroundings(proxy: &DbProxy, user: UserId) -> Result<Surroundings, StoreError> {
     let groups = proxy.groups.of_user(user, None).await?;
-    let contacts = proxy.contacts.of_user(user).await?;
+    let contacts = proxy.circles.of_user(user).await?;
     Ok(Surroundings {
         groups: groups.into_iter().map(version_info).collect(),
         contacts: contacts.map(|contacts| contacts.into_iter().map(UserId::get).collect()),

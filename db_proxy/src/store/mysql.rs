@@ -9,6 +9,7 @@ mod open;
 pub(super) use open::without_password;
 
 mod append;
+mod contact;
 mod department;
 mod device;
 mod group;

@@ -3,6 +3,7 @@
 mod open;
 
 mod append;
+mod contact;
 mod department;
 mod device;
 mod group;

@@ -4,7 +4,7 @@
 
 mod admin;
 mod bed;
-mod contact;
+mod circle;
 mod department;
 mod device;
 mod group;

@@ -8,6 +8,7 @@ mod device;
 
 mod append;
 mod concurrent;
+mod contacts;
 mod duplicates;
 mod extremes;
 mod group_messages;
@@ -70,6 +71,14 @@ macro_rules! suite {
             sync: a_new_device_gets_everything_in_pages, a_hole_is_told_of_to_the_message,
                 what_one_knows_does_not_come_again, a_restored_store_begins_anew, one_page_at_a_time_under_fire,
                 who_left_and_came_back_is_a_newcomer, what_was_committed_late_is_not_missed, a_large_book_comes_behind_the_conversations;
+            contacts: who_asks_and_is_granted_is_a_friend_on_both_sides, a_request_is_refused_or_taken_back,
+                strangers_to_the_store_are_nobodys_contacts, who_is_blocked_is_heard_of_no_more,
+                lists_of_contacts_are_full_at_their_limits, no_more_ask_than_one_can_answer,
+                two_who_ask_at_once_at_two_stores_are_friends, many_steps_at_two_stores_keep_the_limits,
+                a_message_is_let_in_by_what_the_two_are, a_resend_is_answered_after_the_friendship,
+                a_conversation_begins_with_what_the_two_are, changes_of_contacts_page_exactly,
+                nothing_is_forgotten_in_the_end, a_device_that_learns_of_contacts_gets_all_of_them,
+                a_list_of_contacts_comes_in_pages_and_goes_on;
             extremes: ids_and_numbers_up_to_the_last, a_full_conversation_refuses_and_others_go_on,
                 bodies_are_any_bytes;
             concurrent: eight_writers_in_two_stores_leave_no_gap, first_messages_at_once_make_one_conversation,
@@ -79,6 +88,11 @@ macro_rules! suite {
         #[test]
         fn agrees_with_a_simple_model() {
             crate::model::check(|| Box::pin($bed()));
+        }
+
+        #[test]
+        fn any_moves_leave_both_sides_of_a_contact_consistent() {
+            crate::contacts::check(|| Box::pin($bed()));
         }
 
         #[test]

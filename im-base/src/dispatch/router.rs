@@ -104,7 +104,7 @@ impl Row {
                 Ok(Some(nak(command, error, refused.asked.seq_num)))
             }
             _ => {
-                let own = refused.own;
+                let own = refused.own.map(|own| own.because(error.reason()));
                 Ok(own.and_then(|own| own.into_pdu(refused.asked.seq_num)))
             }
         }

@@ -1,5 +1,7 @@
 //! Service 2: users, presence, recent sessions.
 
+pub(super) mod contacts;
+
 use im_base::dispatch::HandlerError;
 use prost::Message as _;
 use proto::error::read_enum;
@@ -142,7 +144,7 @@ pub(super) async fn change_signature(
 /// whom it is.
 fn profile_changed<M: Body>(session: &Session, notice: impl Fn(Vec<u32>, Option<bool>) -> M) {
     let (server, user_id) = (&session.server, session.user_id());
-    let audience = session.contacts.audience();
+    let audience = session.circle.audience();
     let to_clients = notice(Vec::new(), None);
     server
         .fanout

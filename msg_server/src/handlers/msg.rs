@@ -333,5 +333,9 @@ pub(super) async fn sync(session: Session, request: ImSyncReq) -> Result<ImSyncR
         let _known: SessionType = read_enum(known.session_type, "session_type")?;
     }
     session.take_allowance()?;
+    let request = ImSyncReq {
+        capabilities: Some(session.capabilities),
+        ..request
+    };
     ask(&session, request).await
 }

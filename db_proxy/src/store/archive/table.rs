@@ -14,6 +14,7 @@ pub enum Table {
     Devices,
     Requests,
     FormerMembers,
+    Contacts,
 }
 
 /// How a column is kept.
@@ -28,7 +29,7 @@ use Kind::{Bytes, Int, Text};
 
 impl Table {
     /// In an order in which each refers only to those before it.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Departments,
         Self::Users,
         Self::Groups,
@@ -39,6 +40,7 @@ impl Table {
         Self::Devices,
         Self::Requests,
         Self::FormerMembers,
+        Self::Contacts,
     ];
 
     /// Those that number their rows.
@@ -57,6 +59,7 @@ impl Table {
             Self::Devices => "devices",
             Self::Requests => "requests",
             Self::FormerMembers => "former members",
+            Self::Contacts => "contacts",
         }
     }
 
@@ -127,6 +130,7 @@ impl Table {
                 ("low_messages", Int),
                 ("last_message_at_ms", Int),
                 ("created_at_ms", Int),
+                ("contact_flags", Int),
             ],
             Self::Participants => &[
                 ("party_low", Int),
@@ -161,6 +165,14 @@ impl Table {
                 ("created_at_ms", Int),
             ],
             Self::FormerMembers => &[("user_id", Int), ("group_id", Int), ("left_at_ms", Int)],
+            Self::Contacts => &[
+                ("user_id", Int),
+                ("other_id", Int),
+                ("state", Int),
+                ("blocked", Int),
+                ("greeting", Text),
+                ("changed_at_ms", Int),
+            ],
         }
     }
 
@@ -176,7 +188,11 @@ impl Table {
     pub(crate) fn key_width(self) -> usize {
         match self {
             Self::Departments | Self::Users | Self::Groups | Self::Requests => 1,
-            Self::Members | Self::Conversations | Self::Devices | Self::FormerMembers => 2,
+            Self::Members
+            | Self::Conversations
+            | Self::Devices
+            | Self::FormerMembers
+            | Self::Contacts => 2,
             Self::Participants | Self::Messages => 3,
         }
     }
@@ -214,6 +230,7 @@ impl Table {
             }
             Self::Members => numbers(&["t.group_id", "t.user_id"]),
             Self::FormerMembers => numbers(&["t.user_id", "t.group_id"]),
+            Self::Contacts => numbers(&["t.user_id", "t.other_id"]),
             Self::Participants => numbers(&["t.user_id", "t.conversation_id"]),
             Self::Messages => numbers(&["t.conversation_id", "t.message_id"]),
             Self::Devices => Key {
