@@ -94,21 +94,6 @@ impl Side {
             changed_at: self.changed_at.unwrap_or(UnixMillis(0)),
         }
     }
-
-    /// Stamps what changed; later than before in any case.
-    fn stamped(mut self, before: &Self, now: UnixMillis) -> Self {
-        if self != *before {
-            let behind = before.changed_at.map_or(now.0, |at| at.0.saturating_add(1));
-            self.changed_at = Some(UnixMillis(now.0.max(behind)));
-        }
-        self
-    }
-
-    fn is_news(&self, before: &Self, now: UnixMillis, again: bool) -> bool {
-        let lately = |at: UnixMillis| at > now.before(TOLD_AGAIN);
-        let again = again && self.changed_at.is_some_and(lately);
-        self != before || again
-    }
 }
 
 impl Relation {
@@ -185,12 +170,22 @@ impl Relation {
         }
     }
 
-    /// With a stamp on each side that changed.
+    /// With the same stamp on each side that changed; later than before in any case.
     pub(super) fn stamped(self, before: &Self, now: UnixMillis) -> Self {
-        Self {
-            own: self.own.stamped(&before.own, now),
-            other: self.other.stamped(&before.other, now),
+        let mut after = self;
+        let sides = [
+            (&mut after.own, &before.own),
+            (&mut after.other, &before.other),
+        ];
+        let changed = sides.into_iter().filter(|(after, before)| after != before);
+        let changed: Vec<_> = changed.collect();
+        let behind = changed.iter().filter_map(|(_, before)| before.changed_at);
+        let behind = behind.map(|at| at.0.saturating_add(1)).max();
+        let stamp = UnixMillis(behind.map_or(now.0, |behind| behind.max(now.0)));
+        for (side, _) in changed {
+            side.changed_at = Some(stamp);
         }
+        after
     }
 
     /// The flags of the two's conversation.
@@ -199,14 +194,18 @@ impl Relation {
         Flags::of(&self.own, is_low).and(Flags::of(&self.other, !is_low))
     }
 
-    /// How it is told of.
+    /// How it is told of. A step that changed nothing may be one that is taken again because nobody heard how it went: what it
+    /// changed the first time has the same stamp on both sides, and nothing else of the other one's is told, so that nobody
+    /// hears when the one who blocks him does something.
     pub(super) fn told(&self, before: &Self, wish: &ContactWish, now: UnixMillis) -> ContactSides {
+        let is_lately = |at: UnixMillis| at > now.before(TOLD_AGAIN);
+        let again = self == before && self.own.changed_at.is_some_and(is_lately);
+        let together = self.own.changed_at == self.other.changed_at && !self.other.blocked;
         ContactSides {
             own: self.own.shown(wish.other),
-            own_is_news: self.own.is_news(&before.own, now, true),
+            own_is_news: self.own != before.own || again,
             other: self.other.shown(wish.user),
-            // who blocks somebody hears nothing by what that one does
-            other_is_news: self.other.is_news(&before.other, now, !self.other.blocked),
+            other_is_news: self.other != before.other || (again && together),
         }
     }
 }

@@ -149,3 +149,35 @@ fn a_step_that_nobody_heard_the_end_of_is_told_of_again_for_a_while() {
         assert_eq!((sides.own_is_news, sides.other_is_news), (told, told));
     }
 }
+
+/// Who is blocked asks; what the one who blocks him does a moment later, and does again, is no news to him.
+#[test]
+fn nobody_hears_when_the_one_who_blocks_him_does_something() {
+    let strangers = Relation::new(Side::default(), Side::default());
+    let step = |relation: &Relation, step: ContactStep, at: i64| {
+        let now = UnixMillis(100_000 + at);
+        let (after, _) = relation.after(&step).unwrap();
+        let after = after.stamped(relation, now);
+        let told = after.told(relation, &wish(1, 2), now);
+        (after, told.other_is_news)
+    };
+    let (blocks, _) = step(&strangers, ContactStep::Block, 0);
+    let (asked, told) = step(&turned(&blocks), ask("please"), 1);
+    assert!(!told);
+    let mut relation = turned(&asked);
+    for (at, next) in (2..).zip([
+        ContactStep::Block,
+        ContactStep::Unblock,
+        ContactStep::Unblock,
+        ContactStep::Remove,
+        ContactStep::Block,
+    ]) {
+        let is_block = next == ContactStep::Block;
+        let (after, told) = step(&relation, next, at);
+        // only an end of his request is
+        assert_eq!(told, is_block && at > 2);
+        relation = after;
+    }
+    let (_, told) = step(&relation, ContactStep::Block, 7);
+    assert!(told, "taken again at once");
+}
