@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use db_proxy::store::{
-    ClientKey, Conversation, Inserted, MessageKind, NewMessage, NewUser, Profile, SqliteStore,
-    Store, UnixMillis,
+    ClientKey, Conversation, Inserted, MessageKind, MessagePolicy, NewMessage, NewUser, Profile,
+    SqliteStore, Store, UnixMillis,
 };
 use proto::ids::UserId;
 
@@ -65,6 +65,7 @@ impl Talk {
                 sender: pair[0],
                 kind,
                 client_key: Some(ClientKey::local(self.made, kind, &body)),
+                policy: MessagePolicy::Everyone,
                 body: Bytes::from(body),
                 created_at: UnixMillis::now(),
             }

@@ -1,5 +1,6 @@
 //! What can be configured.
 
+mod contacts;
 mod registration;
 
 use std::io;
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use registration::RegistrationConfig;
 
+pub(crate) use self::contacts::ContactsConfig;
 use crate::cache::{self, CacheSettings};
-use crate::logic::contact::ContactLimits;
+use crate::logic::circle::CircleLimits;
 use crate::logic::group::GroupLimits;
 use crate::logic::group_commit::WriterLimits;
 use crate::logic::limiter::FailureLimits;
@@ -43,6 +45,8 @@ pub struct Config {
     pub messages: MessagesConfig,
     /// Who follows whose presence.
     pub presence: PresenceConfig,
+    /// Friends, blocked users, and who may write to whom.
+    pub contacts: ContactsConfig,
     /// Limits.
     pub limits: LimitsConfig,
     /// Tokens that let a client log in again without its password.
@@ -220,10 +224,10 @@ impl Default for GroupsConfig {
 
 impl Default for PresenceConfig {
     fn default() -> Self {
-        let limits = ContactLimits::default();
+        let limits = CircleLimits::default();
         Self {
             directory: limits.directory,
-            contacts: limits.contacts,
+            contacts: limits.size,
         }
     }
 }
@@ -391,10 +395,10 @@ impl GroupsConfig {
 impl PresenceConfig {
     const MOST_CONTACTS: usize = 10_000;
 
-    pub(crate) fn limits(&self) -> ContactLimits {
-        ContactLimits {
+    pub(crate) fn limits(&self) -> CircleLimits {
+        CircleLimits {
             directory: self.directory,
-            contacts: self.contacts,
+            size: self.contacts,
         }
     }
 }
@@ -491,6 +495,7 @@ impl ServerConfig for Config {
             let mend = "at most 10000";
             return Err(ConfigError::value("presence.contacts", contacts, mend));
         }
+        self.contacts.validate()?;
         Ok(())
     }
 }

@@ -17,8 +17,11 @@ pub mod user;
 /// Groups: who is in them, and who may change that.
 pub mod group;
 
-/// Whose presence a user follows where there are too many to follow all.
+/// Friends, requests to be friends, blocked users.
 pub mod contact;
+
+/// Whose presence a user follows where there are too many to follow all.
+pub mod circle;
 
 /// Departments of the organisation.
 pub mod department;

@@ -16,6 +16,7 @@ use crate::cache::Caches;
 use crate::config::Config;
 use crate::handlers;
 use crate::logic::account::Accounts;
+use crate::logic::circle::Circles;
 use crate::logic::contact::Contacts;
 use crate::logic::department::Departments;
 use crate::logic::device::Devices;
@@ -52,6 +53,7 @@ pub(crate) struct DbProxy {
     pub(crate) revisions: Revisions,
     pub(crate) groups: Groups,
     pub(crate) users: Users,
+    pub(crate) circles: Circles,
     pub(crate) contacts: Contacts,
     pub(crate) departments: Departments,
     pub(crate) devices: Devices,
@@ -83,6 +85,7 @@ pub(crate) fn accept(
         body_bytes: MAX_BODY,
         page_bytes: ANSWER_BYTES,
         list_bytes: ANSWER_BYTES,
+        policy: config.contacts.policy(),
         ..MessageLimits::default()
     };
     let page = PageLimit {
@@ -127,7 +130,8 @@ pub(crate) fn accept(
         groups: Groups::new(store.clone(), caches.groups, group_limits),
         accounts: Accounts::new(store.clone(), login.clone(), passwords, users.clone()),
         users,
-        contacts: Contacts::new(store.clone(), config.presence.limits()),
+        circles: Circles::new(store.clone(), config.presence.limits()),
+        contacts: Contacts::new(store.clone(), config.contacts.limits()),
         departments: Departments::new(store.clone(), caches.departments),
         devices: Devices::new(store),
         login,

@@ -16,6 +16,8 @@ mod invite;
 mod group;
 mod request;
 
+mod contact;
+
 mod sync;
 
 mod department;
@@ -31,6 +33,7 @@ mod meta;
 mod mysql;
 mod open;
 mod plan;
+mod relation;
 mod row;
 mod sqlite;
 mod time;
@@ -38,6 +41,10 @@ mod trouble;
 
 pub use account::{AccountStore, Closed, RegisterOutcome, RegisterRefusal, Registration};
 pub use archive::{Archive, Batch, Cursor, Page, Row, Table, Value};
+pub use contact::{
+    Contact, ContactChanges, ContactOutcome, ContactPlace, ContactRefusal, ContactSides,
+    ContactState, ContactStep, ContactStore, ContactWish, MAX_GREETING,
+};
 pub use conversation::{Conversation, Counterpart, Pair};
 pub use department::{Department, DepartmentId, DepartmentStore, NewDepartment};
 pub use device::{Device, DeviceStore, MAX_DEVICES};
@@ -48,8 +55,8 @@ pub use group::{
 };
 pub use invite::{Invite, InviteHash, InviteRefusal, InviteStore};
 pub use message::{
-    AppendOutcome, AppendRefusal, Appended, ClientKey, MessageKind, MessageStore, NewMessage,
-    PageLimit, StoredMessage,
+    AppendOutcome, AppendRefusal, Appended, ClientKey, MessageKind, MessagePolicy, MessageStore,
+    NewMessage, PageLimit, StoredMessage,
 };
 pub use meta::MetaStore;
 pub use mysql::MySqlStore;
@@ -85,6 +92,7 @@ pub trait Store:
     + MessageStore
     + ParticipantStore
     + GroupStore
+    + ContactStore
     + DepartmentStore
     + DeviceStore
     + ResumeStore
@@ -101,6 +109,7 @@ impl<T> Store for T where
         + MessageStore
         + ParticipantStore
         + GroupStore
+        + ContactStore
         + DepartmentStore
         + DeviceStore
         + ResumeStore

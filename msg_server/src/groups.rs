@@ -272,7 +272,7 @@ impl MsgServer {
             let others = if is_new { all } else { newcomers };
             self.users.each_of(*user, |session| {
                 let others = others.iter().filter(|other| *other != user);
-                session.contacts.add_fellows(others.copied());
+                session.circle.add_fellows(others.copied());
             });
         }
     }
@@ -281,7 +281,7 @@ impl MsgServer {
     pub(crate) fn acquaint(&self, one: UserId, other: UserId) {
         for (user, other) in [(one, other), (other, one)] {
             self.users
-                .each_of(user, |session| session.contacts.add(other));
+                .each_of(user, |session| session.circle.add(other));
         }
     }
 

@@ -3,6 +3,7 @@
 //! A notice says how something is, not how it differs: it may come twice, when a link was lost.
 
 use proto::ids::{GroupId, UserId};
+use proto::im::ext::buddy::{ContactState, ImContactChanged};
 use proto::im::ext::other::ImNotice;
 use proto::{Body, CommandId, Pdu, Role, commands};
 
@@ -83,9 +84,23 @@ impl MsgServer {
         else {
             return false;
         };
-        let frame = Pdu::from_body(command, 0, notice.body).to_frame();
-        self.tell_here(&told, notice.capability, &frame, None);
+        let pdu = Pdu::from_body(command, 0, notice.body);
+        if command == ImContactChanged::ID
+            && let (Told::Users(users), Ok(changed)) = (&told, pdu.decode())
+        {
+            self.acquaint_friend(users, &changed);
+        }
+        self.tell_here(&told, notice.capability, &pdu.to_frame(), None);
         true
+    }
+
+    /// In a large directory those who have become friends see each other come and go from then on.
+    pub(crate) fn acquaint_friend(&self, users: &[UserId], changed: &ImContactChanged) {
+        let contact = &changed.contact;
+        let is_friend = contact.state == ContactState::ContactFriend as i32;
+        if let (true, Some(friend)) = (is_friend, UserId::new(contact.user_id)) {
+            users.iter().for_each(|user| self.acquaint(*user, friend));
+        }
     }
 
     fn tell_here(&self, told: &Told, capability: u64, frame: &[u8], except: Option<u64>) {

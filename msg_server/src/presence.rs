@@ -19,19 +19,19 @@ use crate::users::Users;
 /// What comes within this time after a change was told is told together.
 const WINDOW: Duration = Duration::from_millis(100);
 
-/// Most contacts of a session; those who come to know each other later than its login are added up to this number.
-const MAX_CONTACTS: usize = 2_000;
+/// Most users in the circle of a session; those who come to know each other later than its login are added up to this number.
+const MAX_CIRCLE: usize = 2_000;
 
-/// Contacts up to which fellow members of groups are added.
+/// Users up to which fellow members of groups are added.
 const MAX_FELLOWS: usize = 1_500;
 
 /// Whom a user sees, and who sees him (PROTOCOL.md, "Presence").
-pub(crate) struct Contacts {
+pub(crate) struct Circle {
     /// In ascending order; `None`: everybody sees everybody.
     known: Option<Mutex<Vec<UserId>>>,
 }
 
-impl Contacts {
+impl Circle {
     /// In a small directory.
     pub(crate) const EVERYBODY: Self = Self { known: None };
 
@@ -39,7 +39,7 @@ impl Contacts {
     pub(crate) fn only(mut users: Vec<UserId>) -> Self {
         users.sort_unstable();
         users.dedup();
-        users.truncate(MAX_CONTACTS);
+        users.truncate(MAX_CIRCLE);
         Self {
             known: Some(Mutex::new(users)),
         }
@@ -47,7 +47,7 @@ impl Contacts {
 
     /// The user and another one have got to do with each other.
     pub(crate) fn add(&self, user: UserId) {
-        self.add_up_to(MAX_CONTACTS, [user]);
+        self.add_up_to(MAX_CIRCLE, [user]);
     }
 
     /// The user and others are in a group. They leave room for those who write to him.
@@ -112,7 +112,7 @@ impl Presence {
     }
 
     /// A user came online or went offline. `audience` is who is to hear of it; `None`: whoever sees the user by his own
-    /// contacts.
+    /// circle.
     pub(crate) fn changed(&self, user: UserId, is_online: bool, audience: Option<Vec<UserId>>) {
         self.gathering.lock().push(Change {
             user,
@@ -148,9 +148,7 @@ impl Presence {
             users.each_desktop_of(receiver, |session| {
                 session.push(&told.frames);
                 // Who was told that somebody came has to hear of it when he goes, whoever tells that.
-                told.come
-                    .iter()
-                    .for_each(|user| session.contacts.add(*user));
+                told.come.iter().for_each(|user| session.circle.add(*user));
             });
         }
         if !to_all.is_empty() {
@@ -171,11 +169,11 @@ type Frames = HashMap<UserId, Vec<u8>, ahash::RandomState>;
 
 /// Tells one desktop of those changes that it is to see.
 fn tell_one(session: &Session, changes: &Frames, everything: &[u8]) {
-    let Some(contacts) = session.contacts.audience() else {
+    let Some(circle) = session.circle.audience() else {
         session.push(everything);
         return;
     };
-    let seen = contacts.into_iter().chain([session.user_id()]);
+    let seen = circle.into_iter().chain([session.user_id()]);
     let frames: Vec<u8> = seen
         .filter_map(|user| changes.get(&user))
         .flatten()

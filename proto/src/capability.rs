@@ -15,8 +15,11 @@ pub const SYNC: u64 = 8;
 /// Being told of profiles as they change.
 pub const ACCOUNT: u64 = 16;
 
+/// Being told of one's contacts: of changes, and of all of them with what changed.
+pub const CONTACTS: u64 = 32;
+
 /// Messages that are edited and recalled.
 pub const REVISIONS: u64 = 128;
 
 /// All of them.
-pub const ALL: u64 = RESUME | NAK | RECONNECT | SYNC | ACCOUNT | REVISIONS;
+pub const ALL: u64 = RESUME | NAK | RECONNECT | SYNC | ACCOUNT | CONTACTS | REVISIONS;

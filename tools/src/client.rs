@@ -40,6 +40,7 @@ mod session;
 mod wire;
 
 mod ask;
+mod contact;
 mod group;
 mod own;
 mod send;
@@ -51,6 +52,7 @@ pub use account::{Account, EnterError};
 pub use address::Address;
 pub(crate) use address::lookup;
 pub use connection::Connection;
+pub use contact::{ContactError, ContactsPage};
 pub use error::{
     AddressError, CloseReason, ConnectError, LoginError, ReceiveError, RequestError, SendError,
 };

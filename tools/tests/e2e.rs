@@ -33,6 +33,9 @@ mod sync;
 #[path = "e2e/groups.rs"]
 mod groups;
 
+#[path = "e2e/contacts.rs"]
+mod contacts;
+
 #[path = "e2e/restart.rs"]
 mod restart;
 

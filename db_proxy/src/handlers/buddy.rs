@@ -1,5 +1,7 @@
 //! Service 2: users and recent sessions.
 
+pub(super) mod contacts;
+
 use std::sync::Arc;
 
 use im_base::dispatch::HandlerError;

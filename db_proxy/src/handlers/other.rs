@@ -138,7 +138,7 @@ struct Surroundings {
 
 async fn surroundings(proxy: &DbProxy, user: UserId) -> Result<Surroundings, StoreError> {
     let groups = proxy.groups.all_of_user(user).await?;
-    let contacts = proxy.contacts.of_user(user, !groups.is_empty()).await?;
+    let contacts = proxy.circles.of_user(user, !groups.is_empty()).await?;
     Ok(Surroundings {
         groups: groups.into_iter().map(version_info).collect(),
         contacts: contacts.map(|contacts| contacts.into_iter().map(UserId::get).collect()),

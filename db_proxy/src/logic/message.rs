@@ -5,9 +5,9 @@ use proto::ids::{MessageId, UserId};
 
 use super::group_commit::{WriteError, Writer};
 use crate::store::{
-    AppendRefusal, Appended, ClientKey, Conversation, Counterpart, MessageKind, NewMessage,
-    PageLimit, ReadMark, RecentConversation, Store, StoreError, StoredMessage, UnixMillis,
-    UnreadList,
+    AppendRefusal, Appended, ClientKey, Conversation, Counterpart, MessageKind, MessagePolicy,
+    NewMessage, PageLimit, ReadMark, RecentConversation, Store, StoreError, StoredMessage,
+    UnixMillis, UnreadList,
 };
 
 /// What a voice message begins with, its seconds: without sound behind it there is no message.
@@ -30,6 +30,8 @@ pub struct MessageLimits {
     pub recent_rows: usize,
     /// Bytes of bodies after which a list of conversations ends.
     pub list_bytes: usize,
+    /// Who may write to whom.
+    pub policy: MessagePolicy,
 }
 
 impl Default for MessageLimits {
@@ -42,6 +44,7 @@ impl Default for MessageLimits {
             by_ids_wanted: 1_000,
             recent_rows: 100,
             list_bytes: 1024 * 1024,
+            policy: MessagePolicy::Everyone,
         }
     }
 }
@@ -133,6 +136,7 @@ impl Messages {
             body: outgoing.body,
             created_at: outgoing.created_at,
             client_key: outgoing.client_key,
+            policy: self.limits.policy,
         };
         Ok(self.writer.append(message).await??)
     }

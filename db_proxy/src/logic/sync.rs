@@ -10,15 +10,17 @@ use std::time::Duration;
 
 use proto::ids::{GroupId, MessageId, UserId};
 
-use self::cursor::{BEGINNING, Cursor, Round, Stage};
+pub(super) use self::cursor::BEGINNING;
+use self::cursor::{Cursor, Round, Stage};
+use super::contact;
 use super::group::Groups;
 use crate::store::{
-    Conversation, Counterpart, Department, Group, GroupMembers, Moment, PageLimit, Store,
-    StoreError, StoredMessage, UNSETTLED, UnixMillis, User,
+    Contact, ContactPlace, Conversation, Counterpart, Department, Group, GroupMembers, Moment,
+    PageLimit, Store, StoreError, StoredMessage, UNSETTLED, UnixMillis, User,
 };
 
-/// How old a cursor may be. Shorter than a store keeps who left a group.
-const LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// How old a cursor may be. Shorter than a store keeps who left a group, and who is nobody's contact any more.
+pub(super) const LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// Groups that somebody may have left since his cursor; whoever left more begins anew.
 const MAX_LEFT: usize = 5_000;
@@ -26,7 +28,7 @@ const MAX_LEFT: usize = 5_000;
 /// Messages that may have been edited or recalled since a cursor; whoever missed more begins anew.
 const MAX_REVISED: usize = 5_000;
 
-/// Most users and most departments of one page.
+/// Most users, most departments and most contacts of one page.
 const PEOPLE: usize = 500;
 
 /// Bounds of a question and its answer.
@@ -68,6 +70,8 @@ pub struct Question<'a> {
     pub known: Vec<(Counterpart, u32)>,
     /// Most messages of one conversation; 0: as many as usual.
     pub messages: u32,
+    /// Contacts are told of.
+    pub contacts: bool,
 }
 
 /// As much of what changed as fits into one answer.
@@ -86,6 +90,7 @@ pub struct SyncPage {
     pub left: Vec<GroupId>,
     /// Messages that were edited or recalled.
     pub revised: Vec<(Counterpart, Vec<MessageId>)>,
+    pub contacts: Vec<Contact>,
 }
 
 /// A conversation as the user sees it.
@@ -141,7 +146,7 @@ impl Sync {
         let mut cursor = question
             .cursor
             .and_then(Cursor::from_bytes)
-            .filter(|cursor| is_good(cursor, moment))
+            .filter(|cursor| is_good(cursor, moment, question.contacts))
             .unwrap_or(Cursor::new(moment.epoch));
         let fresh = Cursor::new(moment.epoch);
         let mut page = SyncPage::default();
@@ -178,11 +183,28 @@ impl Sync {
                 (page.conversations, page.groups) = (talk.conversations, talk.groups);
                 talk.next
             }
-            Stage::People => Stage::People,
+            stage => stage,
         };
         // who is in a group again when this is read has not left it
         page.left
             .retain(|left| page.groups.iter().all(|(group, _)| group.id != *left));
+        let mut stage = match stage {
+            Stage::Contacts { .. } if !question.contacts => Stage::People,
+            stage => stage,
+        };
+        if let Stage::Contacts { after } = stage
+            && (room > 0 || round.stage == stage)
+        {
+            let since = cursor.contacts;
+            let mut rest = Room::of(room);
+            stage = self
+                .contacts(user, since, after, &mut rest, &mut page)
+                .await?;
+            if stage == Stage::People {
+                cursor.contacts = round.settled;
+            }
+            room = rest.left;
+        }
         let mut done = false;
         if stage == Stage::People && (room > 0 || round.stage == Stage::People) {
             done = self.people(&mut cursor, room, &mut page).await?;
@@ -215,6 +237,30 @@ impl Sync {
             messages: messages.clamp(1, most.max(1)),
             since: cursor.since,
         }
+    }
+
+    /// Adds contacts, at least one of what is left; what comes next.
+    async fn contacts(
+        &self,
+        user: UserId,
+        since: UnixMillis,
+        after: Option<ContactPlace>,
+        room: &mut Room,
+        page: &mut SyncPage,
+    ) -> Result<Stage, StoreError> {
+        let changed = contact::changed(&*self.store, user, since, after, PEOPLE).await?;
+        let mut after = after;
+        for contact in changed.contacts {
+            if !room.take(32 + contact.greeting.len()) {
+                return Ok(Stage::Contacts { after });
+            }
+            after = Some(contact.place());
+            page.contacts.push(contact);
+        }
+        Ok(match changed.next {
+            Some(after) => Stage::Contacts { after: Some(after) },
+            None => Stage::People,
+        })
     }
 
     /// Adds departments and users; whether that was all of them. At least one of what is left is added.
@@ -273,12 +319,13 @@ fn by_conversation(
     ids.into_values().filter_map(told).collect()
 }
 
-fn is_good(cursor: &Cursor, moment: Moment) -> bool {
+fn is_good(cursor: &Cursor, moment: Moment, contacts: bool) -> bool {
     let oldest = moment.now.before(LIFETIME);
     let is_young = |time| time >= oldest;
     let since = cursor.since == BEGINNING && cursor.round.is_some() || is_young(cursor.since);
     let settled = cursor.round.is_none_or(|round| is_young(round.settled));
-    cursor.epoch == moment.epoch && since && settled
+    let contacts = !contacts || cursor.contacts == BEGINNING || is_young(cursor.contacts);
+    cursor.epoch == moment.epoch && since && settled && contacts
 }
 
 /// Bytes that are left; the first thing always fits.
@@ -338,18 +385,41 @@ mod tests {
             }),
             ..Cursor::new(7)
         };
-        assert!(is_good(&cursor(days_ago(90), None), moment));
-        assert!(!is_good(&cursor(days_ago(91), None), moment));
-        assert!(is_good(&cursor(days_ago(90), Some(days_ago(1))), moment));
-        assert!(!is_good(&cursor(days_ago(1), Some(days_ago(91))), moment));
+        assert!(is_good(&cursor(days_ago(90), None), moment, true));
+        assert!(!is_good(&cursor(days_ago(91), None), moment, true));
+        assert!(is_good(
+            &cursor(days_ago(90), Some(days_ago(1))),
+            moment,
+            true
+        ));
+        assert!(!is_good(
+            &cursor(days_ago(1), Some(days_ago(91))),
+            moment,
+            true
+        ));
         // a new device's, between two pages
-        assert!(is_good(&cursor(BEGINNING, Some(days_ago(90))), moment));
-        assert!(!is_good(&cursor(BEGINNING, Some(days_ago(91))), moment));
-        assert!(!is_good(&cursor(BEGINNING, None), moment));
+        assert!(is_good(
+            &cursor(BEGINNING, Some(days_ago(90))),
+            moment,
+            true
+        ));
+        assert!(!is_good(
+            &cursor(BEGINNING, Some(days_ago(91))),
+            moment,
+            true
+        ));
+        assert!(!is_good(&cursor(BEGINNING, None), moment, true));
+        let told = |at| Cursor {
+            contacts: at,
+            ..cursor(days_ago(1), None)
+        };
+        assert!(is_good(&told(days_ago(90)), moment, true));
+        assert!(!is_good(&told(days_ago(91)), moment, true));
+        assert!(is_good(&told(days_ago(91)), moment, false));
         let other = Cursor {
             epoch: 8,
             ..cursor(days_ago(1), None)
         };
-        assert!(!is_good(&other, moment));
+        assert!(!is_good(&other, moment, true));
     }
 }

@@ -15,7 +15,8 @@ pub trait MessageStore: Send + Sync {
     /// Stores a batch in one transaction and answers in its order. On return everything is committed; on an error
     /// nothing is. Within a conversation ids follow the order of the batch.
     ///
-    /// A conversation of two begins with its first message, provided that both exist. In a group only members may
+    /// A conversation of two begins with its first message, provided that both exist and that the message's policy lets its
+    /// sender write. In a group only members may
     /// write, and a member who does has read everything up to his own message. A message that is stored is answered with
     /// its place when it comes again, even if its sender has left the group since; not so if it is altered.
     async fn append(&self, batch: &[NewMessage]) -> Result<Vec<AppendOutcome>, StoreError>;
@@ -57,6 +58,18 @@ pub struct NewMessage {
     pub body: Bytes,
     pub created_at: UnixMillis,
     pub client_key: Option<ClientKey>,
+    /// Of a conversation of two: who may write to whom.
+    pub policy: MessagePolicy,
+}
+
+/// Who may write to whom. In groups, and where somebody writes what was stored before, it does not matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MessagePolicy {
+    #[default]
+    Everyone,
+    Friends,
+    /// Friends, and whoever is in the same department, as long as he is not blocked.
+    SameDepartmentOrFriends,
 }
 
 /// What became of one message of a batch.
@@ -84,6 +97,8 @@ pub enum AppendRefusal {
     NoSuchGroup,
     #[error("the sender is not a member of the group")]
     NotAMember,
+    #[error("the two are not friends")]
+    NotFriends,
     #[error("the conversation has used up its message ids")]
     ConversationFull,
 }

@@ -1,14 +1,15 @@
 //! What a batch of messages does to its conversations, worked out without a database: which messages are new, which
 //! ids they get, where heads and counters end. Every database executes the same plan.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use proto::ids::{GroupId, MessageId, UserId};
 
+use super::relation::Flags;
 use super::{
-    AppendOutcome, AppendRefusal, Appended, ClientKey, Conversation, MessageKind, NewMessage,
-    StoreError, UnixMillis,
+    AppendOutcome, AppendRefusal, Appended, ClientKey, Conversation, MessageKind, MessagePolicy,
+    NewMessage, StoreError, UnixMillis,
 };
 
 /// What is taken for granted of the keys of a batch. Nearly all are new, and looking one up costs as much as storing its
@@ -46,9 +47,90 @@ pub(super) struct Standing {
 /// A conversation as the transaction found it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
+    /// [`Head::NOT_BEGUN`] for two who exist and have none.
     pub(super) row: i64,
     /// Zero before the first message.
     pub(super) last: u32,
+    /// What the two are to each other.
+    pub(super) flags: Flags,
+    /// The two are in the same department; looked up where a policy asks for it.
+    pub(super) colleagues: bool,
+}
+
+impl Head {
+    /// No database gives a conversation this number.
+    pub(super) const NOT_BEGUN: i64 = 0;
+
+    /// As the conversation is found when it has begun.
+    pub(super) fn begun(self, found: Self) -> Self {
+        Self {
+            colleagues: self.colleagues,
+            ..found
+        }
+    }
+
+    pub(super) fn not_begun(flags: Flags) -> Self {
+        Self {
+            row: Self::NOT_BEGUN,
+            last: 0,
+            flags,
+            colleagues: false,
+        }
+    }
+}
+
+/// The conversations of a batch that exist, or may begin.
+pub(super) type Heads = HashMap<Conversation, Head>;
+
+/// Those of them in which it matters whether the two are in the same department.
+pub(super) fn of_colleagues(batch: &[NewMessage], heads: &Heads) -> Vec<Conversation> {
+    let matters = |message: &&NewMessage| {
+        message.policy == MessagePolicy::SameDepartmentOrFriends
+            && heads
+                .get(&message.conversation)
+                .is_some_and(|head| !head.flags.are_friends())
+    };
+    let mut matter: Vec<Conversation> = batch
+        .iter()
+        .filter(matters)
+        .map(|message| message.conversation)
+        .filter(|conversation| conversation.founders().is_some())
+        .collect();
+    matter.sort_unstable();
+    matter.dedup();
+    matter
+}
+
+/// Those that have not begun and may: with the time of the first message that is let in.
+pub(super) fn to_begin(batch: &[NewMessage], heads: &Heads) -> Vec<(Conversation, i64, Flags)> {
+    let mut begin: Vec<(Conversation, i64, Flags)> = Vec::new();
+    let mut met = HashSet::new();
+    for message in batch {
+        let head = heads.get(&message.conversation);
+        if let Some(head) = head.filter(|head| head.row == Head::NOT_BEGUN)
+            && may_write(message, head)
+            && met.insert(message.conversation)
+        {
+            begin.push((message.conversation, message.created_at.0, head.flags));
+        }
+    }
+    begin.sort_unstable_by_key(|(conversation, ..)| *conversation);
+    begin
+}
+
+/// Whether the policy lets the sender write to the other one of a conversation of two.
+fn may_write(message: &NewMessage, head: &Head) -> bool {
+    let Conversation::Single(pair) = message.conversation else {
+        return true;
+    };
+    let blocked = || head.flags.blocks(pair.low() == message.sender);
+    match message.policy {
+        MessagePolicy::Everyone => true,
+        MessagePolicy::Friends => head.flags.are_friends(),
+        MessagePolicy::SameDepartmentOrFriends => {
+            head.flags.are_friends() || (head.colleagues && !blocked())
+        }
+    }
 }
 
 /// A message of an earlier batch that carries a key of this one.
@@ -116,7 +198,7 @@ impl<'a> Plan<'a> {
     /// `heads` lacks the conversations that can't exist; `stored` has the batch's keys that are taken.
     pub(super) fn new(
         batch: &'a [NewMessage],
-        heads: &HashMap<Conversation, Head>,
+        heads: &Heads,
         standings: &Standings,
         stored: &'a [StoredKey],
     ) -> Self {
@@ -138,7 +220,7 @@ impl<'a> Plan<'a> {
         for message in batch {
             let outcome = match heads.get_mut(&message.conversation) {
                 Some(head) => {
-                    let admission = Admission::of(message, standings);
+                    let admission = Admission::of(message, head, standings);
                     plan.place(message, admission, head, &mut holders)
                 }
                 None => Err(match message.conversation {
@@ -272,10 +354,14 @@ struct Admission {
 }
 
 impl Admission {
-    fn of(message: &NewMessage, standings: &Standings) -> Self {
+    fn of(message: &NewMessage, head: &Head, standings: &Standings) -> Self {
         let Conversation::Group(group) = message.conversation else {
+            let verdict = match may_write(message, head) {
+                true => Ok(()),
+                false => Err(AppendRefusal::NotFriends),
+            };
             return Self {
-                verdict: Ok(()),
+                verdict,
                 group_version: None,
             };
         };
@@ -310,11 +396,20 @@ mod tests {
             body: Bytes::from_static(b"x"),
             created_at: UnixMillis(at),
             client_key,
+            policy: MessagePolicy::Everyone,
         }
     }
 
-    fn heads(last: u32) -> HashMap<Conversation, Head> {
-        HashMap::from([(message(0, None).conversation, Head { row: 5, last })])
+    fn head(last: u32) -> Head {
+        Head {
+            row: 5,
+            last,
+            ..Head::not_begun(Flags(0))
+        }
+    }
+
+    fn heads(last: u32) -> Heads {
+        Heads::from([(message(0, None).conversation, head(last))])
     }
 
     fn ids(plan: &Plan<'_>) -> Vec<u32> {
@@ -375,7 +470,7 @@ mod tests {
             ((group, user(2)), standing(true)),
             ((group, user(3)), standing(false)),
         ]);
-        let heads = HashMap::from([(conversation, Head { row: 5, last: 10 })]);
+        let heads = Heads::from([(conversation, head(10))]);
         let mut plan = Plan::new(&batch, &heads, &standings, &[]);
         plan.read.sort_unstable();
         let id = |id| MessageId::new(id).unwrap();
@@ -384,5 +479,53 @@ mod tests {
         assert_eq!(plan.outcomes[3].unwrap().group_version, Some(9));
         assert_eq!(plan.outcomes[4], Err(AppendRefusal::NotAMember));
         assert_eq!(plan.outcomes[5], Err(AppendRefusal::NoSuchGroup));
+    }
+
+    #[test]
+    fn a_policy_lets_friends_write_and_colleagues_who_are_not_blocked() {
+        use MessagePolicy::{Everyone, Friends, SameDepartmentOrFriends};
+
+        let let_in = |flags, colleagues, policy| {
+            let batch = [NewMessage {
+                policy,
+                ..message(1, None)
+            }];
+            let head = Head {
+                colleagues,
+                flags: Flags(flags),
+                ..head(0)
+            };
+            let heads = Heads::from([(batch[0].conversation, head)]);
+            let outcome = Plan::new(&batch, &heads, &Standings::new(), &[]).outcomes[0];
+            assert!(outcome.is_ok() || outcome == Err(AppendRefusal::NotFriends));
+            outcome.is_ok()
+        };
+        // user 1, the lower of the two, writes
+        let (strangers, blocks, is_blocked, friends) = (0, 1, 2, 4);
+        for flags in [strangers, blocks, is_blocked, friends] {
+            for colleagues in [false, true] {
+                assert!(let_in(flags, colleagues, Everyone));
+                assert_eq!(let_in(flags, colleagues, Friends), flags == friends);
+                let wanted = flags == friends || (colleagues && flags != is_blocked);
+                assert_eq!(let_in(flags, colleagues, SameDepartmentOrFriends), wanted);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_refused_begins_nothing() {
+        let policy = MessagePolicy::Friends;
+        let batch = [
+            message(7, None),
+            NewMessage {
+                policy,
+                ..message(5, None)
+            },
+        ];
+        let not_begun = Head::not_begun(Flags(0));
+        let heads = Heads::from([(batch[0].conversation, not_begun)]);
+        assert_eq!(to_begin(&batch[1..], &heads), []);
+        let begun = (batch[0].conversation, 7, Flags(0));
+        assert_eq!(to_begin(&batch, &heads), [begun]);
     }
 }

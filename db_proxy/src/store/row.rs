@@ -8,11 +8,12 @@ use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 use sqlx::sqlite::SqliteRow;
 
+use super::relation::Side;
 use super::revision::{Held, is_admin};
 use super::{
-    ActiveConversation, ChangedConversation, Conversation, Department, DepartmentId, Device, Group,
-    GroupKind, GroupVersion, Invite, MessageKind, Profile, Revision, StoreError, StoredMessage,
-    UnixMillis, User, UserStatus,
+    ActiveConversation, ChangedConversation, Contact, ContactState, Conversation, Department,
+    DepartmentId, Device, Group, GroupKind, GroupVersion, Invite, MessageKind, Profile, Revision,
+    StoreError, StoredMessage, UnixMillis, User, UserStatus,
 };
 
 /// A row of any database. The types of columns are the same in all.
@@ -239,6 +240,32 @@ pub(super) fn device(row: &impl Columns) -> Result<Device, StoreError> {
             .map_err(|_| out_of_range("device_type", number.into()))?,
         token: text(row, "token")?,
     })
+}
+
+/// A contact, as its owner sees it.
+pub(super) fn contact(row: &impl Columns) -> Result<Contact, StoreError> {
+    Ok(Contact {
+        other: user_id(row, "other_id")?,
+        state: contact_state(row)?,
+        blocked: flag(row, "blocked")?,
+        greeting: text(row, "greeting")?,
+        changed_at: time(row, "changed_at_ms")?,
+    })
+}
+
+/// The same, without saying whose.
+pub(super) fn side(row: &impl Columns) -> Result<Side, StoreError> {
+    Ok(Side {
+        state: contact_state(row)?,
+        blocked: flag(row, "blocked")?,
+        greeting: text(row, "greeting")?,
+        changed_at: Some(time(row, "changed_at_ms")?),
+    })
+}
+
+fn contact_state(row: &impl Columns) -> Result<ContactState, StoreError> {
+    let number = int(row, "state")?;
+    ContactState::from_number(number).ok_or_else(|| out_of_range("state", number))
 }
 
 /// The epoch, which is text.

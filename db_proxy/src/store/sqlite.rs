@@ -4,6 +4,7 @@ mod open;
 
 mod account;
 mod append;
+mod contact;
 mod department;
 mod device;
 mod group;

@@ -81,6 +81,10 @@ impl Note {
             Table::Participants | Table::Devices | Table::FormerMembers => {
                 saw(Table::Users, &row[table.column("user_id")]);
             }
+            Table::Contacts => {
+                saw(Table::Users, &row[0]);
+                saw(Table::Users, &row[1]);
+            }
             Table::Revisions => saw(Table::Users, &row[table.column("revised_by")]),
             Table::Conversations | Table::Requests | Table::Invites => {}
         }

@@ -5,7 +5,7 @@
 mod account;
 mod admin;
 mod bed;
-mod contact;
+mod circle;
 mod department;
 mod device;
 mod group;

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use db_proxy::store::{
-    AppendOutcome, ClientKey, Conversation, Counterpart, MessageKind, NewMessage, NewUser,
-    PageLimit, Profile, ReadMark, Store, StoredMessage, UnixMillis,
+    AppendOutcome, ClientKey, Conversation, Counterpart, MessageKind, MessagePolicy, NewMessage,
+    NewUser, PageLimit, Profile, ReadMark, Store, StoredMessage, UnixMillis,
 };
 use db_proxy::store::{Inserted, UnreadList};
 use proto::ids::{MessageId, UserId};
@@ -157,6 +157,7 @@ pub(crate) fn text_at(from: UserId, to: UserId, text: &str, at: i64) -> NewMessa
         body: Bytes::copy_from_slice(text.as_bytes()),
         created_at: UnixMillis(at),
         client_key: None,
+        policy: MessagePolicy::Everyone,
     }
 }
 

@@ -9,7 +9,8 @@ use db_proxy::cache::MemoryGroups;
 use db_proxy::logic::group::{GroupLimits, Groups};
 use db_proxy::logic::sync::{Question, Sync, SyncLimits, SyncPage, SyncedConversation};
 use db_proxy::store::{
-    Conversation, Counterpart, Department, DepartmentId, PageLimit, Profile, StoredMessage,
+    Contact, ContactState, Conversation, Counterpart, Department, DepartmentId, PageLimit, Profile,
+    StoredMessage,
 };
 use proto::ids::{GroupId, UserId};
 
@@ -39,6 +40,7 @@ pub(crate) struct Device {
     pub(crate) groups: BTreeMap<GroupId, ShownGroup>,
     pub(crate) users: BTreeMap<UserId, Profile>,
     pub(crate) departments: BTreeMap<DepartmentId, Department>,
+    pub(crate) contacts: BTreeMap<UserId, Contact>,
     /// How often it had to begin anew.
     pub(crate) resets: usize,
 }
@@ -51,6 +53,8 @@ pub(crate) struct Manner {
     pub(crate) messages: u32,
     /// Whether it says what it has.
     pub(crate) tells: bool,
+    /// Whether it wants to hear of contacts.
+    pub(crate) contacts: bool,
 }
 
 impl Manner {
@@ -63,6 +67,7 @@ impl Manner {
             },
             messages: 0,
             tells: false,
+            contacts: true,
         }
     }
 
@@ -89,6 +94,7 @@ impl Device {
             groups: BTreeMap::new(),
             users: BTreeMap::new(),
             departments: BTreeMap::new(),
+            contacts: BTreeMap::new(),
             resets: 0,
         }
     }
@@ -106,6 +112,7 @@ impl Device {
             cursor: self.cursor.as_deref(),
             known: known.map(|(with, shown)| (*with, shown.complete)).collect(),
             messages: manner.messages,
+            contacts: manner.contacts,
         };
         sync.page(self.user, &question).await.unwrap()
     }
@@ -135,6 +142,7 @@ impl Device {
             self.groups.clear();
             self.users.clear();
             self.departments.clear();
+            self.contacts.clear();
             self.resets += 1;
         }
         for left in page.left {
@@ -153,6 +161,12 @@ impl Device {
         }
         for department in page.departments {
             self.departments.insert(department.id, department);
+        }
+        for contact in page.contacts {
+            match contact.blocked || contact.state != ContactState::Nothing {
+                true => self.contacts.insert(contact.other, contact),
+                false => self.contacts.remove(&contact.other),
+            };
         }
     }
 

@@ -9,6 +9,7 @@ mod device;
 mod accounts;
 mod append;
 mod concurrent;
+mod contacts;
 mod duplicates;
 mod extremes;
 mod group_messages;
@@ -20,6 +21,7 @@ mod organisation;
 mod reading;
 mod requests;
 mod resumes;
+mod revisions;
 mod sync;
 mod sync_model;
 mod users;
@@ -67,6 +69,10 @@ macro_rules! suite {
                 a_change_is_behind_every_page, a_clock_set_back_over_a_restart_hides_nothing,
                 every_change_of_a_profile_is_seen, a_token_has_one_owner, the_oldest_of_too_many_tokens_goes,
                 the_night_shield_is_kept, peers_come_latest_first;
+            revisions: a_recalled_message_keeps_its_place_and_nothing_else, an_edited_message_has_another_body,
+                in_a_group_its_creator_may_recall_what_others_wrote, who_was_away_hears_what_was_revised,
+                a_resend_of_a_recalled_message_brings_nothing_back,
+                revisions_at_two_stores_at_once_come_one_after_the_other;
             resumes: a_token_leads_to_the_next, a_lost_token_is_made_up_for,
                 a_token_is_for_one_user_and_one_kind_of_device, tokens_are_revoked_by_kind_of_device,
                 of_too_many_tokens_the_longest_unused_go, one_token_shown_twice_at_once_leaves_one_way_on,
@@ -77,6 +83,14 @@ macro_rules! suite {
             sync: a_new_device_gets_everything_in_pages, a_hole_is_told_of_to_the_message,
                 what_one_knows_does_not_come_again, a_restored_store_begins_anew, one_page_at_a_time_under_fire,
                 who_left_and_came_back_is_a_newcomer, what_was_committed_late_is_not_missed, a_large_book_comes_behind_the_conversations;
+            contacts: who_asks_and_is_granted_is_a_friend_on_both_sides, a_request_is_refused_or_taken_back,
+                strangers_to_the_store_are_nobodys_contacts, who_is_blocked_is_heard_of_no_more,
+                lists_of_contacts_are_full_at_their_limits, no_more_ask_than_one_can_answer,
+                two_who_ask_at_once_at_two_stores_are_friends, many_steps_at_two_stores_keep_the_limits,
+                a_message_is_let_in_by_what_the_two_are, a_resend_is_answered_after_the_friendship,
+                a_conversation_begins_with_what_the_two_are, changes_of_contacts_page_exactly,
+                nothing_is_forgotten_in_the_end, a_device_that_learns_of_contacts_gets_all_of_them,
+                a_list_of_contacts_comes_in_pages_and_goes_on;
             extremes: ids_and_numbers_up_to_the_last, a_full_conversation_refuses_and_others_go_on,
                 bodies_are_any_bytes;
             concurrent: eight_writers_in_two_stores_leave_no_gap, first_messages_at_once_make_one_conversation,
@@ -86,6 +100,11 @@ macro_rules! suite {
         #[test]
         fn agrees_with_a_simple_model() {
             crate::model::check(|| Box::pin($bed()));
+        }
+
+        #[test]
+        fn any_moves_leave_both_sides_of_a_contact_consistent() {
+            crate::contacts::check(|| Box::pin($bed()));
         }
 
         #[test]

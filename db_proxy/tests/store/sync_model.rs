@@ -6,8 +6,9 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use db_proxy::store::{
-    Conversation, Counterpart, DepartmentId, Direction, MessageKind, NewDepartment, ProfileChange,
-    ReadMark, UnixMillis, UserStatus,
+    Contact, ContactChanges, ContactState, ContactStep, ContactWish, Conversation, Counterpart,
+    DepartmentId, Direction, MessageKind, NewDepartment, ProfileChange, ReadMark, UnixMillis,
+    UserStatus,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -32,6 +33,8 @@ enum Step {
     Profile(usize, u8),
     Employ,
     Department(bool),
+    /// Who does something about whom.
+    Contact(usize, usize, ContactStep),
     /// A device asks for some pages.
     Ask(usize, usize, Way),
     Reopen,
@@ -81,6 +84,18 @@ fn target() -> impl Strategy<Value = Target> {
     ]
 }
 
+fn contact_step() -> impl Strategy<Value = ContactStep> {
+    let ask = "[a-z]{0,40}".prop_map(|greeting| ContactStep::Ask { greeting });
+    let others = [
+        ContactStep::Accept,
+        ContactStep::Refuse,
+        ContactStep::Remove,
+        ContactStep::Block,
+        ContactStep::Unblock,
+    ];
+    prop_oneof![ask, prop::sample::select(others.to_vec())]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let user = || 0..USERS;
     let users = || prop::collection::vec(0..USERS, 1..3);
@@ -96,6 +111,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (user(), any::<u8>()).prop_map(|(user, what)| Step::Profile(user, what)),
         1 => Just(Step::Employ),
         1 => any::<bool>().prop_map(Step::Department),
+        4 => (user(), 1..USERS, contact_step()).prop_map(|(u, further, step)| Step::Contact(u, further, step)),
         8 => (0..DEVICES, 1..6usize, way()).prop_map(|(d, pages, way)| Step::Ask(d, pages, way)),
         1 => Just(Step::Reopen),
     ]
@@ -221,6 +237,15 @@ impl Town {
                     assert!(bed.store.remove_department(department).await.unwrap());
                 }
             }
+            Step::Contact(user, further, step) => {
+                let wish = ContactWish {
+                    user: self.users[user],
+                    other: self.users[(user + further) % USERS],
+                    step,
+                    most: 2,
+                };
+                let _taken_or_refused = bed.store.take_step(&wish).await.unwrap();
+            }
             Step::Ask(device, pages, way) => {
                 for _ in 0..pages {
                     if !devices[device].step(bed, &way.manner()).await {
@@ -329,6 +354,17 @@ impl Town {
         let stored = stored.unwrap().into_iter();
         let stored: BTreeMap<_, _> = stored.map(|found| (found.id, found)).collect();
         assert_eq!(device.departments, stored);
+        let all = ContactChanges {
+            since: UnixMillis(i64::MIN),
+            after: None,
+            limit: 100,
+        };
+        let stored = bed.store.changed_contacts(user, &all).await.unwrap();
+        let is_something =
+            |contact: &Contact| contact.blocked || contact.state != ContactState::Nothing;
+        let stored = stored.into_iter().filter(is_something);
+        let stored = stored.map(|contact| (contact.other, contact));
+        assert_eq!(device.contacts, stored.collect());
     }
 }
 

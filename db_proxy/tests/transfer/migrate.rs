@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use db_proxy::store::{
-    ClientKey, Conversation, Device, GroupKind, Inserted, Invite, MessageKind, NewDepartment,
-    NewGroup, NewMessage, NewUser, PageLimit, Profile, ReadMark, RequestKey, ResumeLook,
-    ResumeToken, ResumeWrite, Store, Table, UnixMillis, open, open_archive,
+    AppendRefusal, ClientKey, ContactChanges, ContactStep, ContactWish, Conversation, Device,
+    GroupKind, Inserted, Invite, MessageKind, MessagePolicy, NewDepartment, NewGroup, NewMessage,
+    NewUser, PageLimit, Profile, ReadMark, RequestKey, ResumeLook, ResumeToken, ResumeWrite, Store,
+    Table, UnixMillis, open, open_archive,
 };
 use db_proxy::transfer::{Reason, StoreSource, TransferError, copy};
 use proto::device::DeviceType;
@@ -32,6 +33,13 @@ fn message(conversation: Conversation, sender: u32, text: &str, key: &[u8]) -> N
         body: Bytes::from(text.to_owned()),
         created_at: UnixMillis(1_600_000_000_000),
         client_key: ClientKey::explicit(key),
+        policy: MessagePolicy::Everyone,
+    }
+}
+
+fn ask(greeting: &str) -> ContactStep {
+    ContactStep::Ask {
+        greeting: greeting.to_owned(),
     }
 }
 
@@ -107,6 +115,20 @@ async fn fill(store: &dyn Store) -> GroupId {
         };
         store.add_invite(&invite).await.unwrap();
     }
+    for (from, to, step) in [
+        (1, 2, ask("hello 🦀")),
+        (2, 1, ContactStep::Accept),
+        (3, 1, ask("it is me")),
+        (2, 3, ContactStep::Block),
+    ] {
+        let wish = ContactWish {
+            user: user(from),
+            other: user(to),
+            step,
+            most: 9,
+        };
+        store.take_step(&wish).await.unwrap().unwrap();
+    }
     group
 }
 
@@ -147,9 +169,33 @@ async fn compare(a: &dyn Store, b: &dyn Store, group: GroupId) {
     let devices = async |store: &dyn Store| store.devices(&[user(1)]).await.unwrap();
     assert_eq!(devices(a).await, devices(b).await);
     assert_eq!(b.push_shield(user(1)).await.unwrap(), Some(true));
+    let contacts = async |store: &dyn Store| {
+        let all = ContactChanges {
+            since: UnixMillis(i64::MIN),
+            after: None,
+            limit: 9,
+        };
+        store.changed_contacts(user(1), &all).await.unwrap()
+    };
+    assert_eq!(contacts(a).await, contacts(b).await);
+    assert_eq!(contacts(b).await.len(), 2);
+    let friendly = |from, to| NewMessage {
+        policy: MessagePolicy::Friends,
+        ..message(
+            Conversation::between(user(from), user(to)).unwrap(),
+            from,
+            "?",
+            b"f",
+        )
+    };
+    let outcomes = b.append(&[friendly(3, 11)]).await.unwrap();
+    assert_eq!(outcomes[0], Err(AppendRefusal::NotFriends));
     // a resend is known, a new message follows, a new user gets the next id
     let again = message(pair, 2, "line 1", &1u32.to_be_bytes());
-    let next = message(pair, 1, "next", b"next");
+    let next = NewMessage {
+        policy: MessagePolicy::Friends,
+        ..message(pair, 1, "next", b"next")
+    };
     let outcomes = b.append(&[again, next]).await.unwrap();
     assert!(outcomes[0].unwrap().duplicate);
     assert_eq!(outcomes[1].unwrap().message_id.get(), 2_601);

@@ -1,5 +1,7 @@
 //! Service 2: users, presence, recent sessions.
 
+pub(super) mod contacts;
+
 use im_base::dispatch::HandlerError;
 use prost::Message as _;
 use proto::error::read_enum;
@@ -155,7 +157,7 @@ pub(super) async fn change_profile(
 
 /// Those who see the user come and go, and himself.
 pub(super) fn those_who_see(session: &Session) -> Told {
-    match session.contacts.audience() {
+    match session.circle.audience() {
         None => Told::Everybody,
         Some(mut users) => {
             let user_id = session.user_id();
@@ -188,7 +190,7 @@ fn tell_signature(session: &Session, sign_info: &str) {
 /// whom it is.
 fn profile_changed<M: Body>(session: &Session, notice: impl Fn(Vec<u32>, Option<bool>) -> M) {
     let (server, user_id) = (&session.server, session.user_id());
-    let audience = session.contacts.audience();
+    let audience = session.circle.audience();
     let to_clients = notice(Vec::new(), None);
     server
         .fanout

@@ -29,7 +29,7 @@ use super::other::{ask, user_ids};
 use crate::clock;
 use crate::groups::group_versions;
 use crate::links::Pushed;
-use crate::presence::Contacts;
+use crate::presence::Circle;
 use crate::server::MsgServer;
 use crate::session::{Session, kick};
 
@@ -42,7 +42,7 @@ pub(crate) struct Login {
     pub(crate) capabilities: u64,
     /// The groups he is in, with the versions as of which that is so.
     pub(crate) groups: Vec<(GroupId, u32)>,
-    pub(crate) contacts: Contacts,
+    pub(crate) circle: Circle,
     /// When db_proxy was asked for all this.
     pub(crate) asked_at: Instant,
     pub(crate) answer: ImLoginRes,
@@ -177,9 +177,9 @@ pub(crate) async fn check(
         resume_token,
         resume_refused: None,
     };
-    let contacts = match verdict.by_contact.unwrap_or_default() {
-        true => Contacts::only(user_ids(&verdict.contact_id)),
-        false => Contacts::EVERYBODY,
+    let circle = match verdict.by_contact.unwrap_or_default() {
+        true => Circle::only(user_ids(&verdict.contact_id)),
+        false => Circle::EVERYBODY,
     };
     Ok(Login {
         user_id,
@@ -187,7 +187,7 @@ pub(crate) async fn check(
         address: address.ip(),
         capabilities,
         groups: group_versions(&verdict.group_version_list),
-        contacts,
+        circle,
         asked_at,
         answer,
         seq_num: pdu.seq_num(),

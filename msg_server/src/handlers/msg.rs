@@ -336,5 +336,9 @@ pub(super) async fn sync(session: Session, request: ImSyncReq) -> Result<ImSyncR
         let _known: SessionType = read_enum(known.session_type, "session_type")?;
     }
     session.take_allowance()?;
+    let request = ImSyncReq {
+        capabilities: Some(session.capabilities),
+        ..request
+    };
     Ok(ask(&session, request).await?.unrevised(&session))
 }

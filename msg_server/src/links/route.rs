@@ -133,7 +133,7 @@ impl Routes {
         // What a phone does nobody else sees.
         let audience = match session.device.is_mobile() {
             true => None,
-            false => session.contacts.audience(),
+            false => session.circle.audience(),
         };
         self.tell_all(&ImUserStatusUpdate {
             user_status: status as u32,

@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::unauthed::ClientConnection;
 use crate::clock;
 use crate::handlers::login::Login;
-use crate::presence::Contacts;
+use crate::presence::Circle;
 use crate::server::MsgServer;
 use crate::users::Sessions;
 
@@ -57,7 +57,7 @@ pub(crate) struct Authed {
     pub(crate) opened_at: Instant,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) server: Arc<MsgServer>,
-    pub(crate) contacts: Contacts,
+    pub(crate) circle: Circle,
     /// Messages it may send. Locked for a moment once per message, by this session's own task.
     allowance: Mutex<TokenBucket>,
     ended: Notify,
@@ -176,7 +176,7 @@ pub(super) async fn enter(
         login_stamp: clock::login_stamp(),
         opened_at: Instant::now(),
         outbox: connection.outbox().clone(),
-        contacts: std::mem::replace(&mut login.contacts, Contacts::EVERYBODY),
+        circle: std::mem::replace(&mut login.circle, Circle::EVERYBODY),
         allowance: Mutex::new(TokenBucket::new(server.limits.messages())),
         server,
         ended: Notify::new(),

@@ -7,7 +7,11 @@ use crate::im::buddy::{
     ImRemoveSessionReq, ImRemoveSessionRsp, ImSignInfoChangedNotify, ImUserStatNotify,
     ImUsersInfoReq, ImUsersInfoRsp, ImUsersStatReq, ImUsersStatRsp, ImpcLoginStatusNotify,
 };
-use crate::im::ext::buddy::{ImChangeProfileReq, ImChangeProfileRsp, ImUserChanged};
+use crate::im::ext::buddy::{
+    ImBlockReq, ImBlockRsp, ImChangeProfileReq, ImChangeProfileRsp, ImContactChanged,
+    ImContactsReq, ImContactsRsp, ImFriendAnswerReq, ImFriendAnswerRsp, ImFriendAskReq,
+    ImFriendAskRsp, ImFriendRemoveReq, ImFriendRemoveRsp, ImUserChanged,
+};
 
 commands! {
     /// Lists the conversations that changed after a time.
@@ -134,6 +138,80 @@ commands! {
     /// Somebody's signature changed.
     0x0215 CID_BUDDY_LIST_SIGN_INFO_CHANGED_NOTIFY ImSignInfoChangedNotify = "IM.Buddy.IMSignInfoChangedNotify" {
         path: [MsgServer => RouteServer, RouteServer => MsgServer, MsgServer => Client],
+    }
+    /// Asks somebody to be friends.
+    0x0280 CID_EXT_FRIEND_ASK_REQ ImFriendAskReq = "IM.Ext.Buddy.IMFriendAskReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImFriendAskRsp,
+        refusal: |req| ImFriendAskRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// Outcome of that.
+    0x0281 CID_EXT_FRIEND_ASK_RSP ImFriendAskRsp = "IM.Ext.Buddy.IMFriendAskRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+        reason: reason,
+    }
+    /// Grants somebody's request to be friends, or refuses it.
+    0x0282 CID_EXT_FRIEND_ANSWER_REQ ImFriendAnswerReq = "IM.Ext.Buddy.IMFriendAnswerReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImFriendAnswerRsp,
+        refusal: |req| ImFriendAnswerRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// Outcome of that.
+    0x0283 CID_EXT_FRIEND_ANSWER_RSP ImFriendAnswerRsp = "IM.Ext.Buddy.IMFriendAnswerRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+        reason: reason,
+    }
+    /// Ends a friendship, or takes an own request back.
+    0x0284 CID_EXT_FRIEND_REMOVE_REQ ImFriendRemoveReq = "IM.Ext.Buddy.IMFriendRemoveReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImFriendRemoveRsp,
+        refusal: |req| ImFriendRemoveRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// Outcome of that.
+    0x0285 CID_EXT_FRIEND_REMOVE_RSP ImFriendRemoveRsp = "IM.Ext.Buddy.IMFriendRemoveRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+        reason: reason,
+    }
+    /// Blocks somebody, or does not any more.
+    0x0286 CID_EXT_BLOCK_REQ ImBlockReq = "IM.Ext.Buddy.IMBlockReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImBlockRsp,
+        refusal: |req| ImBlockRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// Outcome of that.
+    0x0287 CID_EXT_BLOCK_RSP ImBlockRsp = "IM.Ext.Buddy.IMBlockRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+        reason: reason,
+    }
+    /// Asks for contacts that changed.
+    0x0288 CID_EXT_CONTACTS_REQ ImContactsReq = "IM.Ext.Buddy.IMContactsReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImContactsRsp,
+        refusal: |req| ImContactsRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// Those contacts.
+    0x0289 CID_EXT_CONTACTS_RSP ImContactsRsp = "IM.Ext.Buddy.IMContactsRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+        reason: reason,
+    }
+    /// A contact of the user changed.
+    0x028a CID_EXT_CONTACT_CHANGED ImContactChanged = "IM.Ext.Buddy.IMContactChanged" {
+        path: [MsgServer => Client],
     }
     /// Changes one's own profile.
     0x028b CID_EXT_CHANGE_PROFILE_REQUEST ImChangeProfileReq = "IM.Ext.Buddy.IMChangeProfileReq" {

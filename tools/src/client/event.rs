@@ -4,6 +4,7 @@ use proto::im::base_define::UserStatType;
 use proto::im::buddy::{
     ImAllUserRsp, ImRemoveSessionNotify, ImSignInfoChangedNotify, ImUserStatNotify,
 };
+use proto::im::ext::buddy::{Contact, ImContactChanged};
 use proto::im::group::ImGroupChangeMemberNotify;
 use proto::im::login::ImKickUser;
 use proto::im::message::{ImMsgData, ImMsgDataReadNotify};
@@ -36,6 +37,8 @@ pub enum Event {
     Signature(ImSignInfoChangedNotify),
     /// Members of one of the user's groups came or went, oneself perhaps.
     GroupChanged(ImGroupChangeMemberNotify),
+    /// A contact of the user is from now on as it says. To clients that announced it.
+    ContactChanged(Contact),
     /// A further page of an address book; the first one answered the request.
     MoreUsers(ImAllUserRsp),
     /// This session is displaced; [`Event::Closed`] follows.
@@ -74,6 +77,9 @@ impl Event {
             ImRemoveSessionNotify::ID => Self::SessionRemoved(pdu.decode().ok()?),
             ImSignInfoChangedNotify::ID => Self::Signature(pdu.decode().ok()?),
             ImGroupChangeMemberNotify::ID => Self::GroupChanged(pdu.decode().ok()?),
+            ImContactChanged::ID => {
+                Self::ContactChanged(pdu.decode::<ImContactChanged>().ok()?.contact)
+            }
             ImAllUserRsp::ID => Self::MoreUsers(pdu.decode().ok()?),
             ImKickUser::ID => Self::Kicked {
                 reason: pdu.decode::<ImKickUser>().ok()?.kick_reason,

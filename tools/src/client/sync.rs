@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use proto::im::base_define::{DepartInfo, GroupInfo, UserInfo};
+use proto::im::ext::buddy::Contact;
 use proto::im::ext::message::{ImSyncReq, ImSyncRsp, KnownConversation, SyncConversation};
 
 use super::error::RequestError;
@@ -35,6 +36,8 @@ pub struct SyncPage {
     pub groups: Vec<GroupInfo>,
     /// Conversations with news, the ones that changed longest ago first.
     pub conversations: Vec<SyncedConversation>,
+    /// Contacts that changed, if the client announced that it understands them; those that are nothing any more too.
+    pub contacts: Vec<Contact>,
     /// Departments that are new or changed, removed ones too.
     pub departments: Vec<DepartInfo>,
     /// Users who are new or changed, those who left too.
@@ -94,6 +97,7 @@ impl TryFrom<ImSyncRsp> for SyncPage {
             left: answer.left_group_id,
             groups: answer.group,
             conversations: answer.conversation.into_iter().map(Into::into).collect(),
+            contacts: answer.contact,
             departments: answer.department,
             users: answer.user,
             cursor: answer.cursor.unwrap_or_default(),
@@ -123,7 +127,7 @@ impl Session {
             cursor,
             known: known.take(MAX_KNOWN).collect(),
             messages: Some(messages),
-            attach_data: None,
+            ..Default::default()
         };
         self.request(request).await?.try_into()
     }

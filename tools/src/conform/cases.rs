@@ -53,6 +53,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         extension::CASES,
         login::resume::CASES,
         msg::sync::CASES,
+        buddy::contacts::CASES,
     ]
     .into_iter()
     .flatten()

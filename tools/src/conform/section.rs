@@ -41,6 +41,8 @@ pub enum Section {
     Users,
     /// "Departments"
     Departments,
+    /// "Contacts"
+    Contacts,
     /// "Avatar and signature"
     Profile,
     /// "Groups"
@@ -80,6 +82,7 @@ impl Section {
             Self::RecentSessions => "Recent sessions",
             Self::Users => "Users and the address book",
             Self::Departments => "Departments",
+            Self::Contacts => "Contacts",
             Self::Profile => "Avatar and signature",
             Self::Groups => "Groups",
             Self::Push => "Push settings",

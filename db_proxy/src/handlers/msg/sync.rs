@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use im_base::dispatch::HandlerError;
+use proto::capability;
 use proto::ids::MessageId;
 use proto::im::ext::message::{ImSyncReq, ImSyncRsp, RevisedMessages, SyncConversation};
 
 use super::{counterpart, msg_info, session, user_id};
+use crate::handlers::buddy::contacts::contact;
 use crate::handlers::buddy::{depart_info, user_info};
 use crate::handlers::group::group_info;
 use crate::handlers::store_failed;
@@ -29,6 +31,7 @@ pub(in crate::handlers) async fn sync(
         cursor: request.cursor.as_deref().filter(|bytes| !bytes.is_empty()),
         known,
         messages: request.messages.unwrap_or(0),
+        contacts: request.capabilities() & capability::CONTACTS != 0,
     };
     let page = proxy.sync.page(user, &question).await;
     let page = page.map_err(|error| store_failed(&error))?;
@@ -44,6 +47,7 @@ pub(in crate::handlers) async fn sync(
         group: page.groups.into_iter().map(group_info).collect(),
         revised: page.revised.into_iter().map(revised).collect(),
         left_group_id: page.left.into_iter().map(|group| group.get()).collect(),
+        contact: page.contacts.into_iter().map(contact).collect(),
         attach_data: request.attach_data,
     })
 }

@@ -14,7 +14,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::*;
 use crate::store::{
-    Appended, MessageKind, PageLimit, RecentConversation, StoredMessage, UnixMillis, UnreadList,
+    Appended, MessageKind, MessagePolicy, PageLimit, RecentConversation, StoredMessage, UnixMillis,
+    UnreadList,
 };
 
 fn writer(store: Arc<Fake>, limits: WriterLimits) -> (Writer, WriterTask<Fake>) {
@@ -155,6 +156,7 @@ fn message(body: &'static str) -> NewMessage {
         body: Bytes::from_static(body.as_bytes()),
         created_at: UnixMillis(0),
         client_key: None,
+        policy: MessagePolicy::Everyone,
     }
 }
 

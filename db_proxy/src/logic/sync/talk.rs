@@ -107,7 +107,7 @@ impl Sync {
                 .collect(),
             bytes,
             next: if all {
-                Stage::People
+                Stage::Contacts { after: None }
             } else {
                 Stage::Talk {
                     after: told.after,

@@ -16,6 +16,7 @@ pub enum Table {
     FormerMembers,
     Invites,
     Revisions,
+    Contacts,
 }
 
 /// How a column is kept.
@@ -30,7 +31,7 @@ use Kind::{Bytes, Int, Text};
 
 impl Table {
     /// In an order in which each refers only to those before it.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Departments,
         Self::Users,
         Self::Groups,
@@ -43,6 +44,7 @@ impl Table {
         Self::FormerMembers,
         Self::Invites,
         Self::Revisions,
+        Self::Contacts,
     ];
 
     /// Those that number their rows.
@@ -63,6 +65,7 @@ impl Table {
             Self::FormerMembers => "former members",
             Self::Invites => "invites",
             Self::Revisions => "revised messages",
+            Self::Contacts => "contacts",
         }
     }
 
@@ -134,6 +137,7 @@ impl Table {
                 ("low_messages", Int),
                 ("last_message_at_ms", Int),
                 ("created_at_ms", Int),
+                ("contact_flags", Int),
             ],
             Self::Participants => &[
                 ("party_low", Int),
@@ -182,6 +186,14 @@ impl Table {
                 ("revised_at_ms", Int),
                 ("revised_by", Int),
             ],
+            Self::Contacts => &[
+                ("user_id", Int),
+                ("other_id", Int),
+                ("state", Int),
+                ("blocked", Int),
+                ("greeting", Text),
+                ("changed_at_ms", Int),
+            ],
         }
     }
 
@@ -197,7 +209,11 @@ impl Table {
     pub(crate) fn key_width(self) -> usize {
         match self {
             Self::Departments | Self::Users | Self::Groups | Self::Requests | Self::Invites => 1,
-            Self::Members | Self::Conversations | Self::Devices | Self::FormerMembers => 2,
+            Self::Members
+            | Self::Conversations
+            | Self::Devices
+            | Self::FormerMembers
+            | Self::Contacts => 2,
             Self::Participants | Self::Messages | Self::Revisions => 3,
         }
     }
@@ -235,6 +251,7 @@ impl Table {
             }
             Self::Members => numbers(&["t.group_id", "t.user_id"]),
             Self::FormerMembers => numbers(&["t.user_id", "t.group_id"]),
+            Self::Contacts => numbers(&["t.user_id", "t.other_id"]),
             Self::Participants => numbers(&["t.user_id", "t.conversation_id"]),
             Self::Messages | Self::Revisions => numbers(&["t.conversation_id", "t.message_id"]),
             Self::Devices => Key {

@@ -10,17 +10,19 @@ use proto::ids::{GroupId, UserId};
 use sqlx::MySqlConnection;
 use sqlx::mysql::MySqlRow;
 
+use super::contact;
 use super::key::{self, key};
 use super::meta::NOW;
 use super::statement::{CHUNK, Statement, list, padded, piece, rows};
-use super::user::existing;
-use crate::store::plan::{Head, Keys, Plan, Standing, Standings, StoredKey};
+use super::user::{add_id, existing};
+use crate::store::plan::{
+    Head, Heads, Keys, Plan, Standing, Standings, StoredKey, of_colleagues, to_begin,
+};
+use crate::store::relation::Flags;
 use crate::store::time::ChangeClock;
 use crate::store::{
     AppendOutcome, ClientKey, Conversation, NewMessage, StoreError, UnixMillis, row,
 };
-
-type Heads = HashMap<Conversation, Head>;
 
 /// Runs inside a transaction; the caller commits. `bytes` bounds the bodies of one statement.
 pub(super) async fn append(
@@ -35,7 +37,11 @@ pub(super) async fn append(
     let mut heads = Heads::with_capacity(conversations.len());
     let mut now = lock(connection, &conversations, &mut heads).await?;
     if heads.len() < conversations.len() {
-        let begun = begin_missing(connection, batch, &heads).await?;
+        find_missing(connection, batch, &mut heads).await?;
+    }
+    find_colleagues(connection, &of_colleagues(batch, &heads), &mut heads).await?;
+    let begun = begin(connection, &to_begin(batch, &heads)).await?;
+    if !begun.is_empty() {
         now = now.max(lock(connection, &begun, &mut heads).await?);
     }
     let standings = standings(connection, batch).await?;
@@ -63,62 +69,117 @@ async fn lock(
     for chunk in conversations.chunks(CHUNK) {
         let wanted = padded(chunk);
         let sql = format!(
-            "SELECT id, last_message_id, {NOW} AS now_ms
+            "SELECT id, last_message_id, contact_flags, {NOW} AS now_ms
              FROM conversations FORCE INDEX (PRIMARY) WHERE id IN ({}) ORDER BY id FOR UPDATE",
             list(wanted.len())
         );
         let locked = Statement::new(sql).bind_all(wanted, Statement::add);
         for found in &locked.fetch(connection).await? {
             let id = row::int(found, "id")?;
-            let last = row::int(found, "last_message_id")?;
+            let head = Head {
+                row: id,
+                last: row::int(found, "last_message_id")?,
+                flags: Flags(row::int(found, "contact_flags")?),
+                colleagues: false,
+            };
             now = row::time(found, "now_ms")?;
             if let Some(conversation) = key::conversation(id) {
-                heads.insert(conversation, Head { row: id, last });
+                let known = heads.entry(conversation).or_insert(head);
+                *known = known.begun(head);
             }
         }
     }
     Ok(now)
 }
 
-/// Creates the conversations of the batch that don't exist yet but may, with a participant's row for each user. If
-/// another writer creates one in this moment it is waited for, and is as good.
-async fn begin_missing(
+/// Adds those that don't exist but may: both users do. What the two are to each other does not change until the
+/// transaction ends: whoever changes it locks the two.
+async fn find_missing(
     connection: &mut MySqlConnection,
     batch: &[NewMessage],
-    heads: &Heads,
-) -> Result<Vec<i64>, StoreError> {
-    let mut missing: BTreeMap<i64, ([UserId; 2], i64)> = BTreeMap::new();
-    for message in batch {
-        let founders = message.conversation.founders();
-        if let Some(founders) = founders.filter(|_| !heads.contains_key(&message.conversation)) {
-            missing
-                .entry(key(message.conversation))
-                .or_insert((founders, message.created_at.0));
+    heads: &mut Heads,
+) -> Result<(), StoreError> {
+    let missing = batch.iter().map(|message| message.conversation);
+    let mut missing: BTreeMap<Conversation, [UserId; 2]> = missing
+        .filter(|conversation| !heads.contains_key(conversation))
+        .filter_map(|conversation| Some((conversation, conversation.founders()?)))
+        .collect();
+    let users: BTreeSet<UserId> = missing.values().copied().flatten().collect();
+    let users = existing(connection, &Vec::from_iter(users), "LOCK IN SHARE MODE").await?;
+    missing.retain(|_, founders| founders.iter().all(|user| users.contains(user)));
+    let missing = Vec::from_iter(missing.into_keys());
+    let flags = contact::flags(connection, &missing).await?;
+    for conversation in missing {
+        let flags = flags.get(&conversation).copied().unwrap_or_default();
+        heads.insert(conversation, Head::not_begun(flags));
+    }
+    Ok(())
+}
+
+/// Notes which of these are between users of one department. Whoever is in none is nobody's colleague.
+async fn find_colleagues(
+    connection: &mut MySqlConnection,
+    conversations: &[Conversation],
+    heads: &mut Heads,
+) -> Result<(), StoreError> {
+    let founders = conversations.iter().filter_map(|of| of.founders());
+    let users: BTreeSet<UserId> = founders.flatten().collect();
+    let mut departments: HashMap<UserId, i64> = HashMap::new();
+    for chunk in Vec::from_iter(users).chunks(CHUNK) {
+        let users = padded(chunk);
+        let sql = format!(
+            "SELECT id, department_id FROM users WHERE id IN ({}) AND department_id > 0",
+            list(users.len())
+        );
+        let found = Statement::new(sql).bind_all(users, add_id);
+        for found in &found.fetch(connection).await? {
+            departments.insert(
+                row::user_id(found, "id")?,
+                row::int(found, "department_id")?,
+            );
         }
     }
-    let users: HashSet<UserId> = missing
-        .values()
-        .flat_map(|(founders, _)| *founders)
-        .collect();
-    let users = existing(connection, &Vec::from_iter(users), "").await?;
-    missing.retain(|_, (founders, _)| founders.iter().all(|user| users.contains(user)));
+    for conversation in conversations {
+        if let (Some([low, high]), Some(head)) =
+            (conversation.founders(), heads.get_mut(conversation))
+        {
+            let department = departments.get(&low);
+            head.colleagues = department.is_some() && department == departments.get(&high);
+        }
+    }
+    Ok(())
+}
 
-    let missing = Vec::from_iter(missing);
+/// Creates conversations, with a participant's row for each user. If another writer creates one in this moment it is waited
+/// for, and is as good.
+async fn begin(
+    connection: &mut MySqlConnection,
+    new: &[(Conversation, i64, Flags)],
+) -> Result<Vec<i64>, StoreError> {
+    let mut missing: Vec<(i64, [UserId; 2], i64, Flags)> = new
+        .iter()
+        .filter_map(|(conversation, created_at, flags)| {
+            let founders = conversation.founders()?;
+            Some((key(*conversation), founders, *created_at, *flags))
+        })
+        .collect();
+    missing.sort_unstable_by_key(|(id, ..)| *id);
     for chunk in missing.chunks(CHUNK / 2) {
         let new = padded(chunk);
         let sql = format!(
-            "INSERT INTO conversations (id, created_at_ms) VALUES {} ON DUPLICATE KEY UPDATE id = id",
-            rows(new.len(), 2)
+            "INSERT INTO conversations (id, created_at_ms, contact_flags) VALUES {} ON DUPLICATE KEY UPDATE id = id",
+            rows(new.len(), 3)
         );
-        let new = Statement::new(sql).bind_all(new, |row, (id, (_, created_at))| {
+        let new = Statement::new(sql).bind_all(new, |row, (id, _, created_at, flags)| {
             row.add(id);
             row.add(created_at);
+            row.add(flags.0);
         });
         new.execute(connection).await?;
     }
     let mut participants: Vec<(UserId, i64, i64)> = missing
         .iter()
-        .flat_map(|(id, (founders, created_at))| founders.map(|user| (user, *id, *created_at)))
+        .flat_map(|(id, founders, created_at, _)| founders.map(|user| (user, *id, *created_at)))
         .collect();
     participants.sort_unstable();
     for chunk in participants.chunks(CHUNK) {
@@ -135,7 +196,7 @@ async fn begin_missing(
         });
         new.execute(connection).await?;
     }
-    Ok(missing.into_iter().map(|(id, _)| id).collect())
+    Ok(missing.into_iter().map(|(id, ..)| id).collect())
 }
 
 /// How senders stand to the groups they write to; no statement without a message to a group. Whoever changes members

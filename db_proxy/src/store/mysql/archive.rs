@@ -286,7 +286,8 @@ async fn insert(
     let then = match table {
         Table::Conversations => {
             "ON DUPLICATE KEY UPDATE last_message_id = VALUES(last_message_id),
-             low_messages = VALUES(low_messages), last_message_at_ms = VALUES(last_message_at_ms), created_at_ms = VALUES(created_at_ms)"
+             low_messages = VALUES(low_messages), last_message_at_ms = VALUES(last_message_at_ms), created_at_ms = VALUES(created_at_ms),
+             contact_flags = VALUES(contact_flags)"
         }
         _ => "",
     };

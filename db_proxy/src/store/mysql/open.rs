@@ -213,7 +213,8 @@ async fn settings(connection: &mut MySqlConnection) -> Result<i64, Refusal> {
 const CHANGES: &str = "SELECT max(at) AS last FROM (
     SELECT max(updated_at_ms) AS at FROM users UNION ALL SELECT max(updated_at_ms) FROM departments) AS changes";
 const MESSAGES: &str = "SELECT max(at) AS last FROM (
-    SELECT max(last_message_at_ms) AS at FROM conversations UNION ALL SELECT max(updated_at_ms) FROM chat_groups) AS changes";
+    SELECT max(last_message_at_ms) AS at FROM conversations UNION ALL SELECT max(updated_at_ms) FROM chat_groups
+    UNION ALL SELECT max(changed_at_ms) FROM contacts) AS changes";
 
 /// Goes on behind the last change that is stored, whatever a clock says now.
 async fn clock(

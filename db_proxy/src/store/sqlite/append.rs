@@ -4,19 +4,20 @@
 //! `OR FAIL`: a statement that fails leaves what it has done so far, which the transaction undoes all the same. Without it
 //! SQLite copies each page before it changes it, to undo the statement alone.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use proto::ids::{GroupId, UserId};
 use sqlx::Arguments;
 use sqlx::sqlite::SqliteConnection;
 
-use super::row;
 use super::user::existing;
 use super::values::{CHUNK, Values};
-use crate::store::plan::{Head, Keys, Plan, Standing, Standings, StoredKey};
+use super::{contact, row};
+use crate::store::plan::{
+    Head, Heads, Keys, Plan, Standing, Standings, StoredKey, of_colleagues, to_begin,
+};
+use crate::store::relation::Flags;
 use crate::store::{AppendOutcome, ClientKey, Conversation, NewMessage, StoreError, UnixMillis};
-
-type Heads = HashMap<Conversation, Head>;
 
 /// Runs inside a write transaction; the caller commits. The conversations changed at `now`.
 pub(super) async fn append(
@@ -29,8 +30,10 @@ pub(super) async fn append(
     let conversations = Vec::from_iter(conversations);
     let mut heads = find(connection, &conversations).await?;
     if heads.len() < conversations.len() {
-        begin_missing(connection, batch, &mut heads).await?;
+        find_missing(connection, &conversations, &mut heads).await?;
     }
+    find_colleagues(connection, &of_colleagues(batch, &heads), &mut heads).await?;
+    begin(connection, &to_begin(batch, &heads), &mut heads).await?;
     let standings = standings(connection, batch).await?;
     let mut stored = Vec::new();
     let mut plan = Plan::new(batch, &heads, &standings, &[]);
@@ -61,7 +64,7 @@ async fn find(
             .query(|values| {
                 format!(
                     "WITH wanted(kind, low, high) AS ({values})
-                     SELECT c.id, c.kind, c.party_low, c.party_high, c.last_message_id
+                     SELECT c.id, c.kind, c.party_low, c.party_high, c.last_message_id, c.contact_flags
                      FROM wanted CROSS JOIN conversations AS c
                      ON c.kind = wanted.kind AND c.party_low = wanted.low AND c.party_high = wanted.high"
                 )
@@ -84,6 +87,8 @@ fn collect_heads(rows: &[sqlx::sqlite::SqliteRow], heads: &mut Heads) -> Result<
             let head = Head {
                 row: row::int(found, "id")?,
                 last: row::int(found, "last_message_id")?,
+                flags: Flags(row::int(found, "contact_flags")?),
+                colleagues: false,
             };
             heads.insert(conversation, head);
         }
@@ -91,41 +96,87 @@ fn collect_heads(rows: &[sqlx::sqlite::SqliteRow], heads: &mut Heads) -> Result<
     Ok(())
 }
 
-/// Creates the conversations of the batch that don't exist yet but may, with a participant's row for each user.
-async fn begin_missing(
+/// Adds those that don't exist but may: both users do.
+async fn find_missing(
     connection: &mut SqliteConnection,
-    batch: &[NewMessage],
+    conversations: &[Conversation],
     heads: &mut Heads,
 ) -> Result<(), StoreError> {
-    let mut missing: HashMap<Conversation, i64> = HashMap::new();
-    for message in batch {
-        let begins = message.conversation.founders().is_some();
-        if begins && !heads.contains_key(&message.conversation) {
-            missing
-                .entry(message.conversation)
-                .or_insert(message.created_at.0);
+    let mut missing: Vec<Conversation> = conversations
+        .iter()
+        .copied()
+        .filter(|conversation| conversation.founders().is_some())
+        .filter(|conversation| !heads.contains_key(conversation))
+        .collect();
+    let users: HashSet<UserId> = founders(&missing).collect();
+    let users = existing(connection, &Vec::from_iter(users)).await?;
+    missing.retain(|conversation| founders([conversation]).all(|user| users.contains(&user)));
+    let flags = contact::flags(connection, &missing).await?;
+    for conversation in missing {
+        let flags = flags.get(&conversation).copied().unwrap_or_default();
+        heads.insert(conversation, Head::not_begun(flags));
+    }
+    Ok(())
+}
+
+/// Notes which of these are between users of one department. Whoever is in none is nobody's colleague.
+async fn find_colleagues(
+    connection: &mut SqliteConnection,
+    conversations: &[Conversation],
+    heads: &mut Heads,
+) -> Result<(), StoreError> {
+    for chunk in conversations.chunks(CHUNK) {
+        let wanted = Values::new(chunk, 2, |row, conversation| {
+            let (_, low, high) = conversation.parties();
+            row.add(low)?;
+            row.add(high)
+        })?;
+        let rows = wanted
+            .query(|values| {
+                format!(
+                    "WITH wanted(low, high) AS ({values})
+                     SELECT wanted.low AS party_low, wanted.high AS party_high
+                     FROM wanted CROSS JOIN users AS l ON l.id = wanted.low
+                     CROSS JOIN users AS h ON h.id = wanted.high
+                     WHERE l.department_id = h.department_id AND l.department_id > 0"
+                )
+            })
+            .fetch_all(&mut *connection)
+            .await?;
+        for found in &rows {
+            let (low, high) = (
+                row::int(found, "party_low")?,
+                row::int(found, "party_high")?,
+            );
+            let head = Conversation::from_halves(low, high).and_then(|of| heads.get_mut(&of));
+            head.into_iter().for_each(|head| head.colleagues = true);
         }
     }
-    let users: HashSet<UserId> = founders(missing.keys()).collect();
-    let users = existing(connection, &Vec::from_iter(users)).await?;
-    missing.retain(|conversation, _| founders([conversation]).all(|user| users.contains(&user)));
+    Ok(())
+}
 
-    let missing = Vec::from_iter(missing);
-    for chunk in missing.chunks(CHUNK) {
-        let new = Values::new(chunk, 4, |row, (conversation, created_at)| {
+/// Creates conversations, with a participant's row for each user.
+async fn begin(
+    connection: &mut SqliteConnection,
+    new: &[(Conversation, i64, Flags)],
+    heads: &mut Heads,
+) -> Result<(), StoreError> {
+    for chunk in new.chunks(CHUNK) {
+        let new = Values::new(chunk, 5, |row, (conversation, created_at, flags)| {
             let (kind, low, high) = conversation.parties();
             row.add(kind)?;
             row.add(low)?;
             row.add(high)?;
-            row.add(*created_at)
+            row.add(*created_at)?;
+            row.add(flags.0)
         })?;
         let rows = new
             .query(|values| {
                 format!(
-                    "WITH new(kind, low, high, created) AS ({values})
-                     INSERT INTO conversations (kind, party_low, party_high, created_at_ms)
-                     SELECT kind, low, high, created FROM new WHERE kind IS NOT NULL
-                     RETURNING id, kind, party_low, party_high, last_message_id"
+                    "WITH new(kind, low, high, created, flags) AS ({values})
+                     INSERT INTO conversations (kind, party_low, party_high, created_at_ms, contact_flags)
+                     SELECT kind, low, high, created, flags FROM new WHERE kind IS NOT NULL
+                     RETURNING id, kind, party_low, party_high, last_message_id, contact_flags"
                 )
             })
             .fetch_all(&mut *connection)
@@ -133,7 +184,10 @@ async fn begin_missing(
         let mut begun = Heads::new();
         collect_heads(&rows, &mut begun)?;
         add_participants(connection, &begun, chunk).await?;
-        heads.extend(begun);
+        for (conversation, found) in begun {
+            let head = heads.entry(conversation).or_insert(found);
+            *head = head.begun(found);
+        }
     }
     Ok(())
 }
@@ -148,10 +202,10 @@ fn founders<'a>(
 async fn add_participants(
     connection: &mut SqliteConnection,
     heads: &Heads,
-    begun: &[(Conversation, i64)],
+    begun: &[(Conversation, i64, Flags)],
 ) -> Result<(), StoreError> {
     let mut participants: Vec<(UserId, i64, i64)> = Vec::with_capacity(begun.len() * 2);
-    for (conversation, created_at) in begun {
+    for (conversation, created_at, _) in begun {
         if let Some(head) = heads.get(conversation) {
             let founders = founders([conversation]);
             participants.extend(founders.map(|user| (user, head.row, *created_at)));

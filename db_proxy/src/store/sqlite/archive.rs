@@ -238,7 +238,8 @@ async fn insert(
                  SELECT CASE party_low WHEN 0 THEN 2 ELSE 1 END, new.* FROM new WHERE {first} IS NOT NULL
                  ON CONFLICT (kind, party_low, party_high) DO UPDATE SET
                  last_message_id = excluded.last_message_id,
-                 low_messages = excluded.low_messages, last_message_at_ms = excluded.last_message_at_ms, created_at_ms = excluded.created_at_ms"
+                 low_messages = excluded.low_messages, last_message_at_ms = excluded.last_message_at_ms, created_at_ms = excluded.created_at_ms,
+                 contact_flags = excluded.contact_flags"
             ),
             Table::Participants | Table::Messages | Table::Revisions => {
                 let own = columns[2..].join(", ");

@@ -86,6 +86,7 @@ async fn clock(connection: &mut SqliteConnection) -> Result<ChangeClock, sqlx::E
              SELECT max(updated_at_ms) AS at FROM users
              UNION ALL SELECT max(updated_at_ms) FROM departments
              UNION ALL SELECT max(updated_at_ms) FROM chat_groups
+             UNION ALL SELECT max(changed_at_ms) FROM contacts
              UNION ALL SELECT max(last_message_at_ms) FROM conversations)",
     )
     .fetch_one(connection)

@@ -175,6 +175,7 @@ impl Talk {
             0i64.into(),
             0i64.into(),
             self.created.unwrap_or_default().0.into(),
+            0i64.into(),
         ]
     }
 
@@ -189,6 +190,7 @@ impl Talk {
                 self.by_low.into(),
                 self.last_at.0.into(),
                 created.0.into(),
+                0i64.into(),
             ],
             ..Ended::default()
         };

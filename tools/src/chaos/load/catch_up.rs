@@ -71,7 +71,7 @@ impl CatchUp {
                 cursor: knowledge.cursor.clone(),
                 known: known.collect(),
                 messages: Some(PAGE),
-                attach_data: None,
+                ..Default::default()
             };
             let asked = self.history.now();
             let answer = self.session.request(request).await?;

@@ -6,3 +6,5 @@ pub(super) mod people;
 pub(super) mod profile;
 
 pub(super) mod recent;
+
+pub(super) mod contacts;

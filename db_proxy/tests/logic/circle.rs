@@ -1,12 +1,12 @@
 use bytes::Bytes;
-use db_proxy::logic::contact::{ContactLimits, Contacts};
-use db_proxy::store::{Conversation, MessageKind, NewMessage, UnixMillis};
+use db_proxy::logic::circle::{CircleLimits, Circles};
+use db_proxy::store::{Conversation, MessageKind, MessagePolicy, NewMessage, UnixMillis};
 
 use crate::bed::{user, with_group};
 
 /// D-56: in a large directory a user follows those he has to do with, not everybody.
 #[tokio::test]
-async fn contacts_are_peers_and_then_fellow_members() {
+async fn a_circle_is_peers_and_then_fellow_members() {
     let (store, _, _folder) = with_group(9, 5).await;
     let message = |sender, receiver| NewMessage {
         conversation: Conversation::between(user(sender), user(receiver)).unwrap(),
@@ -15,19 +15,17 @@ async fn contacts_are_peers_and_then_fellow_members() {
         body: Bytes::from_static(b"x"),
         created_at: UnixMillis(0),
         client_key: None,
+        policy: MessagePolicy::Everyone,
     };
     let batch = [message(8, 1), message(1, 2), message(3, 9)];
     store.append(&batch).await.unwrap();
-    let of = async |who, directory, contacts| {
-        let limits = ContactLimits {
-            directory,
-            contacts,
-        };
-        let contacts = Contacts::new(store.clone(), limits)
+    let of = async |who, directory, size| {
+        let limits = CircleLimits { directory, size };
+        let circle = Circles::new(store.clone(), limits)
             .of_user(user(who), true)
             .await;
-        let contacts = contacts.unwrap()?;
-        Some(contacts.into_iter().map(|id| id.get()).collect::<Vec<_>>())
+        let circle = circle.unwrap()?;
+        Some(circle.into_iter().map(|id| id.get()).collect::<Vec<_>>())
     };
     assert_eq!(of(1, 9, 500).await, None, "small enough");
     assert_eq!(of(1, 8, 500).await, Some(vec![2, 3, 4, 5, 8]));

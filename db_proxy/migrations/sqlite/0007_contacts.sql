@@ -1,0 +1,20 @@
+-- What two users are to each other: a row for each of them, written together.
+--
+-- state, as user_id sees it: 0 nothing, 1 he asked to be friends, 2 he is asked, 3 they are friends. Rows of state 0 are kept
+-- for as long as a client may be away, so that it hears of them. Whoever is blocked may have asked without the other's row
+-- knowing of it.
+CREATE TABLE contacts (
+    user_id       BIGINT NOT NULL REFERENCES users (id),
+    other_id      BIGINT NOT NULL REFERENCES users (id),
+    state         BIGINT NOT NULL DEFAULT 0,
+    blocked       BIGINT NOT NULL DEFAULT 0,
+    greeting      TEXT NOT NULL DEFAULT '',
+    changed_at_ms BIGINT NOT NULL,
+    PRIMARY KEY (user_id, other_id)
+) WITHOUT ROWID;
+
+CREATE INDEX contacts_by_change ON contacts (user_id, changed_at_ms, other_id);
+
+-- The same as a sum of flags, so that whoever stores a message of the two need not look: 1 the lower of them blocks the higher
+-- one, 2 the higher one the lower, 4 they are friends. Of groups 0.
+ALTER TABLE conversations ADD COLUMN contact_flags BIGINT NOT NULL DEFAULT 0;
