@@ -43,6 +43,7 @@ mod ask;
 mod contact;
 mod group;
 mod own;
+mod revision;
 mod send;
 mod sync;
 
@@ -62,6 +63,7 @@ pub use login::{Client, Device, Status, password_digest};
 pub use message::{Conversation, Message};
 pub use own::AccountError;
 pub use register::{RegisterError, registration};
+pub use revision::{Revised, Revision, RevisionError};
 pub use send::{Outgoing, Sending};
 pub use session::{Session, Waiting};
 pub(crate) use stream::Stream;

@@ -27,6 +27,9 @@ mod chat;
 #[path = "e2e/history.rs"]
 mod history;
 
+#[path = "e2e/revisions.rs"]
+mod revisions;
+
 #[path = "e2e/sync.rs"]
 mod sync;
 

@@ -5,6 +5,7 @@ use proto::im::buddy::{
     ImAllUserRsp, ImRemoveSessionNotify, ImSignInfoChangedNotify, ImUserStatNotify,
 };
 use proto::im::ext::buddy::{Contact, ImContactChanged};
+use proto::im::ext::message::ImMessageRevised;
 use proto::im::group::ImGroupChangeMemberNotify;
 use proto::im::login::ImKickUser;
 use proto::im::message::{ImMsgData, ImMsgDataReadNotify};
@@ -13,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::error::CloseReason;
 use super::message::Message;
+use super::revision::Revised;
 
 /// Events that wait for their reader; more are counted and dropped, see [`Event::Lagged`].
 pub(super) const EVENT_CAPACITY: usize = 4096;
@@ -39,6 +41,8 @@ pub enum Event {
     GroupChanged(ImGroupChangeMemberNotify),
     /// A contact of the user is from now on as it says. To clients that announced it.
     ContactChanged(Contact),
+    /// A message was recalled or edited. To clients that announced it. It may come before the message itself was fetched.
+    Revised(Revised),
     /// A further page of an address book; the first one answered the request.
     MoreUsers(ImAllUserRsp),
     /// This session is displaced; [`Event::Closed`] follows.
@@ -80,6 +84,7 @@ impl Event {
             ImContactChanged::ID => {
                 Self::ContactChanged(pdu.decode::<ImContactChanged>().ok()?.contact)
             }
+            ImMessageRevised::ID => Self::Revised(Revised::from_notice(me, pdu.decode().ok()?)?),
             ImAllUserRsp::ID => Self::MoreUsers(pdu.decode().ok()?),
             ImKickUser::ID => Self::Kicked {
                 reason: pdu.decode::<ImKickUser>().ok()?.kick_reason,

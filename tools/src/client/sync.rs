@@ -36,6 +36,9 @@ pub struct SyncPage {
     pub groups: Vec<GroupInfo>,
     /// Conversations with news, the ones that changed longest ago first.
     pub conversations: Vec<SyncedConversation>,
+    /// Messages that were edited or recalled, if the client announced that it understands it; [`Session::by_ids`] has what
+    /// they are now.
+    pub revised: Vec<(Conversation, Vec<u32>)>,
     /// Contacts that changed, if the client announced that it understands them; those that are nothing any more too.
     pub contacts: Vec<Contact>,
     /// Departments that are new or changed, removed ones too.
@@ -92,11 +95,16 @@ impl TryFrom<ImSyncRsp> for SyncPage {
         if answer.result_code != 0 {
             return Err(SyncError::NotNow);
         }
+        let revised = answer.revised.into_iter().map(|revised| {
+            let conversation = Conversation::from_wire(revised.session_id, revised.session_type);
+            (conversation, revised.msg_id)
+        });
         Ok(Self {
             reset: answer.reset.unwrap_or(false),
             left: answer.left_group_id,
             groups: answer.group,
             conversations: answer.conversation.into_iter().map(Into::into).collect(),
+            revised: revised.collect(),
             contacts: answer.contact,
             departments: answer.department,
             users: answer.user,

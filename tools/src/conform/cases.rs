@@ -39,6 +39,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         msg::refused::CASES,
         msg::voice::CASES,
         msg::reading::CASES,
+        msg::revision::CASES,
         msg::history::CASES,
         group::create::CASES,
         group::members::CASES,

@@ -33,6 +33,8 @@ pub enum Section {
     Reading,
     /// "History"
     History,
+    /// "Recall and edit"
+    Revisions,
     /// "Sync"
     Sync,
     /// "Recent sessions"
@@ -78,6 +80,7 @@ impl Section {
             Self::MessageText => "Message text",
             Self::Reading => "Read positions and unread",
             Self::History => "History",
+            Self::Revisions => "Recall and edit",
             Self::Sync => "Sync",
             Self::RecentSessions => "Recent sessions",
             Self::Users => "Users and the address book",

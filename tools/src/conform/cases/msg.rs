@@ -7,4 +7,5 @@ pub(super) mod voice;
 
 pub(super) mod history;
 pub(super) mod reading;
+pub(super) mod revision;
 pub(super) mod sync;
