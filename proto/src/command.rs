@@ -115,9 +115,8 @@ pub trait Body:
     /// Puts such a note on. Nothing for messages that have no such field.
     fn attach(&mut self, _note: Option<Bytes>) {}
 
-    /// Says why a request was refused, in one of the constant words of refusals. Nothing for messages that have no such
-    /// field.
-    fn give_reason(&mut self, _reason: &'static str) {}
+    /// Says why the answer is no. Nothing for messages that have no field for it.
+    fn explain(&mut self, _reason: &'static str) {}
 }
 
 /// Something to be done with the type of a command's message, when only the number is known; see
@@ -146,17 +145,21 @@ pub trait Reply: Send + 'static {
     /// The frame to send, numbered like the request.
     fn into_pdu(self, seq_num: u16) -> Option<Pdu>;
 
-    /// As [`Body::give_reason`].
-    fn explain(&mut self, _reason: &'static str) {}
+    /// An answer that says no, with the reason if it has a field for it.
+    #[must_use]
+    fn because(self, reason: &'static str) -> Self
+    where
+        Self: Sized;
 }
 
 impl<M: Body> Reply for M {
-    fn into_pdu(self, seq_num: u16) -> Option<Pdu> {
-        Some(Pdu::new(&self, seq_num))
+    fn because(mut self, reason: &'static str) -> Self {
+        self.explain(reason);
+        self
     }
 
-    fn explain(&mut self, reason: &'static str) {
-        self.give_reason(reason);
+    fn into_pdu(self, seq_num: u16) -> Option<Pdu> {
+        Some(Pdu::new(&self, seq_num))
     }
 }
 
@@ -165,6 +168,10 @@ impl<M: Body> Reply for M {
 pub struct NoReply;
 
 impl Reply for NoReply {
+    fn because(self, _reason: &'static str) -> Self {
+        self
+    }
+
     fn into_pdu(self, _seq_num: u16) -> Option<Pdu> {
         None
     }

@@ -1,7 +1,7 @@
 //! Every command, one row each, one file per service.
 //!
 //! A row binds number, name, message, path, the field that names the actor, the field that servers attach notes in,
-//! the field that says why something was refused, the reply, and the answer that says no.
+//! the field that says why the answer is no, the reply, and the answer that says no.
 //! Routers, metric labels and the coverage tests are made from these rows; nothing else repeats them.
 
 /// Rows of one service: for each, the [`Body`](crate::Body) and [`Request`](crate::Request) of its message; together
@@ -44,7 +44,7 @@ macro_rules! commands {
                     }
                 )?
                 $(
-                    fn give_reason(&mut self, reason: &'static str) {
+                    fn explain(&mut self, reason: &'static str) {
                         self.$reason = Some(reason.to_owned());
                     }
                 )?

@@ -104,12 +104,8 @@ impl Row {
                 Ok(Some(nak(command, error, refused.asked.seq_num)))
             }
             _ => {
-                let seq_num = refused.asked.seq_num;
-                let answer = |mut own: R| {
-                    own.explain(error.reason());
-                    own.into_pdu(seq_num)
-                };
-                Ok(refused.own.and_then(answer))
+                let own = refused.own.map(|own| own.because(error.reason()));
+                Ok(own.and_then(|own| own.into_pdu(refused.asked.seq_num)))
             }
         }
     }
