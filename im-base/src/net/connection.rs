@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::outbox::Outbox;
+use super::tls::TlsError;
 
 /// Bytes read at once. One buffer per thread serves all connections, so that an idle one keeps none.
 const READ_BYTES: usize = 64 * 1024;
@@ -77,8 +78,12 @@ impl std::error::Error for CloseReason {}
 
 impl From<&io::Error> for CloseReason {
     fn from(error: &io::Error) -> Self {
-        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-        inner.copied().unwrap_or(Self::BROKEN)
+        let Some(inner) = error.get_ref() else {
+            return Self::BROKEN;
+        };
+        let of_tls = || inner.downcast_ref().map(TlsError::reason);
+        let reason = inner.downcast_ref().copied().or_else(of_tls);
+        reason.unwrap_or(Self::BROKEN)
     }
 }
 
@@ -352,7 +357,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                     self.written += count;
                     self.sent_at = Instant::now();
                 }
-                Poll::Ready(_) => return Poll::Ready(CloseReason::BROKEN),
+                Poll::Ready(Ok(_)) => return Poll::Ready(CloseReason::BROKEN),
+                Poll::Ready(Err(error)) => return Poll::Ready(CloseReason::from(&error)),
                 Poll::Pending => {
                     // A full outbox has to be noticed although the socket takes nothing.
                     let overflow = self.outbox.is_closed_by_overflow(cx.waker());
