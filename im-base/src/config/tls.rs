@@ -91,7 +91,8 @@ impl LinksConfig {
         ] {
             let any = self.is_on() || !self.key.is_empty() || !self.ca.is_empty();
             if value.is_empty() && any {
-                let mend = "links.certificate, links.key and links.ca go together: name all or none";
+                let mend =
+                    "links.certificate, links.key and links.ca go together: name all or none";
                 return Err(ConfigError::value(key, "", mend));
             }
         }
@@ -114,8 +115,7 @@ impl LinksConfig {
 fn is_loopback(address: &str) -> bool {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     let host = host.trim_matches(['[', ']']);
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 #[cfg(test)]

@@ -48,6 +48,8 @@ impl CloseReason {
     pub const SLOW_READER: Self = Self("slow_reader");
     /// This process is ending.
     pub const SHUTDOWN: Self = Self("shutdown");
+    /// The other side speaks TLS on a connection without it.
+    pub const TLS_NOT_EXPECTED: Self = Self("tls_not_expected");
 
     /// Whether the other side has gone, or has not listened for long.
     fn leaves_nobody_to_listen(self) -> bool {
@@ -89,8 +91,19 @@ impl From<&io::Error> for CloseReason {
 
 impl From<FrameError> for CloseReason {
     fn from(error: FrameError) -> Self {
-        Self(error.reason())
+        match error {
+            FrameError::TooLong { length, .. } if begins_tls(&length.to_be_bytes()) => {
+                Self::TLS_NOT_EXPECTED
+            }
+            error => Self(error.reason()),
+        }
     }
+}
+
+/// Whether bytes begin with a record of TLS: its type, from 20 to 23, and a version of 3.0 to 3.4. Read as the length of a
+/// frame that is more than 320 MiB.
+pub(super) fn begins_tls(bytes: &[u8]) -> bool {
+    matches!(bytes, [20..=23, 3, 0..=4, ..])
 }
 
 /// The rhythm of a connection.

@@ -200,9 +200,9 @@ fn nobody() -> anyhow::Result<Arc<ServerConfig>> {
 fn for_clients(material: &Material) -> anyhow::Result<Arc<ServerConfig>> {
     let builder = server_builder()?.with_no_client_auth();
     let config = builder.with_single_cert(material.chain.clone(), material.key.clone_key());
-    Ok(without_tickets(
-        config.context("tls.certificate and tls.key do not go together")?,
-    ))
+    Ok(without_tickets(config.context(
+        "tls.certificate and tls.key do not go together",
+    )?))
 }
 
 fn for_links(material: &Material) -> anyhow::Result<(Arc<ServerConfig>, Arc<ClientConfig>)> {

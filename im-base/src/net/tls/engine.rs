@@ -6,9 +6,7 @@ use std::sync::Arc;
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
-use rustls::unbuffered::{
-    ConnectionState, EncodeError, EncryptError, UnbufferedStatus, WriteTraffic,
-};
+use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
 use rustls::{ClientConfig, Error, ServerConfig};
 
 use super::error::TlsError;
@@ -118,34 +116,43 @@ impl Engine {
         out: &mut Vec<u8>,
     ) -> (usize, Result<Received, TlsError>) {
         let mut used = 0;
-        let mut failed = None;
         let mut received = Received::More;
         loop {
-            let bytes = &mut bytes[used..];
-            let (discard, step) = match &mut self.side {
-                Side::Client(connection) => step(connection.process_tls_records(bytes), plain, out),
-                Side::Server(connection) => step(connection.process_tls_records(bytes), plain, out),
-            };
+            let (discard, step) = self.turn(&mut bytes[used..], plain, out);
             used += discard;
             match step {
                 Ok(Step::Again) => {}
                 Ok(Step::Ended) => received = Received::End,
                 Ok(Step::Waits { established }) => {
                     self.established |= established;
-                    return (used, failed.map_or(Ok(received), Err));
+                    return (used, Ok(received));
                 }
-                // Asked once more for the alert that tells the other side.
-                Err(error) if failed.is_none() => failed = Some(error),
-                Err(_) => return (used, failed.map_or(Ok(received), Err)),
+                Err(error) => {
+                    if !matches!(error.0, Error::AlertReceived(_)) {
+                        // One turn more, for the alert that tells the other side. There is no more to be had than that.
+                        let _alerted = self.turn(&mut bytes[used..], plain, out);
+                    }
+                    return (used, Err(error));
+                }
             }
+        }
+    }
+
+    fn turn(
+        &mut self,
+        bytes: &mut [u8],
+        plain: &mut impl FnMut(&[u8]),
+        out: &mut Vec<u8>,
+    ) -> (usize, Result<Step, TlsError>) {
+        match &mut self.side {
+            Side::Client(connection) => step(connection.process_tls_records(bytes), plain, out),
+            Side::Server(connection) => step(connection.process_tls_records(bytes), plain, out),
         }
     }
 
     /// Appends `bytes` to `out` in records. The handshake has to be done.
     pub fn encrypt(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), TlsError> {
-        let records = bytes.len().div_ceil(RECORD_BYTES);
-        let room = bytes.len() + records * RECORD_OVERHEAD + KEY_UPDATE_BYTES;
-        self.write(room, out, &mut |side, room| side.encrypt(bytes, room))
+        self.write(Order::Content(bytes), out)
     }
 
     /// Appends to `out` that nothing more will come. Says nothing before the handshake is done.
@@ -153,31 +160,43 @@ impl Engine {
         if !self.established {
             return Ok(());
         }
-        let room = RECORD_OVERHEAD + KEY_UPDATE_BYTES;
-        self.write(room, out, &mut |side, room| side.close(room))
+        self.write(Order::Close, out)
     }
 
-    fn write(
-        &mut self,
-        room: usize,
-        out: &mut Vec<u8>,
-        write: &mut dyn FnMut(&mut dyn Writing, &mut [u8]) -> Result<usize, EncryptError>,
-    ) -> Result<(), TlsError> {
+    fn write(&mut self, order: Order<'_>, out: &mut Vec<u8>) -> Result<(), TlsError> {
+        let partial = &mut self.partial;
         loop {
-            let status = match &mut self.side {
+            let written = match &mut self.side {
                 Side::Client(connection) => {
-                    let status = connection.process_tls_records(&mut self.partial);
-                    write_step(status.state, room, out, write)
+                    write(connection.process_tls_records(partial).state, order, out)
                 }
                 Side::Server(connection) => {
-                    let status = connection.process_tls_records(&mut self.partial);
-                    write_step(status.state, room, out, write)
+                    write(connection.process_tls_records(partial).state, order, out)
                 }
             };
-            if status? {
+            if written? {
                 return Ok(());
             }
         }
+    }
+}
+
+/// What is to be written.
+#[derive(Clone, Copy)]
+enum Order<'a> {
+    Content(&'a [u8]),
+    Close,
+}
+
+impl Order<'_> {
+    /// No fewer bytes than it becomes.
+    fn room(self) -> usize {
+        let content = match self {
+            Self::Content(bytes) => bytes.len(),
+            Self::Close => 0,
+        };
+        let records = content.div_ceil(RECORD_BYTES) + 1;
+        content + records * RECORD_OVERHEAD + KEY_UPDATE_BYTES
     }
 }
 
@@ -225,34 +244,21 @@ fn step<Data>(
     (discard, step)
 }
 
-/// Something that is ready to encrypt; of either side.
-trait Writing {
-    fn encrypt(&mut self, bytes: &[u8], room: &mut [u8]) -> Result<usize, EncryptError>;
-    fn close(&mut self, room: &mut [u8]) -> Result<usize, EncryptError>;
-}
-
-impl<Data> Writing for WriteTraffic<'_, Data> {
-    fn encrypt(&mut self, bytes: &[u8], room: &mut [u8]) -> Result<usize, EncryptError> {
-        WriteTraffic::encrypt(self, bytes, room)
-    }
-
-    fn close(&mut self, room: &mut [u8]) -> Result<usize, EncryptError> {
-        self.queue_close_notify(room)
-    }
-}
-
 /// Whether it is written; otherwise something had to go before it, and it is to be tried again.
-fn write_step<Data>(
+fn write<Data>(
     state: Result<ConnectionState<'_, '_, Data>, Error>,
-    room: usize,
+    order: Order<'_>,
     out: &mut Vec<u8>,
-    write: &mut dyn FnMut(&mut dyn Writing, &mut [u8]) -> Result<usize, EncryptError>,
 ) -> Result<bool, TlsError> {
     match state.map_err(TlsError)? {
         ConnectionState::WriteTraffic(mut traffic) => {
             let before = out.len();
-            out.resize(before + room, 0);
-            let written = write(&mut traffic, &mut out[before..]);
+            out.resize(before + order.room(), 0);
+            let room = &mut out[before..];
+            let written = match order {
+                Order::Content(bytes) => traffic.encrypt(bytes, room),
+                Order::Close => traffic.queue_close_notify(room),
+            };
             out.truncate(before + *written.as_ref().unwrap_or(&0));
             match written {
                 Ok(_) => Ok(true),

@@ -36,7 +36,10 @@ fn of_certificate(error: &CertificateError) -> &'static str {
         }
         CertificateError::Revoked => "tls_certificate_revoked",
         CertificateError::UnknownRevocationStatus => "tls_revocation_unknown",
-        CertificateError::UnknownIssuer => "tls_certificate_unknown",
+        // A CA of the same name is not the same CA.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "tls_certificate_unknown"
+        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "tls_certificate_of_another"
         }
@@ -72,7 +75,9 @@ impl fmt::Display for TlsError {
             Error::NoCertificatesPresented => {
                 f.write_str("the other side has shown no certificate")
             }
-            Error::InvalidCertificate(CertificateError::UnknownIssuer) => f.write_str(
+            Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
+            ) => f.write_str(
                 "the other side's certificate is by nobody who is trusted here; name its CA",
             ),
             Error::InvalidCertificate(error) => {

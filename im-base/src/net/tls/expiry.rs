@@ -36,7 +36,9 @@ fn any(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         if digits.len() > 4 {
             return None;
         }
-        let length = digits.iter().fold(0, |sum, digit| sum << 8 | u32::from(*digit));
+        let length = digits
+            .iter()
+            .fold(0, |sum, digit| sum << 8 | u32::from(*digit));
         (usize::try_from(length).ok()?, rest)
     };
     let (content, rest) = rest.split_at_checked(length)?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use metrics::{counter, gauge};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
@@ -37,21 +37,21 @@ where
             warn!(%certificate, "certificate has expired, everybody who checks it will refuse");
         }
         self.show(&material);
+        // A process that cannot listen for the signal still has the clock.
+        let asked = signal(SignalKind::hangup()).ok();
         let stopping = shutdown.clone();
         shutdown.background().spawn("certificates", async move {
             tokio::select! {
-                () = self.look(contents) => {}
+                () = self.look(contents, asked) => {}
                 () = stopping.stopping() => {}
             }
         });
         Ok(())
     }
 
-    async fn look(&self, mut in_use: Contents) {
+    async fn look(&self, mut in_use: Contents, mut asked: Option<Signal>) {
         let mut every = interval(LOOK_EVERY);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // A process that cannot listen for the signal still has the clock.
-        let mut asked = signal(SignalKind::hangup()).ok();
         let mut refused = None;
         loop {
             tokio::select! {
@@ -75,7 +75,10 @@ where
                     if refused.as_ref() != Some(&error) {
                         counter!(TLS_RELOADS, "use" => self.name, "outcome" => "refused")
                             .increment(1);
-                        warn!(r#use = self.name, error, "new certificate is no good, the old one stays");
+                        warn!(
+                            r#use = self.name,
+                            error, "new certificate is no good, the old one stays"
+                        );
                         refused = Some(error);
                     }
                 }
