@@ -5,8 +5,9 @@ use std::sync::Arc;
 use im_base::dispatch::router::Actor;
 use im_base::dispatch::{self, Router};
 use im_base::net::listener::{self, ConnectionLimits};
-use im_base::net::socket::{TcpListener, TcpStream};
-use im_base::net::{CloseReason, Connection, Outbox, Pace};
+use im_base::net::socket::TcpListener;
+use im_base::net::tls::Acceptor;
+use im_base::net::{CloseReason, Connection, Outbox, Pace, Stream};
 use im_base::shutdown::Shutdown;
 use proto::decoder::MAX_SERVER_FRAME;
 use proto::im::server::ImStopReceivePacket;
@@ -61,6 +62,7 @@ impl Actor for DbProxy {}
 /// Accepts msg_servers.
 pub(crate) fn accept(
     listener: TcpListener,
+    tls: Option<Acceptor>,
     config: &Config,
     store: Arc<dyn Store>,
     caches: Caches,
@@ -126,6 +128,7 @@ pub(crate) fn accept(
         listener,
         "servers",
         ConnectionLimits::NONE,
+        tls,
         shutdown,
         move |stream, address| {
             let (proxy, router, ending) = (proxy.clone(), router.clone(), ending.clone());
@@ -140,7 +143,7 @@ pub(crate) fn accept(
 }
 
 async fn serve(
-    stream: TcpStream,
+    stream: Stream,
     proxy: &Arc<DbProxy>,
     router: &Router<Arc<DbProxy>>,
     in_flight: usize,
