@@ -33,6 +33,7 @@ fn at(address: SocketAddr) -> Target {
         place: Place::Servers(vec![address.to_string()]),
         permit: Permit::LOOPBACK,
         password: "demo".to_owned(),
+        tls: TlsArgs::default(),
         program: Some(PROGRAM.into()),
     }
 }

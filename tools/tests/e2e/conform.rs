@@ -26,6 +26,7 @@ async fn all_pass(servers: impl Fn(&World) -> Vec<Address>) {
             host: "127.0.0.1".into(),
             port: ports.login[0].tcp,
             websocket: None,
+            trust: None,
         }),
         servers: servers.iter().map(Server::from).collect(),
         users: (1..=6)

@@ -31,6 +31,7 @@ async fn run(place: Place, text: &str) -> Outcome {
         place,
         permit: Permit::LOOPBACK,
         password: PASSWORD.to_owned(),
+        tls: TlsArgs::default(),
         program: Some(PROGRAM.into()),
     };
     let playing = move || play(&scenario, &target, &mut |_| {}, StopToken::default());
