@@ -80,6 +80,11 @@ impl Files {
     fn issuer(&self) -> Result<(Issuer<'static, KeyPair>, bool), IssueError> {
         let (path, key_path) = (self.ca(), self.ca_key());
         let params = ca_params()?;
+        std::fs::create_dir_all(&self.dir).map_err(|source| IssueError::File {
+            what: "making the folder",
+            path: self.dir.clone(),
+            source,
+        })?;
         if key_path.exists() && path.exists() {
             let pem = std::fs::read_to_string(&key_path).map_err(|source| IssueError::File {
                 what: "reading",
@@ -168,11 +173,6 @@ pub fn development(
     names: &[String],
     renew: bool,
 ) -> Result<Vec<PathBuf>, IssueError> {
-    std::fs::create_dir_all(&files.dir).map_err(|source| IssueError::File {
-        what: "making the folder",
-        path: files.dir.clone(),
-        source,
-    })?;
     let (_, is_new) = files.issuer()?;
     let mut made = Vec::new();
     if is_new {

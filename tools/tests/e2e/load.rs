@@ -1,5 +1,6 @@
 //! Load on a whole installation: everything that is sent arrives, once and in order.
 
+use tools::client::TlsArgs;
 use tools::fuzzer::load::{Place, Scenario, StopToken, Target, play};
 use tools::fuzzer::outcome::{Counter, Ending, Outcome, Timing};
 use tools::fuzzer::permit::Permit;
