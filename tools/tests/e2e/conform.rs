@@ -29,6 +29,7 @@ async fn all_pass(servers: impl Fn(&World) -> Vec<Address>) {
             trust: None,
         }),
         servers: servers.iter().map(Server::from).collect(),
+        trust: None,
         users: (1..=6)
             .map(|number| (format!("demo{number}"), PASSWORD.to_owned()))
             .collect(),

@@ -18,6 +18,9 @@ use recorder::Recorder;
 
 const TEXT: &str = "the quick brown fox jumps over the lazy dog";
 
+/// What is sent of the password.
+const PASSWORD: &str = "fe01ce2a7fbac8fafaed7c982a04e229";
+
 /// TLS everywhere, and nothing else.
 const SEALED: Security = Security {
     clients: true,
@@ -101,18 +104,25 @@ fn contains(heard: &[u8], wanted: &str) -> bool {
 /// D-40: who listens in reads nothing; without TLS he would.
 #[tokio::test]
 async fn who_listens_in_reads_nothing() {
+    // Stock clients encrypt texts with a key that everybody has.
+    let text = proto::text::encrypt(TEXT);
     let sealed = overheard(SEALED).await;
     for (link, heard) in sealed.iter().enumerate() {
         assert!(heard.len() > 500, "link {link}: {} bytes", heard.len());
-        // Of the password its digest.
-        for word in [TEXT, "demo1", "demo2", "fe01ce2a7fbac8fafaed7c982a04e229"] {
+        for word in [TEXT, &text, "demo1", "demo2", PASSWORD] {
             assert!(!contains(heard, word), "link {link} shows {word:?}");
         }
     }
     let open = overheard(Security::default()).await;
-    let showing = open.iter().filter(|heard| contains(heard, TEXT)).count();
+    let showing = open.iter().filter(|heard| contains(heard, &text)).count();
     // Both clients, Alice's db_proxy, and both of route_server's.
     assert_eq!(showing, 5);
+    let showing = open
+        .iter()
+        .filter(|heard| contains(heard, PASSWORD))
+        .count();
+    // Alice, and both of db_proxy's; Bob's WebSocket masks what goes up.
+    assert_eq!(showing, 3);
 }
 
 #[tokio::test]
