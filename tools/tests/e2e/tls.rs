@@ -105,7 +105,7 @@ fn contains(heard: &[u8], wanted: &str) -> bool {
 #[tokio::test]
 async fn who_listens_in_reads_nothing() {
     // Stock clients encrypt texts with a key that everybody has.
-    let text = proto::text::encrypt(TEXT);
+    let text = proto::text::encrypt(TEXT, proto::text::DEFAULT_KEY);
     let sealed = overheard(SEALED).await;
     for (link, heard) in sealed.iter().enumerate() {
         assert!(heard.len() > 500, "link {link}: {} bytes", heard.len());
