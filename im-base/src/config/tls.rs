@@ -131,6 +131,7 @@ mod tests {
         }
     }
 
+    /// D-41: what lets everybody in is not reachable by everybody.
     #[test]
     fn a_plain_link_stays_on_this_machine() {
         let plain = LinksConfig::default();

@@ -233,6 +233,7 @@ async fn a_link_is_up_when_both_ends_know_each_other() {
     assert!(answer == message);
 }
 
+/// D-41: a link is let in by its certificate.
 #[tokio::test]
 async fn who_dials_and_is_not_let_in_is_never_up() {
     let (ca, stranger, shutdown) = (Ca::new(), Ca::new(), Shutdown::new());
