@@ -7,7 +7,9 @@ use std::io;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use im_base::config::{AdminConfig, ConfigError, Secret, ServerConfig, ShutdownConfig};
+use im_base::config::{
+    AdminConfig, ConfigError, LinksConfig, Secret, ServerConfig, ShutdownConfig,
+};
 use im_base::telemetry::logging::LogConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +37,8 @@ pub struct Config {
     pub shutdown: ShutdownConfig,
     /// The port for msg_servers.
     pub servers: ServersConfig,
+    /// TLS on that port.
+    pub links: LinksConfig,
     /// The database.
     pub store: StoreConfig,
     /// Copies of what the database holds; they may be lost at any moment.
@@ -59,7 +63,7 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServersConfig {
-    /// Address and port. Whoever reaches it acts as any user: keep it on loopback or a private network.
+    /// Address and port. Whoever reaches it acts as any user: without `[links]` it has to be on loopback.
     pub listen: String,
     /// Requests of one msg_server that are worked on at the same time; more wait unread.
     pub in_flight: usize,
@@ -464,6 +468,8 @@ impl ServerConfig for Config {
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
+        self.links
+            .validate([("servers.listen", self.servers.listen.as_str())])?;
         self.cache.validate()?;
         self.resume.validate()?;
         self.registration.validate()?;

@@ -27,6 +27,7 @@ use anyhow::Context;
 use im_base::admin::Readiness;
 use im_base::app::{self, Program};
 use im_base::net::listener;
+use im_base::net::tls::Links;
 use im_base::shutdown::Shutdown;
 
 pub use config::Config;
@@ -73,11 +74,13 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started
     )
     .await
     .context("cache.url")?;
+    let links = Links::new(&config.links, &shutdown).await?;
     let listener = listener::bind(&config.servers.listen)
         .await
         .context("servers.listen")?;
     let servers = listener.local_addr()?;
-    server::accept(listener, &config, store, caches, &shutdown);
+    let tls = links.map(|links| links.acceptor);
+    server::accept(listener, tls, &config, store, caches, &shutdown);
     Ok(Started {
         servers,
         readiness: Readiness::new(),

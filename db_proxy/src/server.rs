@@ -5,8 +5,9 @@ use std::sync::Arc;
 use im_base::dispatch::router::Actor;
 use im_base::dispatch::{self, Router};
 use im_base::net::listener::{self, ConnectionLimits};
-use im_base::net::socket::{TcpListener, TcpStream};
-use im_base::net::{CloseReason, Connection, Outbox, Pace};
+use im_base::net::socket::TcpListener;
+use im_base::net::tls::Acceptor;
+use im_base::net::{CloseReason, Connection, Outbox, Pace, Stream};
 use im_base::shutdown::Shutdown;
 use proto::decoder::MAX_SERVER_FRAME;
 use proto::im::server::ImStopReceivePacket;
@@ -69,6 +70,7 @@ impl Actor for DbProxy {}
 /// Accepts msg_servers.
 pub(crate) fn accept(
     listener: TcpListener,
+    tls: Option<Acceptor>,
     config: &Config,
     store: Arc<dyn Store>,
     caches: Caches,
@@ -145,6 +147,7 @@ pub(crate) fn accept(
         listener,
         "servers",
         ConnectionLimits::NONE,
+        tls,
         shutdown,
         move |stream, address| {
             let (proxy, router, ending) = (proxy.clone(), router.clone(), ending.clone());
@@ -159,7 +162,7 @@ pub(crate) fn accept(
 }
 
 async fn serve(
-    stream: TcpStream,
+    stream: Stream,
     proxy: &Arc<DbProxy>,
     router: &Router<Arc<DbProxy>>,
     in_flight: usize,

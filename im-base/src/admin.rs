@@ -95,6 +95,7 @@ pub fn serve(
             total: 64,
             per_address: 64,
         },
+        None,
         shutdown,
         router,
     );

@@ -122,6 +122,8 @@ where
     raise_descriptor_limit();
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    // Certificates are looked at when it comes; where there are none, nothing happens rather than the end.
+    let _reload = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     let metrics = telemetry::metrics::init();
     let shutdown = Shutdown::new();
     let deadline = Duration::from_secs(config.shutdown().deadline_seconds);

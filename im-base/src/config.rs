@@ -5,6 +5,7 @@
 //! `--print-default-config` shows is made from the doc comments.
 
 mod secret;
+mod tls;
 
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,7 @@ use toml::{Table, Value};
 use crate::telemetry::logging::LogConfig;
 
 pub use secret::Secret;
+pub use tls::{LinksConfig, TlsConfig};
 
 /// Prefix of environment variables that override keys.
 pub const ENV_PREFIX: &str = "FERROTALK_";

@@ -1,6 +1,8 @@
 //! What can be configured.
 
-use im_base::config::{AdminConfig, ConfigError, ServerConfig, ShutdownConfig};
+use im_base::config::{
+    AdminConfig, ConfigError, LinksConfig, ServerConfig, ShutdownConfig, TlsConfig,
+};
 use im_base::net::listener::ConnectionLimits;
 use im_base::telemetry::logging::LogConfig;
 use schemars::JsonSchema;
@@ -18,8 +20,12 @@ pub struct Config {
     pub shutdown: ShutdownConfig,
     /// The ports for clients that ask for a msg_server.
     pub clients: ClientsConfig,
+    /// The certificate for clients that ask over HTTPS.
+    pub tls: TlsConfig,
     /// The port for msg_servers.
     pub servers: ServersConfig,
+    /// TLS on the port for msg_servers.
+    pub links: LinksConfig,
     /// What clients are told besides their msg_server.
     pub announce: AnnounceConfig,
     /// How many connections are taken.
@@ -32,6 +38,8 @@ pub struct Config {
 pub struct ClientsConfig {
     /// Address and port for the question over HTTP, which stock clients use; empty for none.
     pub http: String,
+    /// Address and port for the same over HTTPS, with the certificate of `[tls]`; empty for none.
+    pub https: String,
     /// Address and port for the question as a frame; empty for none.
     pub tcp: String,
 }
@@ -40,6 +48,7 @@ impl Default for ClientsConfig {
     fn default() -> Self {
         Self {
             http: "127.0.0.1:8080".to_owned(),
+            https: String::new(),
             tcp: "127.0.0.1:8008".to_owned(),
         }
     }
@@ -49,7 +58,7 @@ impl Default for ClientsConfig {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServersConfig {
-    /// Address and port. Whoever reaches it can have clients sent anywhere: keep it on loopback or a private network.
+    /// Address and port. Whoever reaches it can have clients sent anywhere: without `[links]` it has to be on loopback.
     pub listen: String,
 }
 
@@ -136,6 +145,10 @@ impl ServerConfig for Config {
                 "name an address and port: without registrations there is no msg_server to hand out",
             ));
         }
+        self.tls
+            .validate(&[("clients.https", &self.clients.https)])?;
+        self.links
+            .validate([("servers.listen", self.servers.listen.as_str())])?;
         for (key, limit) in [
             ("limits.connections", self.limits.connections),
             (

@@ -31,8 +31,10 @@ pub struct Address {
     pub ip1: String,
     /// The address to try next.
     pub ip2: String,
-    /// The port on both.
+    /// The port on both; 0: there is none without TLS.
     pub port: u16,
+    /// The port for TLS on both; 0: there is none.
+    pub tls_port: u16,
 }
 
 /// Why nobody is handed out.

@@ -36,6 +36,9 @@ struct Found<'a> {
     port: String,
     #[serde(rename = "priorIP")]
     prior_ip: &'a str,
+    /// Not there where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_port: Option<String>,
 }
 
 /// The answer that names none.
@@ -80,6 +83,7 @@ fn found(address: &Address, announce: &AnnounceConfig) -> String {
         msg: "",
         port: address.port.to_string(),
         prior_ip: &address.ip1,
+        tls_port: (address.tls_port != 0).then(|| address.tls_port.to_string()),
     })
 }
 

@@ -20,6 +20,7 @@ use im_base::admin::Readiness;
 use im_base::app::{self, Program};
 use im_base::net::listener;
 use im_base::net::socket::TcpListener;
+use im_base::net::tls::{Acceptor, Links};
 use im_base::shutdown::Shutdown;
 use tracing::info;
 
@@ -37,6 +38,8 @@ pub const PROGRAM: Program = Program {
 pub struct Started {
     /// Where clients ask over HTTP; `None` when that is switched off.
     pub clients_http: Option<SocketAddr>,
+    /// Where clients ask over HTTPS; `None` when that is switched off.
+    pub clients_https: Option<SocketAddr>,
     /// Where clients ask with a frame; `None` when that is switched off.
     pub clients_tcp: Option<SocketAddr>,
     /// Where msg_servers register.
@@ -57,12 +60,16 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
 /// Starts the server; it ends with `shutdown`. The error names the key whose address cannot be listened on.
 pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started> {
     let http = bind("clients.http", &config.clients.http).await?;
+    let https = bind("clients.https", &config.clients.https).await?;
     let tcp = bind("clients.tcp", &config.clients.tcp).await?;
+    let tls = Acceptor::for_clients(&config.tls, &shutdown).await?;
+    let links = Links::new(&config.links, &shutdown).await?;
     let servers = listener::bind(&config.servers.listen)
         .await
         .context("servers.listen")?;
     let started = Started {
         clients_http: http.as_ref().map(TcpListener::local_addr).transpose()?,
+        clients_https: https.as_ref().map(TcpListener::local_addr).transpose()?,
         clients_tcp: tcp.as_ref().map(TcpListener::local_addr).transpose()?,
         servers: servers.local_addr()?,
         directory: Arc::default(),
@@ -70,10 +77,14 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started
     };
 
     let directory = &started.directory;
+    let router = http::router(directory.clone(), config.announce);
+    let limits = config.limits.of_clients();
     if let Some(http) = http {
-        let router = http::router(directory.clone(), config.announce);
-        let limits = config.limits.of_clients();
-        im_base::net::http::serve(http, "clients_http", limits, &shutdown, router);
+        let router = router.clone();
+        im_base::net::http::serve(http, "clients_http", limits, None, &shutdown, router);
+    }
+    if let Some(https) = https {
+        im_base::net::http::serve(https, "clients_https", limits, tls, &shutdown, router);
     }
     if let Some(tcp) = tcp {
         tcp::serve_clients(
@@ -86,11 +97,13 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started
     tcp::serve_msg_servers(
         servers,
         config.limits.of_servers(),
+        links.map(|links| links.acceptor),
         directory.clone(),
         &shutdown,
     );
     info!(
         http = ?started.clients_http,
+        https = ?started.clients_https,
         tcp = ?started.clients_tcp,
         servers = %started.servers,
         "listening"

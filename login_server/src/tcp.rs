@@ -6,6 +6,7 @@ use std::time::Duration;
 use im_base::dispatch::{self, Answer, Router};
 use im_base::net::listener::{self, ConnectionLimits};
 use im_base::net::socket::TcpListener;
+use im_base::net::tls::Acceptor;
 use im_base::net::{CloseReason, Connection, Outbox, Pace};
 use im_base::shutdown::Shutdown;
 use proto::im::login::ImMsgServReq;
@@ -45,6 +46,7 @@ pub fn serve_clients(
         listener,
         "clients_tcp",
         limits,
+        None,
         shutdown,
         move |stream, _| {
             let desk = desk.clone();
@@ -63,19 +65,27 @@ pub fn serve_clients(
 pub fn serve_msg_servers(
     listener: TcpListener,
     limits: ConnectionLimits,
+    tls: Option<Acceptor>,
     directory: Arc<Directory>,
     shutdown: &Shutdown,
 ) {
     let desk = Arc::new(Desk::new(directory, shutdown));
-    listener::accept(listener, "servers", limits, shutdown, move |stream, _| {
-        let desk = desk.clone();
-        async move {
-            let mut connection = accept(stream, Pace::SERVERS);
-            let reason = desk.serve_server(&mut connection).await;
-            connection.close(reason).await;
-            reason
-        }
-    });
+    listener::accept(
+        listener,
+        "servers",
+        limits,
+        tls,
+        shutdown,
+        move |stream, _| {
+            let desk = desk.clone();
+            async move {
+                let mut connection = accept(stream, Pace::SERVERS);
+                let reason = desk.serve_server(&mut connection).await;
+                connection.close(reason).await;
+                reason
+            }
+        },
+    );
 }
 
 fn accept<IO: AsyncRead + AsyncWrite + Unpin>(stream: IO, pace: Pace) -> Connection<IO> {

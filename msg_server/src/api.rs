@@ -50,7 +50,7 @@ pub(crate) fn serve(listener: TcpListener, key: Key, server: Arc<MsgServer>) {
         key,
         places: Arc::new(Semaphore::new(AT_ONCE)),
     };
-    http::serve(listener, "api", CONNECTIONS, &shutdown, router(api));
+    http::serve(listener, "api", CONNECTIONS, None, &shutdown, router(api));
 }
 
 fn router(api: Api) -> Router {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use im_base::config::{AdminConfig, ConfigError, Secret, ServerConfig, ShutdownConfig};
+use im_base::config::{
+    AdminConfig, ConfigError, LinksConfig, Secret, ServerConfig, ShutdownConfig, TlsConfig,
+};
 use im_base::net::listener::ConnectionLimits;
 use im_base::ratelimit::Rate;
 use im_base::telemetry::logging::LogConfig;
@@ -21,35 +23,43 @@ pub struct Config {
     pub admin: AdminConfig,
     /// The end of the process.
     pub shutdown: ShutdownConfig,
-    /// The port for clients.
+    /// The ports for clients.
     pub clients: ClientsConfig,
-    /// The port for clients that speak WebSocket.
+    /// The ports for clients that speak WebSocket.
     pub websocket: WebSocketConfig,
+    /// The certificate for clients that speak TLS.
+    pub tls: TlsConfig,
     /// The port for back offices.
     pub api: ApiConfig,
     /// What clients are told about where this server is.
     pub announce: AnnounceConfig,
     /// The other processes; each list may name several, and all are used.
     pub peers: PeersConfig,
+    /// TLS to them.
+    pub links: LinksConfig,
     /// What clients may do and how long things may take.
     pub limits: LimitsConfig,
 }
 
-/// The port for clients.
+/// The ports for clients.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClientsConfig {
-    /// Address and port for PDUs over TCP.
+    /// Address and port for PDUs over TCP; empty for none.
     pub listen: String,
+    /// Address and port for PDUs inside TLS, with the certificate of `[tls]`; empty for none. What `[limits]` says of
+    /// connections holds for all ports for clients together.
+    pub tls: String,
 }
 
-/// The port for clients that speak WebSocket: web pages above all.
+/// The ports for clients that speak WebSocket: web pages above all.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct WebSocketConfig {
-    /// Address and port for PDUs over WebSocket, on any path; empty for none. What `[limits]` says of connections holds
-    /// for this port and that of `[clients]` together.
+    /// Address and port for PDUs over WebSocket, on any path; empty for none.
     pub listen: String,
+    /// Address and port for the same inside TLS, which pages that came over HTTPS need; empty for none.
+    pub tls: String,
     /// Web pages that may connect, by origin: `https://chat.example.org`, without a path; `*` is any. Clients that are
     /// no web page send no origin and may always connect.
     pub origins: Vec<String>,
@@ -79,6 +89,8 @@ pub struct AnnounceConfig {
     pub address2: String,
     /// The port under which clients reach this server, 0: the port it listens on.
     pub port: u16,
+    /// The port under which clients reach it with TLS, 0: the port it listens on for that, if it does.
+    pub tls_port: u16,
     /// Most sessions this server takes. login_server fills servers in relation to it.
     pub capacity: u32,
 }
@@ -136,6 +148,7 @@ impl Default for ClientsConfig {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8000".to_owned(),
+            tls: String::new(),
         }
     }
 }
@@ -144,6 +157,7 @@ impl Default for WebSocketConfig {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:9090".to_owned(),
+            tls: String::new(),
             origins: vec!["*".to_owned()],
         }
     }
@@ -165,6 +179,7 @@ impl Default for AnnounceConfig {
             address1: "127.0.0.1".to_owned(),
             address2: String::new(),
             port: 0,
+            tls_port: 0,
             capacity: 100_000,
         }
     }
@@ -295,6 +310,24 @@ impl ServerConfig for Config {
             let mend = "give the address under which clients reach this server";
             return Err(ConfigError::value("announce.address1", "", mend));
         }
+        if self.clients.listen.is_empty() && self.clients.tls.is_empty() {
+            let mend = "name an address and port here or in clients.tls: clients have to come in somewhere";
+            return Err(ConfigError::value("clients.listen", "", mend));
+        }
+        self.tls.validate(&[
+            ("clients.tls", &self.clients.tls),
+            ("websocket.tls", &self.websocket.tls),
+        ])?;
+        let peers = [
+            ("peers.login", &self.peers.login),
+            ("peers.route", &self.peers.route),
+            ("peers.db", &self.peers.db),
+        ];
+        let peers = peers.iter().flat_map(|(key, addresses)| {
+            let addresses = addresses.iter();
+            addresses.map(|address| (*key, address.as_str()))
+        });
+        self.links.validate(peers)?;
         if let Some(origin) = self.websocket.origins.iter().find(|o| !is_origin(o)) {
             let mend =
                 "write it as a browser sends it, https://chat.example.org, without a path; or *";

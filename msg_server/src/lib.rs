@@ -32,7 +32,9 @@ use im_base::admin::Readiness;
 use im_base::app::{self, Program};
 use im_base::net::listener::{self, Places};
 use im_base::net::socket::TcpListener;
+use im_base::net::tls::{Acceptor, Links};
 use im_base::net::ws::Origins;
+use im_base::peer::LinkConfig;
 use im_base::shutdown::Shutdown;
 use tracing::{debug, info};
 
@@ -51,9 +53,13 @@ pub const PROGRAM: Program = Program {
 /// A server that runs.
 pub struct Started {
     /// Where clients connect.
-    pub clients: SocketAddr,
+    pub clients: Option<SocketAddr>,
+    /// Where clients connect with TLS.
+    pub clients_tls: Option<SocketAddr>,
     /// Where clients that speak WebSocket connect.
     pub websocket: Option<SocketAddr>,
+    /// Where they connect with TLS.
+    pub websocket_tls: Option<SocketAddr>,
     /// Where back offices connect, if there is a key.
     pub api: Option<SocketAddr>,
     /// What it needs to serve clients: a db_proxy and a route_server.
@@ -69,13 +75,14 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
 
 /// Starts the server; it ends with `shutdown`.
 pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started> {
-    let listener = listener::bind(&config.clients.listen)
-        .await
-        .context("clients.listen")?;
-    let clients = listener.local_addr()?;
-    let websocket = bind(&config.websocket.listen)
-        .await
-        .context("websocket.listen")?;
+    let tls = Acceptor::for_clients(&config.tls, &shutdown).await?;
+    let links = Links::new(&config.links, &shutdown).await?;
+    let clients = bind(&config.clients.listen).await;
+    let clients = clients.context("clients.listen")?;
+    let clients_tls = bind(&config.clients.tls).await.context("clients.tls")?;
+    let websocket = bind(&config.websocket.listen).await;
+    let websocket = websocket.context("websocket.listen")?;
+    let websocket_tls = bind(&config.websocket.tls).await.context("websocket.tls")?;
     let api_key = match config.api.listen.is_empty() {
         true => None,
         false => api::Key::load(&config.api)?,
@@ -87,18 +94,32 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started
             .map(|(listener, address)| (listener, address, key)),
         None => None,
     };
-    let server = MsgServer::start(&config, clients, &shutdown);
+    let link = LinkConfig {
+        tls: links.map(|links| links.dialer),
+        ..LinkConfig::default()
+    };
+    let port = |bound: &Bound| bound.as_ref().map_or(0, |(_, address)| address.port());
+    let ports = [port(&clients), port(&clients_tls)];
+    let server = MsgServer::start(&config, ports, &link, &shutdown);
     // A connection is a connection, whatever it speaks.
     let places = Places::from(config.limits.connections());
-    session::accept(listener, Door::Tcp, places.clone(), server.clone());
-    let websocket = match websocket {
-        Some((listener, address)) => {
-            let door = Door::WebSocket(Origins::new(&config.websocket.origins).into());
-            session::accept(listener, door, places, server.clone());
-            Some(address)
-        }
-        None => None,
+    let web = Door::WebSocket(Origins::new(&config.websocket.origins).into());
+    let open = |bound: Bound, door: &Door, tls: Option<Acceptor>| {
+        let (listener, address) = bound?;
+        session::accept(listener, door.clone(), tls, places.clone(), server.clone());
+        Some(address)
     };
+    let clients = open(clients, &Door::Direct, None);
+    let clients_tls = open(clients_tls, &Door::Direct, tls.clone());
+    let websocket = open(websocket, &web, None);
+    let websocket_tls = open(websocket_tls, &web, tls);
+    info!(
+        ?clients,
+        ?clients_tls,
+        ?websocket,
+        ?websocket_tls,
+        "listening"
+    );
     let api = match api {
         Some((listener, address, key)) => {
             api::serve(listener, key, server.clone());
@@ -116,14 +137,18 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started
         .require("a link to a route_server", move || route.routes.is_up());
     Ok(Started {
         clients,
+        clients_tls,
         websocket,
+        websocket_tls,
         api,
         readiness,
     })
 }
 
 /// A listener and where it listens; none for an empty address.
-async fn bind(address: &str) -> anyhow::Result<Option<(TcpListener, SocketAddr)>> {
+type Bound = Option<(TcpListener, SocketAddr)>;
+
+async fn bind(address: &str) -> anyhow::Result<Bound> {
     if address.is_empty() {
         return Ok(None);
     }

@@ -1,8 +1,8 @@
 //! What a msg_server is made of.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
+use im_base::peer::LinkConfig;
 use im_base::shutdown::Shutdown;
 use proto::ids::UserId;
 
@@ -31,8 +31,14 @@ pub(crate) struct MsgServer {
 }
 
 impl MsgServer {
-    /// Makes the parts and starts their links. `clients` is where clients connect.
-    pub(crate) fn start(config: &Config, clients: SocketAddr, shutdown: &Shutdown) -> Arc<Self> {
+    /// Makes the parts and starts their links. `ports` are those where clients connect without TLS and with it, 0 where
+    /// they don't.
+    pub(crate) fn start(
+        config: &Config,
+        ports: [u16; 2],
+        link: &LinkConfig,
+        shutdown: &Shutdown,
+    ) -> Arc<Self> {
         config.limits.show();
         let users = Arc::new(Users::default());
         let server = Arc::new(Self {
@@ -41,18 +47,13 @@ impl MsgServer {
             fanout: Fanout::new(users.clone()),
             missed: Missed::default(),
             presence: Presence::start(&users, shutdown),
-            db: Db::start(&config.peers.db, config.limits.request(), shutdown),
+            db: Db::start(&config.peers.db, link, config.limits.request(), shutdown),
             routes: Routes::new(config.limits.request()),
-            logins: Logins::start(
-                &config.peers.login,
-                &config.announce,
-                clients.port(),
-                shutdown,
-            ),
+            logins: Logins::start(&config.peers.login, &config.announce, ports, link, shutdown),
             users,
             shutdown: shutdown.clone(),
         });
-        Routes::start(&server, &config.peers.route);
+        Routes::start(&server, &config.peers.route, link);
         shutdown.background().spawn("drain", drain(server.clone()));
         let looking = server.clone().look_for_missed();
         shutdown.background().spawn("missed messages", looking);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use im_base::net::listener::{self, Places};
 use im_base::net::socket::TcpListener;
+use im_base::net::tls::Acceptor;
 use im_base::net::ws::Origins;
 
 pub(crate) use authed::{Authed, Session, kick};
@@ -18,29 +19,38 @@ use crate::server::MsgServer;
 #[derive(Clone)]
 pub(crate) enum Door {
     /// PDUs directly behind each other.
-    Tcp,
+    Direct,
     /// PDUs in messages, from these web pages and from whatever is none.
     WebSocket(Arc<Origins>),
 }
 
 impl Door {
     /// The listener's name in metrics.
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Tcp => "clients",
-            Self::WebSocket(_) => "websocket",
+    fn name(&self, has_tls: bool) -> &'static str {
+        match (self, has_tls) {
+            (Self::Direct, false) => "clients",
+            (Self::Direct, true) => "clients_tls",
+            (Self::WebSocket(_), false) => "websocket",
+            (Self::WebSocket(_), true) => "websocket_tls",
         }
     }
 }
 
 /// Accepts clients.
-pub(crate) fn accept(listener: TcpListener, door: Door, places: Places, server: Arc<MsgServer>) {
+pub(crate) fn accept(
+    listener: TcpListener,
+    door: Door,
+    tls: Option<Acceptor>,
+    places: Places,
+    server: Arc<MsgServer>,
+) {
     let router = Arc::new(handlers::client_router());
     let shutdown = server.shutdown.clone();
     listener::accept(
         listener,
-        door.name(),
+        door.name(tls.is_some()),
         places,
+        tls,
         &shutdown,
         move |stream, address| {
             let (door, server, router) = (door.clone(), server.clone(), router.clone());

@@ -1,6 +1,6 @@
 //! What can be configured.
 
-use im_base::config::{AdminConfig, ServerConfig, ShutdownConfig};
+use im_base::config::{AdminConfig, ConfigError, LinksConfig, ServerConfig, ShutdownConfig};
 use im_base::telemetry::logging::LogConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,13 +17,15 @@ pub struct Config {
     pub shutdown: ShutdownConfig,
     /// The port for msg_servers.
     pub servers: ServersConfig,
+    /// TLS on that port.
+    pub links: LinksConfig,
 }
 
 /// The port for msg_servers.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServersConfig {
-    /// Address and port. Whoever reaches it sees and sends every message: keep it on loopback or a private network.
+    /// Address and port. Whoever reaches it sees and sends every message: without `[links]` it has to be on loopback.
     pub listen: String,
 }
 
@@ -46,5 +48,10 @@ impl ServerConfig for Config {
 
     fn shutdown(&self) -> &ShutdownConfig {
         &self.shutdown
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        self.links
+            .validate([("servers.listen", self.servers.listen.as_str())])
     }
 }

@@ -18,6 +18,7 @@ use anyhow::Context;
 use im_base::admin::Readiness;
 use im_base::app::{self, Program};
 use im_base::net::listener;
+use im_base::net::tls::Links;
 use im_base::shutdown::Shutdown;
 
 pub use config::Config;
@@ -46,11 +47,12 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
 
 /// Starts the server; it ends with `shutdown`.
 pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started> {
+    let links = Links::new(&config.links, &shutdown).await?;
     let listener = listener::bind(&config.servers.listen)
         .await
         .context("servers.listen")?;
     let servers = listener.local_addr()?;
-    route::accept(listener, &shutdown);
+    route::accept(listener, links.map(|links| links.acceptor), &shutdown);
     Ok(Started {
         servers,
         readiness: Readiness::new(),

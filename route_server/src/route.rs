@@ -8,8 +8,9 @@ use std::time::Duration;
 use im_base::dispatch::router::Actor;
 use im_base::dispatch::{self, Router};
 use im_base::net::listener::{self, ConnectionLimits};
-use im_base::net::socket::{TcpListener, TcpStream};
-use im_base::net::{CloseReason, Connection, Outbox, Pace};
+use im_base::net::socket::TcpListener;
+use im_base::net::tls::Acceptor;
+use im_base::net::{CloseReason, Connection, Outbox, Pace, Stream};
 use im_base::shutdown::Shutdown;
 use im_base::telemetry::metrics::{GROUPS_ONLINE, ONLINE_USERS, RELAYS, REPLAYS};
 use metrics::{counter, gauge};
@@ -63,7 +64,7 @@ pub(crate) struct Peer {
 impl Actor for Peer {}
 
 /// Accepts msg_servers.
-pub(crate) fn accept(listener: TcpListener, shutdown: &Shutdown) {
+pub(crate) fn accept(listener: TcpListener, tls: Option<Acceptor>, shutdown: &Shutdown) {
     let route = Arc::new(Route::default());
     let router = Arc::new(handlers::router());
     let next_id = AtomicU32::new(1);
@@ -72,6 +73,7 @@ pub(crate) fn accept(listener: TcpListener, shutdown: &Shutdown) {
         listener,
         "servers",
         ConnectionLimits::NONE,
+        tls,
         shutdown,
         move |stream, address| {
             let peer = Peer {
@@ -84,7 +86,7 @@ pub(crate) fn accept(listener: TcpListener, shutdown: &Shutdown) {
 }
 
 async fn serve(
-    stream: TcpStream,
+    stream: Stream,
     address: SocketAddr,
     peer: Peer,
     router: Arc<Router<Peer>>,

@@ -64,6 +64,7 @@ pub(crate) async fn run(model: Arc<Model>) -> anyhow::Result<()> {
         listener,
         "servers",
         ConnectionLimits::NONE,
+        None,
         &shutdown,
         move |stream, _address| {
             let (model, router) = (model.clone(), router.clone());

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::client::{Account, Address, Device, Status};
+use crate::client::{Account, Address, Device, Status, TlsArgs};
 use crate::terminal;
 use link::Link;
 use talk::Talk;
@@ -45,9 +45,11 @@ pub struct ChatArgs {
         env = "FERROTALK_LOGIN"
     )]
     login: String,
-    /// Connect to this WebSocket, ws://HOST:PORT/PATH, instead of asking login_server for an address
+    /// Connect to this WebSocket, ws://HOST:PORT/PATH (wss:// with --tls), instead of asking login_server for an address
     #[arg(long, value_name = "URL")]
-    websocket: Option<Address>,
+    websocket: Option<String>,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// The name to log in with
     #[arg(long, value_name = "NAME")]
     user: String,
@@ -66,9 +68,14 @@ pub struct ChatArgs {
 pub async fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
     let password =
         terminal::password(args.password_stdin, &format!("Password of {}: ", args.user))?;
+    let trust = args.tls.trust()?;
+    let websocket = args
+        .websocket
+        .map(|url| Address::websocket(&url, trust.as_ref()));
     let link = Link {
         login: args.login,
-        websocket: args.websocket,
+        websocket: websocket.transpose()?,
+        trust,
         account: Account::new(&args.user, &password, args.device, Status::Online),
         user: args.user,
     };

@@ -8,8 +8,8 @@ use clap::{Parser, Subcommand};
 
 use crate::terminal::Paint;
 use crate::{
-    backup, chaos, chat, conform, departments, doctor, import, invites, migrate, register, restart,
-    roles, trace, up, users,
+    backup, certificates, chaos, chat, conform, departments, doctor, import, invites, migrate,
+    register, restart, roles, trace, up, users,
 };
 
 /// An instant-messaging backend that speaks the TeamTalk wire protocol
@@ -34,6 +34,7 @@ struct Cli {
 enum Command {
     Up(up::UpArgs),
     Chat(chat::ChatArgs),
+    Cert(certificates::CertArgs),
     User(users::UserArgs),
     Department(departments::DepartmentArgs),
     Invite(invites::InviteArgs),
@@ -59,6 +60,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     let ran = match Cli::parse_from(args).command {
         Command::Up(args) => block_on(up::run(args)),
         Command::Chat(args) => block_on(chat::run(args)),
+        Command::Cert(args) => certificates::run(args),
         Command::User(args) => {
             block_on(async { users::run(args).await.map(|()| ExitCode::SUCCESS) })
         }

@@ -18,18 +18,21 @@
 //! # }
 //! ```
 //!
-//! An address `ws://host:port/path` connects over WebSocket; everything above the connection is the same.
+//! An address `ws://host:port/path` connects over WebSocket, and one with a [`Trust`] inside TLS; everything above the
+//! connection is the same.
 //!
-//! Absent on purpose: TLS, and reconnecting. A [`Session`] is one connection; when it ends it says why,
+//! Absent on purpose: reconnecting. A [`Session`] is one connection; when it ends it says why,
 //! and whoever wants another one asks login_server for an address again, as `ferrotalk chat` does. An [`Account`] logs in
 //! again without the password where the server lets it.
 
 mod address;
 pub(crate) mod http;
+mod trust;
 
 mod connection;
 mod login;
 mod register;
+mod socket;
 mod stream;
 
 mod account;
@@ -68,3 +71,4 @@ pub use send::{Outgoing, Sending};
 pub use session::{Session, Waiting};
 pub(crate) use stream::Stream;
 pub use sync::{Sync, SyncError, SyncPage, SyncedConversation};
+pub use trust::{TlsArgs, Trust};

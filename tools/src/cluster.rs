@@ -23,11 +23,13 @@ pub use logs::{LogLine, LogSink};
 pub use ports::{Counts, DbPorts, LoginPorts, MsgPorts, PortError, PortPlan, RoutePorts};
 pub use run_file::RunEntry;
 pub use supervisor::Cluster;
-pub use topology::{Detour, Role, Topology, default_store};
+pub use topology::{Detour, Role, Security, Topology, default_store};
 
 use std::path::PathBuf;
 
 use thiserror::Error;
+
+use crate::certificates::IssueError;
 
 /// A topology could not be started.
 #[derive(Debug, Error)]
@@ -35,6 +37,9 @@ pub enum ClusterError {
     /// The ports don't work out.
     #[error(transparent)]
     Ports(#[from] PortError),
+    /// There are no certificates, and they cannot be made.
+    #[error(transparent)]
+    Certificates(#[from] IssueError),
     /// Another `up` runs in the folder.
     #[error(
         "{} is in use by another `ferrotalk up`; stop that one or choose another --dir", .0.display()

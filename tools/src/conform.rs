@@ -23,7 +23,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::accounts::DEMO_PASSWORD;
-use crate::client::Target;
+use crate::client::{Target, TlsArgs};
 use crate::terminal::Paint;
 use case::Case;
 use report::Report;
@@ -76,9 +76,11 @@ pub struct ConformArgs {
     #[arg(long)]
     json: bool,
     /// A msg_server, besides those that login_server names; may be given several times. With ws://HOST:PORT/ the cases are
-    /// tried over WebSocket, and on the servers given alone
+    /// tried over WebSocket, and on the servers given alone. With --tls these are ports for TLS, wss://HOST:PORT/
     #[arg(long, value_name = "HOST:PORT")]
-    server: Vec<Server>,
+    server: Vec<String>,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// login_server's packet port
     #[arg(long, value_name = "HOST:PORT")]
     packet: Option<Server>,
@@ -109,11 +111,15 @@ async fn tried(args: ConformArgs) -> anyhow::Result<bool> {
         report::list(&cases, args.json);
         return Ok(true);
     }
+    let trust = args.tls.trust()?;
+    let servers = args.server.iter();
+    let servers = servers.map(|text| Server::parse(text, trust.as_ref()));
     let subject = Subject {
         default_login: args.login == DEFAULT_LOGIN,
-        login: Some(args.login.parse::<Target>()?),
+        login: Some(Target::parse(&args.login, trust.as_ref())?),
         packet: args.packet,
-        servers: args.server,
+        servers: servers.collect::<anyhow::Result<_>>()?,
+        trust,
         users: users(args.users, args.demo)?,
         deadline: Duration::from_secs(args.deadline),
         ferrotalk: args.ferrotalk,

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::client::TlsArgs;
 use crate::terminal;
 use report::Report;
 
@@ -39,6 +40,8 @@ pub struct DoctorArgs {
     /// Take the password from the first line of standard input
     #[arg(long, requires = "user")]
     password_stdin: bool,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// One JSON object per check
     #[arg(long)]
     json: bool,
@@ -54,9 +57,10 @@ pub async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
         }
         None => None,
     };
+    let trust = args.tls.trust()?;
     let mut report = Report::new(args.json);
     // A check that failed has told the report; those that need it are left out.
-    let _stopped_at = checks::all(&mut report, &args.login, credentials).await;
+    let _stopped_at = checks::all(&mut report, &args.login, trust.as_ref(), credentials).await;
     Ok(if report.failed() {
         ExitCode::FAILURE
     } else {

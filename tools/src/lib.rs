@@ -4,7 +4,7 @@
 //! Read in this order: [`client`] (what a client does, from the address to a session), [`chat`], [`doctor`] and
 //! [`conform`] (programs made of it), [`cluster`], [`up`] and [`restart`] (the processes and the commands that start them), [`chaos`]
 //! (which breaks them and looks what comes of it), [`fuzzer`] (load, fuzz, relay and compare: a program of its own), [`users`] and
-//! [`departments`], [`import`], [`migrate`] and [`backup`] (everything at once). The command line itself is [`cli`]; the server processes are entered through [`roles`].
+//! [`departments`], [`certificates`], [`import`], [`migrate`] and [`backup`] (everything at once). The command line itself is [`cli`]; the server processes are entered through [`roles`].
 
 #![allow(
     clippy::print_stdout,
@@ -37,6 +37,7 @@ pub mod migrate;
 mod transfer;
 
 pub mod accounts;
+pub mod certificates;
 pub mod cli;
 pub mod docs;
 pub mod roles;

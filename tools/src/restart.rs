@@ -294,6 +294,7 @@ impl Process {
             host: "127.0.0.1".into(),
             port: self.ports.get("admin").copied().unwrap_or_default(),
             path: path.into(),
+            trust: None,
         }
     }
 }

@@ -9,7 +9,9 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::accounts::{Accounts, DEMO_PASSWORD};
-use crate::cluster::{Cluster, ClusterError, Counts, LogSink, PortPlan, Topology, default_store};
+use crate::cluster::{
+    Cluster, ClusterError, Counts, LogSink, PortPlan, Security, Topology, default_store,
+};
 
 /// After this long without being ready, what is missing is said, and again each time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,6 +29,7 @@ Examples:
   ferrotalk up --dir /tmp/a --port-base 20000        a second installation beside the first
   ferrotalk up --store mysql://im:secret@127.0.0.1:3306/im --cache redis://127.0.0.1:6379/0 --db-proxies 2
   FERROTALK_PASSWORD=demo ferrotalk chat --user demo1
+  ferrotalk up --tls --plain off --tls-links         nothing without TLS; chat --tls --login https://127.0.0.1:8081
 
 A URL with a password is better kept out of the list of processes: FERROTALK_STORE=mysql://… ferrotalk up. The processes
 are given it in files of DIR/run that nobody else can read.
@@ -34,7 +37,8 @@ are given it in files of DIR/run that nobody else can read.
 Ports: 8080 HTTP, 8008 and 8100 login_server; 8200 route_server; 10600 db_proxy; 8400 HTTP API, whose key is in
 DIR/api.key; 8000, 8001 … msg_servers, 9090, 9091 … their WebSockets; 8170 … admin (/healthz, /readyz, /metrics). With
 --port-base P: P, P+1, P+2; P+3; P+4; P+5; P+10 …, P+50 …; P+70 …; a further login, route or db process i has
-P+100+10*i and up. DIR/run.json says who listens where.")]
+P+100+10*i and up. With --tls also 8081 HTTPS login_server; 8443, 8444 … msg_servers, 9443, 9444 … their WebSockets;
+with a base P+6; P+30 …, P+200 …. DIR/run.json says who listens where.")]
 pub struct UpArgs {
     /// Where the database, configuration and run.json are kept
     #[arg(long, value_name = "DIR", default_value = "./data")]
@@ -79,6 +83,23 @@ pub struct UpArgs {
     /// Switch rate and per-address limits off, for load tests
     #[arg(long)]
     no_limits: bool,
+    /// Open ports for TLS beside the others. The certificates are those of DIR/tls, made if they are not there as
+    /// `ferrotalk cert dev` does; clients are to trust DIR/tls/ca.pem
+    #[arg(long)]
+    tls: bool,
+    /// Ports without TLS for clients: `off` leaves nothing but TLS
+    #[arg(long, value_enum, default_value_t = Plain::On, requires_if("off", "tls"))]
+    plain: Plain,
+    /// TLS between the processes, with a certificate on both sides
+    #[arg(long)]
+    tls_links: bool,
+}
+
+/// Whether clients find ports without TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Plain {
+    On,
+    Off,
 }
 
 /// Runs the command until it is interrupted.
@@ -149,6 +170,11 @@ fn topology(args: &UpArgs) -> anyhow::Result<Topology> {
     topology.cache.clone_from(&args.cache);
     topology.limits = !args.no_limits;
     topology.open_registration = args.demo_users > 0;
+    topology.security = Security {
+        clients: args.tls,
+        clients_only: args.plain == Plain::Off,
+        links: args.tls_links,
+    };
     Ok(topology)
 }
 

@@ -75,6 +75,9 @@ mod bad_input;
 #[path = "e2e/websocket.rs"]
 mod websocket;
 
+#[path = "e2e/tls.rs"]
+mod tls;
+
 #[path = "e2e/office.rs"]
 mod office;
 

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::process::{Command, Output};
 
 use fake::{Fault, HANG, login_server, serve};
+use tools::client::TlsArgs;
 use tools::fuzzer::load::{Place, Scenario, StopToken, Target, play};
 use tools::fuzzer::outcome::{Counter, Ending, Outcome, Phase, Timing};
 use tools::fuzzer::permit::Permit;
@@ -33,6 +34,7 @@ fn at(address: SocketAddr) -> Target {
         place: Place::Servers(vec![address.to_string()]),
         permit: Permit::LOOPBACK,
         password: "demo".to_owned(),
+        tls: TlsArgs::default(),
         program: Some(PROGRAM.into()),
     }
 }

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::outbox::Outbox;
+use super::tls::TlsError;
 
 /// Bytes read at once. One buffer per thread serves all connections, so that an idle one keeps none.
 const READ_BYTES: usize = 64 * 1024;
@@ -47,6 +48,8 @@ impl CloseReason {
     pub const SLOW_READER: Self = Self("slow_reader");
     /// This process is ending.
     pub const SHUTDOWN: Self = Self("shutdown");
+    /// The other side speaks TLS on a connection without it.
+    pub const TLS_NOT_EXPECTED: Self = Self("tls_not_expected");
 
     /// Whether the other side has gone, or has not listened for long.
     fn leaves_nobody_to_listen(self) -> bool {
@@ -77,15 +80,30 @@ impl std::error::Error for CloseReason {}
 
 impl From<&io::Error> for CloseReason {
     fn from(error: &io::Error) -> Self {
-        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-        inner.copied().unwrap_or(Self::BROKEN)
+        let Some(inner) = error.get_ref() else {
+            return Self::BROKEN;
+        };
+        let of_tls = || inner.downcast_ref().map(TlsError::reason);
+        let reason = inner.downcast_ref().copied().or_else(of_tls);
+        reason.unwrap_or(Self::BROKEN)
     }
 }
 
 impl From<FrameError> for CloseReason {
     fn from(error: FrameError) -> Self {
-        Self(error.reason())
+        match error {
+            FrameError::TooLong { length, .. } if begins_tls(&length.to_be_bytes()) => {
+                Self::TLS_NOT_EXPECTED
+            }
+            error => Self(error.reason()),
+        }
     }
+}
+
+/// Whether bytes begin with a record of TLS: its type, from 20 to 23, and a version of 3.0 to 3.4. Read as the length of a
+/// frame that is more than 320 MiB.
+pub(super) fn begins_tls(bytes: &[u8]) -> bool {
+    matches!(bytes, [20..=23, 3, 0..=4, ..])
 }
 
 /// The rhythm of a connection.
@@ -352,7 +370,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                     self.written += count;
                     self.sent_at = Instant::now();
                 }
-                Poll::Ready(_) => return Poll::Ready(CloseReason::BROKEN),
+                Poll::Ready(Ok(_)) => return Poll::Ready(CloseReason::BROKEN),
+                Poll::Ready(Err(error)) => return Poll::Ready(CloseReason::from(&error)),
                 Poll::Pending => {
                     // A full outbox has to be noticed although the socket takes nothing.
                     let overflow = self.outbox.is_closed_by_overflow(cx.waker());

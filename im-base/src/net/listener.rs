@@ -10,17 +10,23 @@ use std::time::Duration;
 
 use metrics::{Gauge, counter, gauge};
 use parking_lot::Mutex;
+use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::connection::CloseReason;
 use super::socket::{TcpListener, TcpStream, listen};
+use super::stream::Stream;
+use super::tls::Acceptor;
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::{
-    CONNECTIONS, CONNECTIONS_ACCEPTED, CONNECTIONS_CLOSED, CONNECTIONS_REFUSED,
+    CONNECTIONS, CONNECTIONS_ACCEPTED, CONNECTIONS_CLOSED, CONNECTIONS_REFUSED, TLS_HANDSHAKES,
 };
 
 /// Wait after a failed accept, so that a lack of descriptors does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a handshake may take. A stranger who needs longer gives his place back.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many connections a listener has at once.
 #[derive(Clone, Copy, Debug)]
@@ -61,18 +67,20 @@ pub async fn bind(address: &str) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// Accepts until the drain stage; each connection is one session task that runs `serve`. `name` labels the metrics.
-/// Listeners that are given the same [`Places`] share its limits.
+/// Accepts until the drain stage; each connection is one session task that runs `serve`, behind the handshake if the
+/// listener is one for TLS. `name` labels the metrics. Listeners that are given the same [`Places`] share its limits.
 pub fn accept<F>(
     listener: TcpListener,
     name: &'static str,
     places: impl Into<Places>,
+    tls: Option<Acceptor>,
     shutdown: &Shutdown,
-    serve: impl Fn(TcpStream, SocketAddr) -> F + Send + 'static,
+    serve: impl Fn(Stream, SocketAddr) -> F + Send + Sync + 'static,
 ) where
     F: Future<Output = CloseReason> + Send + 'static,
 {
     let shutdown = shutdown.clone();
+    let serve = Arc::new(serve);
     let (places, open) = (places.into(), gauge!(CONNECTIONS, "listener" => name));
     shutdown.clone().background().spawn(name, async move {
         loop {
@@ -102,16 +110,54 @@ pub fn accept<F>(
                 debug!(listener = name, %peer, %error, "connection broke at once");
                 continue;
             }
-            // Boxed: awaited by value it would be held twice, for as long as the connection lives.
-            let served = Box::pin(serve(stream, peer));
+            let (serve, tls, ending) = (serve.clone(), tls.clone(), shutdown.clone());
             shutdown.sessions().spawn(name, async move {
-                let reason = served.await;
+                let secured = match tls {
+                    None => Ok(Stream::Plain(stream)),
+                    // Boxed, so that what only a handshake needs is given back with it.
+                    Some(tls) => Box::pin(secure(stream, tls, name, peer, ending)).await,
+                };
+                let reason = match secured {
+                    // Boxed: awaited by value it would be held twice, for as long as the connection lives.
+                    Ok(stream) => Box::pin(serve(stream, peer)).await,
+                    Err(reason) => reason,
+                };
                 counter!(CONNECTIONS_CLOSED, "listener" => name, "reason" => reason.0).increment(1);
                 debug!(listener = name, %peer, ?reason, "connection closed");
                 drop(place);
             });
         }
     });
+}
+
+/// Shakes hands, within a time limit and until the drain stage.
+async fn secure(
+    stream: TcpStream,
+    tls: Acceptor,
+    name: &'static str,
+    peer: SocketAddr,
+    ending: Shutdown,
+) -> Result<Stream, CloseReason> {
+    let outcome = async {
+        let mut stream = tls.accept(stream)?;
+        stream.handshake().await?;
+        Ok(stream)
+    };
+    let outcome: io::Result<_> = tokio::select! {
+        outcome = timeout(HANDSHAKE_TIMEOUT, outcome) => {
+            outcome.unwrap_or_else(|_| Err(io::Error::other(CloseReason::TOO_SLOW)))
+        }
+        () = ending.draining() => return Err(CloseReason::SHUTDOWN),
+    };
+    let reason = outcome.as_ref().err().map(CloseReason::from);
+    let word = reason.map_or("ok", |reason| reason.0);
+    counter!(TLS_HANDSHAKES, "port" => name, "outcome" => word).increment(1);
+    outcome
+        .map(|stream| Stream::Tls(Box::new(stream)))
+        .map_err(|error| {
+            debug!(listener = name, %peer, %error, "handshake failed");
+            CloseReason::from(&error)
+        })
 }
 
 /// Counts connections, in all and by address. Clones count together.

@@ -7,23 +7,23 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::connection::CloseReason;
-use super::socket::TcpStream;
+use super::stream::Stream;
 use super::ws::WebSocket;
 
 /// A client's stream, so that one type of connection serves whatever a client speaks.
 #[derive(Debug)]
 pub enum Transport {
     /// Frames directly behind each other.
-    Tcp(TcpStream),
+    Direct(Stream),
     /// One frame per message. Boxed, so that it costs the others nothing.
-    WebSocket(Box<WebSocket<TcpStream>>),
+    WebSocket(Box<WebSocket<Stream>>),
 }
 
 impl Transport {
     /// Says why the stream will be shut down, where it can tell the other side.
     pub fn ending(&mut self, reason: CloseReason) {
         match self {
-            Self::Tcp(_) => {}
+            Self::Direct(_) => {}
             Self::WebSocket(stream) => stream.ending(reason),
         }
     }
@@ -36,7 +36,7 @@ impl AsyncRead for Transport {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Direct(stream) => Pin::new(stream).poll_read(cx, buffer),
             Self::WebSocket(stream) => Pin::new(&mut **stream).poll_read(cx, buffer),
         }
     }
@@ -49,21 +49,21 @@ impl AsyncWrite for Transport {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Direct(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::WebSocket(stream) => Pin::new(&mut **stream).poll_write(cx, bytes),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Direct(stream) => Pin::new(stream).poll_flush(cx),
             Self::WebSocket(stream) => Pin::new(&mut **stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Direct(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::WebSocket(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
         }
     }

@@ -16,10 +16,13 @@ use tracing::{debug, info, warn};
 
 use super::backoff::Backoff;
 use super::call::{CallError, Calls};
-use crate::net::socket::{self, TcpStream};
-use crate::net::{CloseReason, Connection, Outbox, Pace};
+use crate::net::socket;
+use crate::net::tls::Dialer;
+use crate::net::{CloseReason, Connection, Outbox, Pace, Stream};
 use crate::shutdown::Shutdown;
-use crate::telemetry::metrics::{CALL_FAILURES, LINK_CONNECTS, LINK_LOSSES, LINK_UP};
+use crate::telemetry::metrics::{
+    CALL_FAILURES, LINK_CONNECTS, LINK_LOSSES, LINK_UP, TLS_HANDSHAKES,
+};
 
 /// How long a peer may take to say anything on a new connection, once it is known to be quick at it. Should another program
 /// be there now, of another make, its heartbeats come every 5 s.
@@ -30,7 +33,9 @@ const HEARD_WITHIN: Duration = Duration::from_secs(6);
 pub struct LinkConfig {
     /// Heartbeats and the silence after which the peer counts as dead.
     pub pace: Pace,
-    /// How long a dial may take, name lookup included.
+    /// Speaks TLS, and shows our certificate; `None`: frames go as they are.
+    pub tls: Option<Dialer>,
+    /// How long a dial may take, name lookup and handshake included.
     pub connect_timeout: Duration,
     /// How long to wait between dials.
     pub backoff: Backoff,
@@ -44,6 +49,7 @@ impl Default for LinkConfig {
     fn default() -> Self {
         Self {
             pace: Pace::SERVERS,
+            tls: None,
             connect_timeout: Duration::from_secs(3),
             backoff: Backoff::SERVERS,
             outbox_bytes: 64 * 1024 * 1024,
@@ -203,13 +209,12 @@ async fn run(link: Arc<Link>, config: LinkConfig, peer: Arc<dyn Peer>, shutdown:
     let mut failures = 0;
     loop {
         let dialled = tokio::select! {
-            dialled = dial(&link.address, config.connect_timeout) => dialled,
+            dialled = dial(&link.address, &config) => dialled,
             () = shutdown.stopping() => return,
         };
         match dialled {
             Ok(stream) => {
                 let up_since = Instant::now();
-                info!(peer = role, address = link.address, "link is up");
                 let reason = live(&link, stream, &config, &*peer, &shutdown).await;
                 // A peer that accepts and hangs up at once is as good as one that does not accept.
                 if up_since.elapsed() >= config.backoff.most {
@@ -221,6 +226,14 @@ async fn run(link: Arc<Link>, config: LinkConfig, peer: Arc<dyn Peer>, shutdown:
                     return;
                 }
                 info!(peer = role, address = link.address, ?reason, "link is down");
+                if failures == 9 {
+                    warn!(
+                        peer = role,
+                        address = link.address,
+                        ?reason,
+                        "peer hangs up at once, will go on trying"
+                    );
+                }
             }
             Err(error) if failures == 0 => {
                 debug!(peer = role, address = link.address, %error, "cannot connect yet")
@@ -239,23 +252,39 @@ async fn run(link: Arc<Link>, config: LinkConfig, peer: Arc<dyn Peer>, shutdown:
     }
 }
 
-async fn dial(address: &str, within: Duration) -> anyhow::Result<TcpStream> {
-    Ok(timeout(within, socket::connect(address)).await??)
+async fn dial(address: &str, config: &LinkConfig) -> anyhow::Result<Stream> {
+    let dialled = async {
+        let stream = socket::connect(address).await?;
+        let Some(tls) = &config.tls else {
+            return Ok(Stream::Plain(stream));
+        };
+        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+        let mut stream = tls.dial(stream, host)?;
+        let outcome = stream.handshake().await;
+        let word = outcome
+            .as_ref()
+            .err()
+            .map_or("ok", |e| CloseReason::from(e).0);
+        counter!(TLS_HANDSHAKES, "port" => "link", "outcome" => word).increment(1);
+        outcome?;
+        Ok(Stream::Tls(Box::new(stream)))
+    };
+    timeout(config.connect_timeout, dialled).await?
 }
 
 /// One connection of the link, from its hello to its loss.
 async fn live(
     link: &Arc<Link>,
-    stream: TcpStream,
+    stream: Stream,
     config: &LinkConfig,
     peer: &dyn Peer,
     shutdown: &Shutdown,
 ) -> CloseReason {
     let outbox = Outbox::new(config.outbox_bytes);
     let mut connection = Connection::new(stream, outbox.clone(), config.pace, config.max_frame);
-    if link.paced.load(Ordering::Relaxed)
-        && let Err(reason) = heard(&mut connection, shutdown).await
-    {
+    // With TLS the peer looks at our certificate when the handshake is over for us: that it says anything means that it has.
+    let waits = link.paced.load(Ordering::Relaxed) || config.tls.is_some();
+    if waits && let Err(reason) = heard(&mut connection, shutdown).await {
         connection.close(reason).await;
         return reason;
     }
@@ -271,6 +300,12 @@ async fn live(
     link.up.set(1.0);
     counter!(LINK_CONNECTS, "peer" => link.role.name(), "address" => link.address.clone())
         .increment(1);
+    info!(
+        peer = link.role.name(),
+        address = link.address,
+        tls = config.tls.is_some(),
+        "link is up"
+    );
     peer.connected(link, &outbox);
     connection.say_pace();
 
@@ -306,7 +341,7 @@ async fn live(
 /// Waits for a sign of life. The system of a process that hangs takes connections in its name: whatever was sent over one of
 /// those would be stuck.
 async fn heard(
-    connection: &mut Connection<TcpStream>,
+    connection: &mut Connection<Stream>,
     shutdown: &Shutdown,
 ) -> Result<(), CloseReason> {
     connection.say_pace();

@@ -26,6 +26,9 @@ metrics_table! {
     counter CONNECTIONS_ACCEPTED = "im_connections_accepted_total", Count, "Accepted connections. Label listener.";
     counter CONNECTIONS_REFUSED = "im_connections_refused_total", Count, "Connections closed at once by a limit. Labels listener, reason.";
     counter CONNECTIONS_CLOSED = "im_connections_closed_total", Count, "Connections that ended. Labels listener, reason.";
+    counter TLS_HANDSHAKES = "im_tls_handshakes_total", Count, "TLS handshakes. Labels port (a listener's name, or link for those we begin), outcome (ok, or why not).";
+    counter TLS_RELOADS = "im_tls_reloads_total", Count, "Times that changed files of certificates were looked at. Labels use (clients, links), outcome (loaded, refused).";
+    gauge TLS_CERTIFICATE_EXPIRY = "im_tls_certificate_expiry_timestamp_seconds", Seconds, "When the certificate in use ends, in seconds since 1970. Label use (clients, links).";
     counter REQUESTS = "im_requests_total", Count, "Commands handled. Labels from, command.";
     counter REFUSALS = "im_refusals_total", Count, "Commands refused or dropped. Labels from, command, reason.";
     histogram REQUEST_SECONDS = "im_request_seconds", Seconds, "Time from the arrival of a command to its reply. Labels from, command.";

@@ -82,7 +82,14 @@ async fn a_request_in_progress_is_answered_and_an_unasked_connection_does_not_ho
         "done"
     };
     let router = Router::new().route("/slow", get(slow));
-    http::serve(listener, "slow", ConnectionLimits::NONE, &shutdown, router);
+    http::serve(
+        listener,
+        "slow",
+        ConnectionLimits::NONE,
+        None,
+        &shutdown,
+        router,
+    );
 
     let mut unasked = TcpStream::connect(address).await.unwrap();
     let mut asked = TcpStream::connect(address).await.unwrap();
@@ -109,6 +116,7 @@ async fn an_endless_head_is_cut_off() {
         listener,
         "heads",
         ConnectionLimits::NONE,
+        None,
         &shutdown,
         Router::new(),
     );

@@ -18,17 +18,24 @@ async fn start(name: &'static str, places: impl Into<Places>, shutdown: &Shutdow
     let listener = listener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let ending = shutdown.clone();
-    listener::accept(listener, name, places, shutdown, move |mut stream, _| {
-        let ending = ending.clone();
-        async move {
-            let mut byte = [0];
-            stream.write_all(b"!").await.unwrap();
-            tokio::select! {
-                _ = stream.read(&mut byte) => CloseReason::PEER_CLOSED,
-                () = ending.draining() => CloseReason::SHUTDOWN,
+    listener::accept(
+        listener,
+        name,
+        places,
+        None,
+        shutdown,
+        move |mut stream, _| {
+            let ending = ending.clone();
+            async move {
+                let mut byte = [0];
+                stream.write_all(b"!").await.unwrap();
+                tokio::select! {
+                    _ = stream.read(&mut byte) => CloseReason::PEER_CLOSED,
+                    () = ending.draining() => CloseReason::SHUTDOWN,
+                }
             }
-        }
-    });
+        },
+    );
     address
 }
 

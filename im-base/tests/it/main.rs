@@ -19,4 +19,6 @@ mod shutdown;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod ws;

@@ -52,6 +52,7 @@ fn find_msg_server(
             prior_ip: Some(address.ip1),
             backip_ip: Some(address.ip2),
             port: Some(address.port.into()),
+            tls_port: (address.tls_port != 0).then(|| address.tls_port.into()),
         },
         Err(Nobody::Registered) => refused(ResultType::RefuseReasonNoMsgServer),
         Err(Nobody::Free) => refused(ResultType::RefuseReasonMsgServerFull),

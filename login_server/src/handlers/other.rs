@@ -52,6 +52,7 @@ fn announce(announcer: &Announcer, info: ImMsgServInfo) -> Result<NoReply, Handl
         host,
         ip1 = address.ip1,
         port = address.port,
+        tls_port = address.tls_port,
         load,
         capacity,
         "msg_server announced"
@@ -66,8 +67,9 @@ fn announce(announcer: &Announcer, info: ImMsgServInfo) -> Result<NoReply, Handl
 
 /// The address clients get. A missing second one is the first: clients try both.
 fn read_address(info: ImMsgServInfo) -> Option<Address> {
-    let port = u16::try_from(info.port).ok().filter(|port| *port != 0)?;
-    if info.ip1.is_empty() {
+    let port = u16::try_from(info.port).ok()?;
+    let tls_port = u16::try_from(info.tls_port()).ok()?;
+    if port == 0 && tls_port == 0 || info.ip1.is_empty() {
         return None;
     }
     let ip2 = if info.ip2.is_empty() {
@@ -79,6 +81,7 @@ fn read_address(info: ImMsgServInfo) -> Option<Address> {
         ip1: info.ip1,
         ip2,
         port,
+        tls_port,
     })
 }
 
@@ -103,6 +106,7 @@ fn elsewhere(announcer: &Announcer, request: ImServersReq) -> Result<ImServersRs
         ip1: address.ip1,
         ip2: address.ip2,
         port: address.port.into(),
+        tls_port: (address.tls_port != 0).then(|| address.tls_port.into()),
     });
     Ok(ImServersRsp {
         server: server.collect(),

@@ -1,11 +1,12 @@
 //! The question over HTTP, as stock clients put it.
 
 use im_base::telemetry::metrics::HANDOUTS;
+use proto::im::server::ImMsgServInfo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, Server, config, metric, request};
+use crate::support::{PATIENCE, Server, announcement, config, metric, request};
 
 const QUESTION: &[u8] = b"GET /msg_server HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -48,6 +49,26 @@ async fn the_answer_has_the_shape_that_clients_know() {
 }
 "#;
     assert_eq!(body, wanted);
+}
+
+#[tokio::test]
+async fn a_port_for_tls_is_named_beside_the_other_one_or_alone() {
+    for (port, named) in [(8000, r#""port": "8000","#), (0, r#""port": "0","#)] {
+        let server = Server::start().await;
+        let mut msg_server = server.server().await;
+        let info = ImMsgServInfo {
+            tls_port: Some(8443),
+            ..announcement(port, 0, 10)
+        };
+        msg_server.send(&info, 0).await;
+        server
+            .until(|directory| directory.registered().len() == 1)
+            .await;
+        let answer = request(server.http(), QUESTION).await;
+        let body = parts(&answer).1;
+        assert!(body.contains(named), "{body}");
+        assert!(body.contains(r#""tlsPort": "8443""#), "{body}");
+    }
 }
 
 #[tokio::test]

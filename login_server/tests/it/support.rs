@@ -118,6 +118,7 @@ pub(crate) fn announcement(port: u32, load: u32, capacity: u32) -> ImMsgServInfo
         max_conn_cnt: capacity,
         cur_conn_cnt: load,
         host_name: "test".to_owned(),
+        tls_port: None,
     }
 }
 
@@ -126,6 +127,7 @@ pub(crate) fn address(port: u16) -> Address {
         ip1: "10.0.0.1".to_owned(),
         ip2: "203.0.113.1".to_owned(),
         port,
+        tls_port: 0,
     }
 }
 

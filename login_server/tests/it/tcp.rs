@@ -25,6 +25,7 @@ fn refused(result_code: i32) -> ImMsgServRsp {
         prior_ip: None,
         backip_ip: None,
         port: None,
+        tls_port: None,
     }
 }
 
@@ -39,6 +40,7 @@ async fn the_question_is_answered_on_both_ports() {
         prior_ip: Some("10.0.0.1".to_owned()),
         backip_ip: Some("203.0.113.1".to_owned()),
         port: Some(8000),
+        tls_port: None,
     };
     assert_eq!(ask(server.client().await).await, named);
     assert_eq!(ask(server.server().await).await, named);

@@ -29,7 +29,12 @@ pub(crate) struct Db {
 }
 
 impl Db {
-    pub(crate) fn start(addresses: &[String], within: Duration, shutdown: &Shutdown) -> Arc<Self> {
+    pub(crate) fn start(
+        addresses: &[String],
+        link: &LinkConfig,
+        within: Duration,
+        shutdown: &Shutdown,
+    ) -> Arc<Self> {
         let db = Arc::new(Self {
             pool: OnceLock::new(),
             came_up: Notify::new(),
@@ -41,7 +46,7 @@ impl Db {
             Link::start(
                 Role::DbProxy,
                 address.clone(),
-                LinkConfig::default(),
+                link.clone(),
                 db.clone(),
                 shutdown,
             )

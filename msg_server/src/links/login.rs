@@ -30,7 +30,8 @@ impl Logins {
     pub(crate) fn start(
         addresses: &[String],
         announce: &AnnounceConfig,
-        listen_port: u16,
+        ports: [u16; 2],
+        link: &LinkConfig,
         shutdown: &Shutdown,
     ) -> Arc<Self> {
         let second = if announce.address2.is_empty() {
@@ -38,11 +39,9 @@ impl Logins {
         } else {
             &announce.address2
         };
-        let port = if announce.port == 0 {
-            listen_port
-        } else {
-            announce.port
-        };
+        let or = |announced: u16, own: u16| if announced == 0 { own } else { announced };
+        let port = or(announce.port, ports[0]);
+        let tls_port = or(announce.tls_port, ports[1]);
         let announcement = ImMsgServInfo {
             ip1: announce.address1.clone(),
             ip2: second.clone(),
@@ -53,6 +52,7 @@ impl Logins {
                 .nodename()
                 .to_string_lossy()
                 .into_owned(),
+            tls_port: (tls_port != 0).then_some(tls_port.into()),
         };
         let logins = Arc::new(Self {
             pool: OnceLock::new(),
@@ -62,7 +62,7 @@ impl Logins {
             Link::start(
                 Role::LoginServer,
                 address.clone(),
-                LinkConfig::default(),
+                link.clone(),
                 logins.clone(),
                 shutdown,
             )

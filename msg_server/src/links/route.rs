@@ -78,13 +78,13 @@ impl Routes {
     }
 
     /// Starts the links. What they push needs the whole server.
-    pub(crate) fn start(server: &Arc<MsgServer>, addresses: &[String]) {
+    pub(crate) fn start(server: &Arc<MsgServer>, addresses: &[String], link: &LinkConfig) {
         let start = |(at, address): (usize, &String)| {
             let peer = Arc::new(RoutePeer::new(server.clone(), at));
             Link::start(
                 Role::RouteServer,
                 address.clone(),
-                LinkConfig::default(),
+                link.clone(),
                 peer,
                 &server.shutdown,
             )

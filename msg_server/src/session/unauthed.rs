@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use im_base::net::socket::TcpStream;
-use im_base::net::{CloseReason, Connection, Outbox, Pace, Transport, ws};
+use im_base::net::{CloseReason, Connection, Outbox, Pace, Stream, Transport, ws};
 use im_base::telemetry::metrics::LOGINS;
 use metrics::counter;
 use proto::im::login::{ImLoginReq, ImRegistReq};
@@ -33,7 +32,7 @@ pub(super) type ClientConnection = Connection<Transport>;
 /// Takes a connection as far as its login. A refused one has its answer queued and is to be closed. An error if it did
 /// not come to speak PDUs at all.
 pub(super) async fn run(
-    stream: TcpStream,
+    stream: Stream,
     door: &Door,
     address: SocketAddr,
     server: &Arc<MsgServer>,
@@ -56,9 +55,9 @@ pub(super) async fn run(
     Ok((connection, outcome))
 }
 
-async fn open(stream: TcpStream, door: &Door) -> Result<Transport, CloseReason> {
+async fn open(stream: Stream, door: &Door) -> Result<Transport, CloseReason> {
     match door {
-        Door::Tcp => Ok(Transport::Tcp(stream)),
+        Door::Direct => Ok(Transport::Direct(stream)),
         Door::WebSocket(origins) => {
             let stream = ws::accept(stream, origins).await?;
             Ok(Transport::WebSocket(Box::new(stream)))

@@ -87,7 +87,7 @@ impl Bed {
         is_connected.await.unwrap();
         Self {
             shutdown,
-            clients: started.clients,
+            clients: started.clients.unwrap(),
             route,
             users,
             stored,

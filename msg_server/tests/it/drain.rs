@@ -22,6 +22,7 @@ fn other_server() -> ServerAddress {
         ip1: "10.0.0.9".to_owned(),
         ip2: "10.0.0.9".to_owned(),
         port: 8000,
+        tls_port: None,
     }
 }
 

@@ -110,6 +110,7 @@ async fn ready(installation: &Installation, role: Role, index: usize) {
         host: "127.0.0.1".into(),
         port: admin.map_or(0, |(_, port)| *port),
         path: "/readyz".into(),
+        trust: None,
     };
     while !matches!(get(&target, Duration::from_secs(1)).await, Ok(response) if response.status == 200)
     {

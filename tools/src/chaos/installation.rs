@@ -189,7 +189,7 @@ fn free_base(counts: Counts) -> anyhow::Result<u16> {
     let bases: Vec<u16> = BASES.step_by(PORTS.into()).collect();
     let first = fastrand::usize(0..bases.len());
     for base in bases.iter().cycle().skip(first).take(bases.len()) {
-        if PortPlan::from_base(*base, counts)?.check_free().is_ok() {
+        if PortPlan::from_base(*base, counts)?.check_free(true).is_ok() {
             return Ok(*base);
         }
     }

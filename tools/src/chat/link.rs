@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use im_base::peer::backoff::Backoff;
 use thiserror::Error;
 
-use crate::client::{Account, Address, AddressError, EnterError, Events, Session};
+use crate::client::{Account, Address, AddressError, EnterError, Events, Session, Trust};
 
 /// Between attempts: long enough not to press a server that has to come up, short enough for somebody who waits.
 const BACKOFF: Backoff = Backoff {
@@ -20,6 +20,8 @@ pub(super) struct Link {
     pub(super) login: String,
     /// Where to go without asking login_server.
     pub(super) websocket: Option<Address>,
+    /// Whom to believe, where msg_servers are to be reached with TLS.
+    pub(super) trust: Option<Trust>,
     pub(super) user: String,
     pub(super) account: Account,
 }
@@ -68,7 +70,7 @@ impl Link {
     async fn attempt(&self) -> Result<(Session, Events), LinkError> {
         let address = match &self.websocket {
             Some(address) => address.clone(),
-            None => Address::from_login(&self.login).await?,
+            None => Address::from_login_with(&self.login, self.trust.as_ref()).await?,
         };
         Ok(self.account.enter(&address).await?)
     }

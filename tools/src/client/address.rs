@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::error::AddressError;
 use super::http::{HttpError, Target, get};
+use super::trust::Trust;
 
 /// How long login_server may take, connecting included.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -19,10 +20,14 @@ pub struct Address {
     pub prior: String,
     /// To be tried when the first does not accept; often the same, or empty.
     pub backup: String,
-    /// Never 0.
+    /// Never 0 where it is the one to connect to.
     pub port: u16,
+    /// The port for TLS, where there is one.
+    pub tls_port: Option<u16>,
     /// Set where the port speaks WebSocket: the path to ask for.
     pub websocket: Option<String>,
+    /// Set where the port speaks TLS: whom to believe.
+    pub trust: Option<Trust>,
 }
 
 impl FromStr for Address {
@@ -30,35 +35,67 @@ impl FromStr for Address {
 
     /// Reads the URL of a WebSocket, `ws://host[:port][/path]`.
     fn from_str(url: &str) -> Result<Self, AddressError> {
-        let Some(rest) = url.strip_prefix("ws://") else {
-            return Err(AddressError::Http(HttpError::Url {
-                url: url.to_owned(),
-                reason: "it does not begin with ws://".to_owned(),
-            }));
-        };
-        let target: Target = format!("http://{rest}").parse()?;
-        Ok(Self {
-            websocket: Some(target.path.clone()),
-            ..Self::direct(&target.host, target.port)
-        })
+        Self::websocket(url, None)
     }
 }
 
 impl Address {
+    /// Reads the URL of a WebSocket, `ws://host[:port][/path]`; with somebody to believe `wss://` as well.
+    pub fn websocket(url: &str, trust: Option<&Trust>) -> Result<Self, AddressError> {
+        let refused = |reason: &str| {
+            AddressError::Http(HttpError::Url {
+                url: url.to_owned(),
+                reason: reason.to_owned(),
+            })
+        };
+        let http = match url.split_once("://") {
+            Some(("ws", rest)) => format!("http://{rest}"),
+            Some(("wss", rest)) if trust.is_some() => format!("https://{rest}"),
+            Some(("wss", _)) => return Err(refused("wss:// needs TLS: add --tls")),
+            _ => return Err(refused("it does not begin with ws://")),
+        };
+        let target = Target::parse(&http, trust)?;
+        Ok(Self {
+            websocket: Some(target.path.clone()),
+            trust: target.trust.clone(),
+            ..Self::direct(&target.host, target.port)
+        })
+    }
+
+    /// The same msg_server at its port for TLS, if somebody is to be believed. An error if it has none.
+    pub fn secured(self, trust: Option<&Trust>) -> Result<Self, AddressError> {
+        match (trust, self.tls_port) {
+            (None, _) if self.port == 0 => Err(AddressError::OnlyTls),
+            (None, _) => Ok(self),
+            (Some(_), None) => Err(AddressError::NoTls),
+            (Some(trust), Some(port)) => Ok(Self {
+                port,
+                trust: Some(trust.clone()),
+                ..self
+            }),
+        }
+    }
+
     /// An address that is known without asking.
     pub fn direct(host: &str, port: u16) -> Self {
         Self {
             prior: host.to_owned(),
             backup: String::new(),
             port,
+            tls_port: None,
             websocket: None,
+            trust: None,
         }
     }
 
     /// Asks login_server, whose URL may or may not end in `/msg_server`. Takes 5 s at most. Cancel-safe.
     pub async fn from_login(url: &str) -> Result<Self, AddressError> {
-        let target: Target = url.parse()?;
-        let target = lookup(target);
+        Self::from_login_with(url, None).await
+    }
+
+    /// The same; with somebody to believe the URL may be `https://`, and the address is that for TLS. Cancel-safe.
+    pub async fn from_login_with(url: &str, trust: Option<&Trust>) -> Result<Self, AddressError> {
+        let target = lookup(Target::parse(url, trust)?);
         let response = get(&target, DEADLINE).await?;
         if response.status != 200 {
             return Err(AddressError::Status {
@@ -66,7 +103,7 @@ impl Address {
                 status: response.status,
             });
         }
-        Self::parse(&response.body)
+        Self::parse(&response.body)?.secured(trust)
     }
 
     /// Reads login_server's JSON. The port may be a string or a number; unknown keys are ignored.
@@ -84,8 +121,13 @@ impl Address {
                 });
             }
         }
-        let port = read_port(&answer.port)
-            .ok_or_else(|| AddressError::Unreadable(format!("port is {}", answer.port)))?;
+        let tls_port = read_port(&answer.tls_port);
+        // 0 says that there is no port without TLS.
+        let port = match read_port(&answer.port) {
+            Some(port) => port,
+            None if tls_port.is_some() => 0,
+            None => return Err(AddressError::Unreadable(format!("port is {}", answer.port))),
+        };
         if answer.prior.is_empty() && answer.backup.is_empty() {
             return Err(AddressError::Unreadable(
                 "priorIP and backupIP are empty".into(),
@@ -95,7 +137,9 @@ impl Address {
             prior: answer.prior,
             backup: answer.backup,
             port,
+            tls_port,
             websocket: None,
+            trust: None,
         })
     }
 
@@ -129,6 +173,8 @@ struct Answer {
     backup: String,
     #[serde(default)]
     port: Value,
+    #[serde(default, rename = "tlsPort")]
+    tls_port: Value,
 }
 
 fn read_port(port: &Value) -> Option<u16> {
@@ -157,6 +203,18 @@ mod tests {
                 ["10.0.0.1", "10.0.0.2"]
             );
         }
+    }
+
+    #[test]
+    fn a_port_for_tls_may_be_the_only_one() {
+        let body = |port: &str| {
+            format!(r#"{{"code":0,"priorIP":"10.0.0.1","port":"{port}","tlsPort":"8443"}}"#)
+        };
+        let both = Address::parse(body("8000").as_bytes()).unwrap();
+        assert_eq!((both.port, both.tls_port), (8000, Some(8443)));
+        assert_eq!(both.secured(None).unwrap().port, 8000);
+        let only = Address::parse(body("0").as_bytes()).unwrap();
+        assert!(matches!(only.secured(None), Err(AddressError::OnlyTls)));
     }
 
     #[test]

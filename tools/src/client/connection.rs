@@ -10,7 +10,8 @@ use tokio::net::{TcpStream, ToSocketAddrs};
 
 use super::address::Address;
 use super::error::{CloseReason, ConnectError, ReceiveError};
-use super::stream::{Stream, dial};
+use super::socket::{Socket, dial};
+use super::stream::Stream;
 
 /// How long one address may take to accept.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
@@ -56,7 +57,7 @@ impl Connection {
 
     /// Takes a connected stream over: one from an address or with buffers of one's own choice.
     pub fn on(stream: TcpStream) -> Self {
-        Self::over(Stream::Tcp(stream))
+        Self::over(Stream::Direct(Socket::Plain(stream)))
     }
 
     fn over(stream: Stream) -> Self {

@@ -31,6 +31,14 @@ pub enum AddressError {
     /// Code 2: every msg_server is at its limit.
     #[error("every msg_server is full")]
     Full,
+    /// TLS is wanted, and the msg_server has no port for it.
+    #[error(
+        "msg_server has no port for TLS; give it [clients] tls and a certificate, or connect without --tls"
+    )]
+    NoTls,
+    /// TLS is not wanted, and the msg_server has no other port.
+    #[error("msg_server speaks nothing but TLS; add --tls")]
+    OnlyTls,
     /// A code that is none of the protocol.
     #[error("login_server answers with code {code} ({message})")]
     Code {

@@ -1,6 +1,6 @@
-//! One GET over plain HTTP/1.1, with a deadline and a limit: all that login_server and admin ports need.
+//! One GET over HTTP/1.1, with or without TLS, with a deadline and a limit: all that login_server and admin ports need.
 //!
-//! Absent on purpose: TLS, redirects, connection reuse.
+//! Absent on purpose: redirects, connection reuse.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,9 +11,10 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
-use tokio::net::TcpStream;
 
 use super::error::seconds;
+use super::socket::Socket;
+use super::trust::Trust;
 
 /// The largest answer that is read when nothing else is asked for, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -27,6 +28,8 @@ pub struct Target {
     pub port: u16,
     /// Begins with a slash.
     pub path: String,
+    /// Set where it is HTTPS: whom to believe.
+    pub trust: Option<Trust>,
 }
 
 impl Target {
@@ -48,7 +51,12 @@ impl Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.authority(), self.path)
+        let scheme = if self.trust.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        write!(f, "{scheme}://{}{}", self.authority(), self.path)
     }
 }
 
@@ -57,6 +65,13 @@ impl FromStr for Target {
 
     /// Reads `http://host[:port][/path]`; the scheme may be left out.
     fn from_str(url: &str) -> Result<Self, HttpError> {
+        Self::parse(url, None)
+    }
+}
+
+impl Target {
+    /// The same, and `https://` if there is somebody to believe.
+    pub fn parse(url: &str, trust: Option<&Trust>) -> Result<Self, HttpError> {
         let invalid = |reason: &str| HttpError::Url {
             url: url.to_owned(),
             reason: reason.to_owned(),
@@ -69,15 +84,16 @@ impl FromStr for Target {
         let uri: http::Uri = full
             .parse()
             .map_err(|error: http::uri::InvalidUri| invalid(&error.to_string()))?;
-        match uri.scheme_str() {
-            Some("http") => {}
+        let trust = match uri.scheme_str() {
+            Some("http") => None,
+            Some("https") if trust.is_some() => trust.cloned(),
             Some("https") => {
                 return Err(invalid(
-                    "only http is spoken here; give login_server's own port",
+                    "only http is spoken here: give login_server's port for it, or add --tls where there is such an option",
                 ));
             }
             _ => return Err(invalid("it does not begin with http://")),
-        }
+        };
         let authority = uri.authority().ok_or_else(|| invalid("it names no host"))?;
         let host = authority.host().trim_matches(['[', ']']);
         if host.is_empty() {
@@ -88,6 +104,7 @@ impl FromStr for Target {
             .rsplit_once(authority.host())
             .map_or("", |(_, rest)| rest);
         let port = match behind_host.strip_prefix(':') {
+            None if trust.is_some() => 443,
             None => 80,
             Some(port) => port
                 .parse()
@@ -99,6 +116,7 @@ impl FromStr for Target {
             host: host.to_owned(),
             port,
             path: uri.path().to_owned(),
+            trust,
         })
     }
 }
@@ -175,7 +193,7 @@ pub(crate) async fn get_up_to(
 }
 
 async fn fetch(target: &Target, limit: usize) -> Result<Response, HttpError> {
-    let stream = TcpStream::connect((target.host.as_str(), target.port))
+    let stream = Socket::open(&target.host, target.port, target.trust.as_ref())
         .await
         .map_err(|source| HttpError::Connect {
             authority: target.authority(),
@@ -191,7 +209,7 @@ async fn fetch(target: &Target, limit: usize) -> Result<Response, HttpError> {
 
 async fn exchange(
     target: &Target,
-    stream: TcpStream,
+    stream: Socket,
     limit: usize,
 ) -> Result<Response, Box<dyn std::error::Error + Send + Sync>> {
     let request = http::Request::get(target.path.as_str())

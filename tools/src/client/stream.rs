@@ -7,13 +7,13 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use futures_util::{Sink, Stream as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, ClientRequestBuilder};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::address::Address;
 use super::http::Target;
+use super::socket::Socket;
 
 /// The smallest length that a frame can announce.
 const HEADER_LEN: usize = 16;
@@ -24,38 +24,33 @@ const READ_BUFFER: usize = 16 * 1024;
 /// A connected stream.
 #[derive(Debug)]
 pub(crate) enum Stream {
-    Tcp(TcpStream),
+    Direct(Socket),
     WebSocket(Box<WebSocket>),
 }
 
 impl Stream {
     /// Connects to one host of an address, without a deadline of its own.
     pub(crate) async fn open(host: &str, address: &Address) -> io::Result<Self> {
-        let tcp = dial((host, address.port)).await?;
+        let socket = Socket::open(host, address.port, address.trust.as_ref()).await?;
         let Some(path) = &address.websocket else {
-            return Ok(Self::Tcp(tcp));
+            return Ok(Self::Direct(socket));
         };
         let target = Target {
             host: host.to_owned(),
             port: address.port,
             path: path.clone(),
+            trust: address.trust.clone(),
         };
-        let stream = WebSocket::open(tcp, &target).await?;
+        let stream = WebSocket::open(socket, &target).await?;
         Ok(Self::WebSocket(Box::new(stream)))
     }
-}
-
-pub(super) async fn dial(to: impl ToSocketAddrs) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(to).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 /// A WebSocket as a stream of bytes. Each whole frame that is written leaves as a message of its own, as stock servers
 /// want it; bytes that are no whole frame leave as they are given.
 #[derive(Debug)]
 pub(crate) struct WebSocket {
-    inner: WebSocketStream<TcpStream>,
+    inner: WebSocketStream<Socket>,
     /// Of the last message, what was not read yet.
     unread: Bytes,
     unflushed: bool,
@@ -63,8 +58,9 @@ pub(crate) struct WebSocket {
 
 impl WebSocket {
     /// Shakes hands, without a deadline of its own.
-    pub(super) async fn open(stream: TcpStream, target: &Target) -> io::Result<Self> {
-        let uri = format!("ws://{}{}", target.authority(), target.path);
+    pub(super) async fn open(stream: Socket, target: &Target) -> io::Result<Self> {
+        let scheme = if target.trust.is_some() { "wss" } else { "ws" };
+        let uri = format!("{scheme}://{}{}", target.authority(), target.path);
         let uri = uri.parse().map_err(io::Error::other)?;
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
@@ -156,7 +152,7 @@ impl AsyncRead for Stream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Direct(stream) => Pin::new(stream).poll_read(cx, buffer),
             Self::WebSocket(stream) => stream.poll_read(cx, buffer),
         }
     }
@@ -169,21 +165,21 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Direct(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::WebSocket(stream) => stream.poll_write(cx, bytes),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Direct(stream) => Pin::new(stream).poll_flush(cx),
             Self::WebSocket(stream) => stream.poll_unflushed(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Direct(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::WebSocket(stream) => Pin::new(&mut stream.inner).poll_close(cx).map_err(into_io),
         }
     }

@@ -24,6 +24,8 @@ pub struct Counts {
 pub struct LoginPorts {
     /// `GET /msg_server`.
     pub http: u16,
+    /// The same inside TLS.
+    pub https: u16,
     /// The same question over the protocol.
     pub tcp: u16,
     /// msg_servers register here.
@@ -55,8 +57,12 @@ pub struct DbPorts {
 pub struct MsgPorts {
     /// Clients connect here.
     pub tcp: u16,
+    /// Clients that speak TLS connect here.
+    pub tls: u16,
     /// Clients that speak WebSocket connect here.
     pub websocket: u16,
+    /// Those that do so inside TLS connect here.
+    pub websocket_tls: u16,
     /// Back offices connect here, to the first one.
     pub api: Option<u16>,
     /// Health and metrics.
@@ -113,8 +119,8 @@ pub enum PortError {
 }
 
 impl PortPlan {
-    /// Every port with what it is for.
-    pub fn all(&self) -> Vec<(u16, String)> {
+    /// Every port with what it is for; those for TLS only `with_tls`.
+    pub fn all(&self, with_tls: bool) -> Vec<(u16, String)> {
         let mut all = Vec::new();
         for (i, p) in self.login.iter().enumerate() {
             all.push((p.http, format!("HTTP of login_server {i}")));
@@ -139,12 +145,24 @@ impl PortPlan {
             );
             all.push((p.admin, format!("admin of msg_server {i}")));
         }
+        if with_tls {
+            for (i, p) in self.login.iter().enumerate() {
+                all.push((p.https, format!("HTTPS of login_server {i}")));
+            }
+            for (i, p) in self.msg.iter().enumerate() {
+                all.push((p.tls, format!("TLS of msg_server {i}")));
+                all.push((
+                    p.websocket_tls,
+                    format!("secure WebSocket of msg_server {i}"),
+                ));
+            }
+        }
         all
     }
 
-    /// Fails with the first port that cannot be listened on.
-    pub fn check_free(&self) -> Result<(), PortError> {
-        for (port, what) in self.all() {
+    /// Fails with the first port that cannot be listened on; those for TLS are looked at only `with_tls`.
+    pub fn check_free(&self, with_tls: bool) -> Result<(), PortError> {
+        for (port, what) in self.all(with_tls) {
             TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| PortError::Taken {
                 port,
                 what,
@@ -182,6 +200,7 @@ mod tests {
             plan.login[0],
             LoginPorts {
                 http: 20_000,
+                https: 20_006,
                 tcp: 20_001,
                 registration: 20_002,
                 admin: 20_070
@@ -205,7 +224,9 @@ mod tests {
             plan.msg[1],
             MsgPorts {
                 tcp: 20_011,
+                tls: 20_031,
                 websocket: 20_051,
+                websocket_tls: 20_201,
                 api: None,
                 admin: 20_074
             }
@@ -222,16 +243,17 @@ mod tests {
     }
 
     #[test]
-    fn no_port_is_used_twice_and_those_of_tls_stay_free() {
-        let kept: HashSet<u16> = (20_030..20_050).collect();
+    fn no_port_is_used_twice() {
         for plan in [
             PortPlan::from_base(20_000, counts(9, 9, 9, 20)).unwrap(),
             PortPlan::default_ports(counts(9, 9, 9, 8)).unwrap(),
             PortPlan::free(counts(2, 2, 2, 3)).unwrap(),
         ] {
-            let ports: HashSet<u16> = plan.all().into_iter().map(|(port, _)| port).collect();
-            assert_eq!(ports.len(), plan.all().len());
-            assert!(ports.is_disjoint(&kept));
+            for with_tls in [false, true] {
+                let all = plan.all(with_tls).into_iter();
+                let ports: HashSet<u16> = all.map(|(port, _)| port).collect();
+                assert_eq!(ports.len(), plan.all(with_tls).len());
+            }
         }
     }
 
@@ -252,7 +274,7 @@ mod tests {
     fn a_taken_port_is_named() {
         let plan = PortPlan::free(counts(1, 1, 1, 1)).unwrap();
         let _other = TcpListener::bind((Ipv4Addr::LOCALHOST, plan.db[0].servers)).unwrap();
-        let error = plan.check_free().unwrap_err().to_string();
+        let error = plan.check_free(false).unwrap_err().to_string();
         assert!(
             error.contains(&plan.db[0].servers.to_string()) && error.contains("db_proxy 0"),
             "{error}"

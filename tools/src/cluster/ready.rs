@@ -5,7 +5,7 @@ use std::time::Duration;
 use im_base::telemetry::metrics::MSG_SERVERS;
 
 use super::topology::Topology;
-use crate::client::{Target, get};
+use crate::client::{Target, Trust, get};
 
 /// How long one question may take. Everything is on this machine.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -25,7 +25,15 @@ pub(super) async fn missing(topology: &Topology) -> Option<String> {
             let count = registered.unwrap_or(0);
             return Some(format!("login_server.{index} knows of {count} msg_servers"));
         }
-        if let Err(error) = get(&at(ports.http, "/"), DEADLINE).await {
+        let question = match topology.security.clients_only {
+            false => at(ports.http, "/"),
+            true => {
+                let mut target = at(ports.https, "/");
+                target.trust = Trust::file(&topology.certificates().ca()).ok();
+                target
+            }
+        };
+        if let Err(error) = get(&question, DEADLINE).await {
             return Some(format!("login_server.{index} does not answer: {error}"));
         }
     }
@@ -58,5 +66,6 @@ fn at(port: u16, path: &str) -> Target {
         host: "127.0.0.1".into(),
         port,
         path: path.into(),
+        trust: None,
     }
 }

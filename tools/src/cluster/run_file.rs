@@ -19,7 +19,7 @@ pub struct RunEntry {
     pub index: usize,
     /// Its process, or the last one if it is about to be started again.
     pub pid: u32,
-    /// By name: `http`, `tcp`, `websocket`, `registration`, `servers`, `api`, `admin`.
+    /// By name: `http`, `https`, `tcp`, `tls`, `websocket`, `websocket_tls`, `registration`, `servers`, `api`, `admin`.
     pub ports: BTreeMap<&'static str, u16>,
 }
 

@@ -17,6 +17,7 @@ use super::private_file;
 use super::ready;
 use super::run_file::{RunEntry, RunFile};
 use super::topology::{Role, Topology};
+use crate::certificates::development;
 
 /// Between two looks at whether everything is ready.
 const POLL: Duration = Duration::from_millis(25);
@@ -54,7 +55,11 @@ impl Cluster {
     /// When one cannot be started, those that were are killed.
     pub fn start(topology: Topology, logs: LogSink) -> Result<Self, ClusterError> {
         let lock = DirLock::take(&topology.dir)?;
-        topology.ports.check_free()?;
+        let security = topology.security;
+        topology.ports.check_free(security.clients)?;
+        if security.clients || security.links {
+            development(&topology.certificates(), &[], false)?;
+        }
         api_key::keep(&topology.api_key_path())?;
         let topology = Arc::new(topology);
         let mut cluster = Self {

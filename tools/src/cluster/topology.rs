@@ -4,9 +4,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use toml::{Table, toml};
+use toml::{Table, Value, toml};
 
 use super::ports::{PortPlan, local};
+use crate::certificates::{Files, NODE_NAME};
 
 /// A kind of process, in the order in which they are started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -66,6 +67,17 @@ pub struct Detour {
     pub port: u16,
 }
 
+/// Where TLS is spoken. By default nowhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Security {
+    /// Clients find ports for it.
+    pub clients: bool,
+    /// And no others.
+    pub clients_only: bool,
+    /// Links between processes, with a certificate on both sides.
+    pub links: bool,
+}
+
 /// A whole installation, not yet started.
 #[derive(Clone)]
 pub struct Topology {
@@ -83,6 +95,8 @@ pub struct Topology {
     pub limits: bool,
     /// Whether anybody may make an account.
     pub open_registration: bool,
+    /// Where TLS is spoken. Certificates are made in the folder `tls`, if they are not there.
+    pub security: Security,
     /// What the processes log, as in `[log] filter`.
     pub log_filter: String,
     /// Further configuration of all processes of a kind, by environment: `FERROTALK_<SECTION>__<KEY>` and a value.
@@ -113,6 +127,7 @@ impl Topology {
             cache: "memory:".into(),
             limits: true,
             open_registration: false,
+            security: Security::default(),
             log_filter: "info".into(),
             environment: Vec::new(),
             detours: Vec::new(),
@@ -121,7 +136,17 @@ impl Topology {
 
     /// The URL that clients are given: that of the first login_server.
     pub fn login_url(&self) -> String {
-        format!("http://{}", local(self.ports.login[0].http))
+        let ports = self.ports.login[0];
+        if self.security.clients_only {
+            format!("https://{}", local(ports.https))
+        } else {
+            format!("http://{}", local(ports.http))
+        }
+    }
+
+    /// The certificates, there or not.
+    pub fn certificates(&self) -> Files {
+        Files::in_folder(&self.dir.join("tls"))
     }
 
     /// Every process, in the order in which they are started.
@@ -151,20 +176,24 @@ impl Topology {
             }
             Role::LoginServer => {
                 let p = self.ports.login[index];
-                vec![
-                    ("http", p.http),
-                    ("tcp", p.tcp),
-                    ("registration", p.registration),
-                    ("admin", p.admin),
-                ]
+                let mut ports = vec![("registration", p.registration), ("admin", p.admin)];
+                if !self.security.clients_only {
+                    ports.extend([("http", p.http), ("tcp", p.tcp)]);
+                }
+                if self.security.clients {
+                    ports.push(("https", p.https));
+                }
+                ports
             }
             Role::MsgServer => {
                 let p = self.ports.msg[index];
-                let mut ports = vec![
-                    ("tcp", p.tcp),
-                    ("websocket", p.websocket),
-                    ("admin", p.admin),
-                ];
+                let mut ports = vec![("admin", p.admin)];
+                if !self.security.clients_only {
+                    ports.extend([("tcp", p.tcp), ("websocket", p.websocket)]);
+                }
+                if self.security.clients {
+                    ports.extend([("tls", p.tls), ("websocket_tls", p.websocket_tls)]);
+                }
                 ports.extend(p.api.map(|port| ("api", port)));
                 ports
             }
@@ -199,7 +228,52 @@ impl Topology {
             log = { filter = filter }
             admin = { listen = admin }
         });
+        self.secure(role, index, &mut table);
         table
+    }
+
+    /// Adds what has to do with TLS.
+    fn secure(&self, role: Role, index: usize, table: &mut Table) {
+        let mut set = |section: &str, key: &str, value: String| {
+            let section = table.entry(section).or_insert_with(|| Table::new().into());
+            if let Value::Table(section) = section {
+                section.insert(key.to_owned(), value.into());
+            }
+        };
+        let (files, security) = (self.certificates(), self.security);
+        let ports = match role {
+            Role::DbProxy | Role::RouteServer => vec![],
+            Role::LoginServer => vec![("clients", "https", self.ports.login[index].https)],
+            Role::MsgServer => vec![
+                ("clients", "tls", self.ports.msg[index].tls),
+                ("websocket", "tls", self.ports.msg[index].websocket_tls),
+            ],
+        };
+        if security.clients && !ports.is_empty() {
+            let (certificate, key) = files.pair("server");
+            set("tls", "certificate", certificate.display().to_string());
+            set("tls", "key", key.display().to_string());
+            for (section, key, port) in ports {
+                set(section, key, local(port));
+            }
+        }
+        if security.clients_only {
+            let plain: &[(&str, &str)] = match role {
+                Role::DbProxy | Role::RouteServer => &[],
+                Role::LoginServer => &[("clients", "http"), ("clients", "tcp")],
+                Role::MsgServer => &[("clients", "listen"), ("websocket", "listen")],
+            };
+            for (section, key) in plain {
+                set(section, key, String::new());
+            }
+        }
+        if security.links {
+            let (certificate, key) = files.pair("node");
+            set("links", "certificate", certificate.display().to_string());
+            set("links", "key", key.display().to_string());
+            set("links", "ca", files.ca().display().to_string());
+            set("links", "name", NODE_NAME.to_owned());
+        }
     }
 
     fn db_proxy(&self, index: usize) -> Table {

@@ -13,7 +13,7 @@ use super::ctx::{ALICE, Ctx, User, Who};
 use super::device::chat::text;
 use super::link::Sent;
 use super::transport::Server;
-use crate::client::{Address, Target, lookup, password_digest};
+use crate::client::{Address, Target, Trust, lookup, password_digest};
 
 /// Fewer users cannot tell who is told what.
 const FEWEST_USERS: usize = 4;
@@ -36,6 +36,8 @@ pub struct Subject {
     /// msg_servers, besides those that login_server names. If any of them is a WebSocket, these alone are tried:
     /// login_server knows of no WebSockets.
     pub servers: Vec<Server>,
+    /// Whom to believe, where msg_servers are to be reached with TLS.
+    pub trust: Option<Trust>,
     /// Names and plain passwords, at least four.
     pub users: Vec<(String, String)>,
     /// How long each expectation may take.
@@ -68,7 +70,7 @@ impl Subject {
         }
         let (mut servers, mut login) = (self.servers, self.login);
         if let Some(target) = &login
-            && let Err(error) = find_servers(target, &mut servers).await
+            && let Err(error) = find_servers(target, self.trust.as_ref(), &mut servers).await
         {
             if servers.is_empty() {
                 return Err(error);
@@ -109,11 +111,15 @@ impl Subject {
 }
 
 /// Adds the msg_servers that login_server names.
-async fn find_servers(login: &Target, servers: &mut Vec<Server>) -> anyhow::Result<()> {
+async fn find_servers(
+    login: &Target,
+    trust: Option<&Trust>,
+    servers: &mut Vec<Server>,
+) -> anyhow::Result<()> {
     let url = lookup(login.clone()).to_string();
     let websockets = servers.iter().any(|server| server.websocket.is_some());
     for _ in 0..QUESTIONS {
-        let address = Address::from_login(&url)
+        let address = Address::from_login_with(&url, trust)
             .await
             .with_context(|| format!("asking {url} for a msg_server"))?;
         let server = Server::from(&address);

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::{Context, bail};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::client::{self, Address, Target};
+use crate::client::{self, Address, Target, Trust};
 
 /// What a connection of the kit runs on.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -22,6 +22,8 @@ pub struct Server {
     pub port: u16,
     /// Set where the port speaks WebSocket: the path to ask for.
     pub websocket: Option<String>,
+    /// Set where the port speaks TLS: whom to believe.
+    pub trust: Option<Trust>,
 }
 
 impl Server {
@@ -29,6 +31,7 @@ impl Server {
     pub(crate) async fn open(&self) -> std::io::Result<Box<dyn Stream>> {
         let address = Address {
             websocket: self.websocket.clone(),
+            trust: self.trust.clone(),
             ..Address::direct(&self.host, self.port)
         };
         Ok(Box::new(client::Stream::open(&self.host, &address).await?))
@@ -37,8 +40,9 @@ impl Server {
 
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secure = if self.trust.is_some() { "s" } else { "" };
         match &self.websocket {
-            Some(path) => write!(f, "ws://{}:{}{path}", self.host, self.port),
+            Some(path) => write!(f, "ws{secure}://{}:{}{path}", self.host, self.port),
             None => write!(f, "{}:{}", self.host, self.port),
         }
     }
@@ -49,8 +53,15 @@ impl FromStr for Server {
 
     /// Reads `HOST:PORT` or `ws://HOST:PORT/PATH`.
     fn from_str(text: &str) -> anyhow::Result<Self> {
-        if text.starts_with("ws://") {
-            return Ok(Self::from(&text.parse::<Address>()?));
+        Self::parse(text, None)
+    }
+}
+
+impl Server {
+    /// The same; with somebody to believe the port speaks TLS, and the WebSocket is `wss://`.
+    pub fn parse(text: &str, trust: Option<&Trust>) -> anyhow::Result<Self> {
+        if text.starts_with("ws://") || text.starts_with("wss://") && trust.is_some() {
+            return Ok(Self::from(&Address::websocket(text, trust)?));
         }
         if text.contains('/') {
             bail!("{text:?} is neither HOST:PORT nor ws://HOST:PORT/PATH");
@@ -64,6 +75,7 @@ impl FromStr for Server {
             host: target.host,
             port: target.port,
             websocket: None,
+            trust: trust.cloned(),
         })
     }
 }
@@ -74,6 +86,7 @@ impl From<&Address> for Server {
             host: address.hosts().next().unwrap_or_default().to_owned(),
             port: address.port,
             websocket: address.websocket.clone(),
+            trust: address.trust.clone(),
         }
     }
 }

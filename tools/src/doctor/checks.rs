@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use super::advertised;
 use super::report::{Report, Stop, chain};
 use crate::client::{
-    Address, AddressError, Client, Connection, Device, LoginError, Session, Status, Target, get,
-    lookup,
+    Address, AddressError, Client, Connection, Device, LoginError, Session, Status, Target, Trust,
+    get, lookup,
 };
 
 /// For each step.
@@ -28,12 +28,13 @@ const CLOCK_TOLERANCE: u64 = 60;
 pub(super) async fn all(
     report: &mut Report,
     url: &str,
+    trust: Option<&Trust>,
     credentials: Option<(String, String)>,
 ) -> Result<(), Stop> {
-    let target = parse(report, url)?;
+    let target = parse(report, url, trust)?;
     let login = reach(report, &target).await?;
     let body = ask(report, &target).await?;
-    let address = read(report, &body)?;
+    let address = read(report, &body, trust)?;
     judge(report, &address, login);
     let mut connection = connect(report, &address).await?;
     echo(report, &mut connection).await?;
@@ -48,8 +49,8 @@ pub(super) async fn all(
     Ok(())
 }
 
-fn parse(report: &mut Report, url: &str) -> Result<Target, Stop> {
-    match url.parse::<Target>() {
+fn parse(report: &mut Report, url: &str, trust: Option<&Trust>) -> Result<Target, Stop> {
+    match Target::parse(url, trust) {
         Ok(target) => {
             let target = lookup(target);
             report.ok("url", target.to_string());
@@ -125,16 +126,18 @@ async fn ask(report: &mut Report, target: &Target) -> Result<Vec<u8>, Stop> {
     }
 }
 
-fn read(report: &mut Report, body: &[u8]) -> Result<Address, Stop> {
-    let error = match Address::parse(body) {
+fn read(report: &mut Report, body: &[u8], trust: Option<&Trust>) -> Result<Address, Stop> {
+    let parsed = Address::parse(body).and_then(|address| address.secured(trust));
+    let error = match parsed {
         Ok(address) => {
             let hosts: Vec<&str> = address.hosts().collect();
             report.ok(
                 "answer",
                 format!(
-                    "msg_server at {}, port {}",
+                    "msg_server at {}, port {}{}",
                     hosts.join(" or "),
-                    address.port
+                    address.port,
+                    if trust.is_some() { " with TLS" } else { "" }
                 ),
             );
             return Ok(address);
@@ -146,6 +149,10 @@ fn read(report: &mut Report, body: &[u8]) -> Result<Address, Stop> {
             "start a msg_server; if one runs, look at its [peers] login and whether it can reach login_server's [servers] listen"
         }
         AddressError::Full => "start another msg_server, or raise the limit of those that run",
+        AddressError::NoTls => {
+            "give msg_server [clients] tls and a certificate in [tls]; behind a proxy that speaks TLS, [announce] tls_port"
+        }
+        AddressError::OnlyTls => "look with --tls: this msg_server speaks nothing else",
         _ => {
             "is this login_server? Its answer is a JSON object with code, priorIP, backupIP and port"
         }
@@ -168,10 +175,21 @@ fn judge(report: &mut Report, address: &Address, login: IpAddr) {
 
 async fn connect(report: &mut Report, address: &Address) -> Result<Connection, Stop> {
     const MEND: &str = "check that msg_server runs, that [clients] listen is an outer address, and that the firewall lets its port through";
+    const MEND_TLS: &str = "check that msg_server runs, that [clients] tls is an outer address, and that its certificate is valid, has the name \
+                            that is announced ([announce] address1) and is by the CA given with --ca";
+    let mend = if address.trust.is_some() {
+        MEND_TLS
+    } else {
+        MEND
+    };
     let mut first = None;
     for host in address.hosts() {
         let began = Instant::now();
-        match Connection::connect(&Address::direct(host, address.port)).await {
+        let to = Address {
+            trust: address.trust.clone(),
+            ..Address::direct(host, address.port)
+        };
+        match Connection::connect(&to).await {
             Ok(connection) => {
                 report.ok(
                     "connect",
@@ -180,7 +198,7 @@ async fn connect(report: &mut Report, address: &Address) -> Result<Connection, S
                 first = first.or(Some(connection));
             }
             // Stock clients on Windows try the first address only.
-            Err(error) => drop(report.fail("connect", chain(&error), MEND)),
+            Err(error) => drop(report.fail("connect", chain(&error), mend)),
         }
     }
     first.ok_or(Stop)

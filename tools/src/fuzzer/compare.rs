@@ -34,7 +34,8 @@ use crate::terminal::{PASSWORD_VARIABLE, Paint};
 A and B are each one of:
   login=URL[,run=DIR]               an installation that runs; DIR is the folder of its `ferrotalk up`
   msg=HOST:PORT,HOST:PORT[,run=DIR] msg_servers that run
-  build=PATH                        a `ferrotalk` program: started anew for each run, with its data in a folder that is removed
+  build=PATH                        a `ferrotalk` program: started anew for each run, with its data in a folder that is removed;
+                                    loaded with TLS if the arguments for its `up` have --tls
   relay[=EDGES]                     a bare relay, started anew for each run: what this machine can do at most
 name=NAME before it is what reports call it.
 
@@ -45,6 +46,7 @@ Examples:
   pdu-fuzzer compare build=old/ferrotalk build=new/ferrotalk one-to-one --pairs 50 --window 16
   pdu-fuzzer compare name=sqlite,build=ferrotalk name=mariadb,build=ferrotalk group --up-args-b \"--store mysql://…\"
   pdu-fuzzer compare build=ferrotalk relay one-to-one --pairs 50 --window 16
+  pdu-fuzzer compare name=plain,build=ferrotalk name=tls,build=ferrotalk one-to-one --up-args-b=\"--tls --tls-links\"
   pdu-fuzzer compare msg=127.0.0.1:8000 login=http://127.0.0.1:8080,run=./data one-to-one --json
 
 Exit codes: 0 complete, 1 a failure, an interruption or a broken promise, 2 a command line that is not understood.")]

@@ -64,6 +64,7 @@ pub(crate) async fn serve(fault: Option<Fault>) -> Server {
         host: "127.0.0.1".into(),
         port,
         websocket: None,
+        trust: None,
     }
 }
 

@@ -26,8 +26,10 @@ async fn all_pass(servers: impl Fn(&World) -> Vec<Address>) {
             host: "127.0.0.1".into(),
             port: ports.login[0].tcp,
             websocket: None,
+            trust: None,
         }),
         servers: servers.iter().map(Server::from).collect(),
+        trust: None,
         users: (1..=6)
             .map(|number| (format!("demo{number}"), PASSWORD.to_owned()))
             .collect(),

@@ -1,5 +1,6 @@
 //! Load on a whole installation: everything that is sent arrives, once and in order.
 
+use tools::client::TlsArgs;
 use tools::fuzzer::load::{Place, Scenario, StopToken, Target, play};
 use tools::fuzzer::outcome::{Counter, Ending, Outcome, Timing};
 use tools::fuzzer::permit::Permit;
@@ -31,6 +32,7 @@ async fn run(place: Place, text: &str) -> Outcome {
         place,
         permit: Permit::LOOPBACK,
         password: PASSWORD.to_owned(),
+        tls: TlsArgs::default(),
         program: Some(PROGRAM.into()),
     };
     let playing = move || play(&scenario, &target, &mut |_| {}, StopToken::default());

@@ -351,14 +351,14 @@ pub(crate) fn is_alarming(line: &str) -> bool {
 pub(crate) fn free_base(counts: Counts) -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     const FIRST: u16 = 10_000;
-    const STEP: u16 = 200;
+    const STEP: u16 = 220;
     const COUNT: u16 = 100;
     let start = u16::try_from(std::process::id() % u32::from(COUNT)).unwrap();
     for _ in 0..COUNT {
         let next = (start + NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;
         let base = FIRST + STEP * next;
         let plan = PortPlan::from_base(base, counts).unwrap();
-        if plan.check_free().is_ok() {
+        if plan.check_free(true).is_ok() {
             return base;
         }
     }

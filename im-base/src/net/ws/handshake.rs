@@ -14,7 +14,7 @@ use tungstenite::http::header::{
 };
 
 use super::WebSocket;
-use crate::net::connection::CloseReason;
+use crate::net::connection::{CloseReason, begins_tls};
 
 /// Bytes of request line and headers.
 const MAX_HEAD: usize = 8 * 1024;
@@ -147,8 +147,10 @@ async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<Vec<u
         let mut room = (&mut head).limit(MAX_HEAD - before);
         match stream.read_buf(&mut room).await {
             Ok(0) => return Err(CloseReason::PEER_CLOSED),
+            // Somebody who would wait for an answer, and never end his line.
+            Ok(_) if begins_tls(&head) => return Err(CloseReason::TLS_NOT_EXPECTED),
             Ok(_) => {}
-            Err(_) => return Err(CloseReason::BROKEN),
+            Err(error) => return Err(CloseReason::from(&error)),
         }
         // The line may have begun with the bytes before.
         if find_end(&head[before.saturating_sub(3)..]).is_some() {

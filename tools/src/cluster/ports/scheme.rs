@@ -1,18 +1,19 @@
 //! Which numbers the ports have.
 //!
 //! From a base P (`--port-base P`): login HTTP P, login TCP P+1, registration P+2, route P+3, db P+4, msg_server i
-//! P+10+i (P+30+i is kept for its TLS), its WebSocket P+50+i, admin ports from P+70 in the order login, route, db,
-//! msg 0, msg 1 … A further login, route or db process i ≥ 1 has the block P+100+10·i: the same offsets 0 to 4, its
-//! admin ports at 5 (login), 6 (route) and 7 (db).
+//! P+10+i, its TLS P+30+i, its WebSocket P+50+i, that inside TLS P+200+i, admin ports from P+70 in the order login, route,
+//! db, msg 0, msg 1 … login HTTPS is P+6. A further login, route or db process i ≥ 1 has the block P+100+10·i: the same offsets 0 to 4, its
+//! admin ports at 5 (login), 6 (route) and 7 (db), its HTTPS at 8.
 //!
-//! Without a base: 8080, 8008, 8100, 8200, 10600, 8400, 8000+i, WebSocket 9090+i, admin from 8170, further blocks from
+//! Without a base: 8080, 8008, 8100, 8200, 10600, 8400, 8000+i, TLS 8443+i, WebSocket 9090+i, that inside TLS 9443+i, HTTPS
+//! 8081, admin from 8170, further blocks from
 //! 8300+10·i.
 
 use std::net::{Ipv4Addr, TcpListener};
 
 use super::{Counts, DbPorts, LoginPorts, MsgPorts, PortError, PortPlan, RoutePorts};
 
-/// msg_servers that a base has room for: up to the ports that are kept for TLS.
+/// msg_servers that a base has room for: up to the ports for their TLS.
 const MAX_MSG_SERVERS: u16 = 20;
 
 /// msg_servers that the default ports have room for: up to login_server's 8008.
@@ -35,11 +36,12 @@ impl PortPlan {
                 .map(|i| match i {
                     0 => LoginPorts {
                         http: 8080,
+                        https: 8081,
                         tcp: 8008,
                         registration: 8100,
                         admin: 8170,
                     },
-                    i => login_at(further(i), further(i) + 5),
+                    i => login_at(further(i), further(i) + 8, further(i) + 5),
                 })
                 .collect(),
             route: (0..counts.route)
@@ -69,7 +71,9 @@ impl PortPlan {
             msg: (0..counts.msg)
                 .map(|i| MsgPorts {
                     tcp: 8000 + i,
+                    tls: 8443 + i,
                     websocket: 9090 + i,
+                    websocket_tls: 9443 + i,
                     api: (i == 0).then_some(8400),
                     admin: 8173 + i,
                 })
@@ -80,7 +84,7 @@ impl PortPlan {
     /// The ports that follow from a base.
     pub fn from_base(base: u16, counts: Counts) -> Result<Self, PortError> {
         check(counts, MAX_MSG_SERVERS, "")?;
-        if base == 0 || base > u16::MAX - 100 - 10 * MAX_OTHERS {
+        if base == 0 || base > u16::MAX - 200 - MAX_MSG_SERVERS {
             return Err(PortError::Base(base));
         }
         // Where process i of a kind has its first port, and where its admin port is.
@@ -90,7 +94,8 @@ impl PortPlan {
         };
         let login = |i| {
             let (first, admin) = place(i, 0);
-            login_at(first, admin)
+            let https = first + if i == 0 { 6 } else { 8 };
+            login_at(first, https, admin)
         };
         let route = |i| {
             let (first, admin) = place(i, 1);
@@ -108,7 +113,9 @@ impl PortPlan {
         };
         let msg = |i| MsgPorts {
             tcp: base + 10 + i,
+            tls: base + 30 + i,
             websocket: base + 50 + i,
+            websocket_tls: base + 200 + i,
             api: (i == 0).then_some(base + 5),
             admin: base + 73 + i,
         };
@@ -139,8 +146,10 @@ impl PortPlan {
         };
         for _ in 0..counts.login {
             let (http, tcp, registration, admin) = (free()?, free()?, free()?, free()?);
+            let https = free()?;
             plan.login.push(LoginPorts {
                 http,
+                https,
                 tcp,
                 registration,
                 admin,
@@ -161,7 +170,9 @@ impl PortPlan {
         for i in 0..counts.msg {
             plan.msg.push(MsgPorts {
                 tcp: free()?,
+                tls: free()?,
                 websocket: free()?,
+                websocket_tls: free()?,
                 api: (i == 0).then(&mut free).transpose()?,
                 admin: free()?,
             });
@@ -170,9 +181,10 @@ impl PortPlan {
     }
 }
 
-fn login_at(first: u16, admin: u16) -> LoginPorts {
+fn login_at(first: u16, https: u16, admin: u16) -> LoginPorts {
     LoginPorts {
         http: first,
+        https,
         tcp: first + 1,
         registration: first + 2,
         admin,

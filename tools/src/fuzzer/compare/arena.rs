@@ -5,6 +5,7 @@ use anyhow::{Context, ensure};
 
 use super::contestant::{Contestant, Kind};
 use super::installation::{Installation, Start};
+use crate::client::TlsArgs;
 use crate::fuzzer::load::{Place, Scenario, StopToken, Target, play};
 use crate::fuzzer::outcome::Outcome;
 use crate::fuzzer::permit::Permit;
@@ -46,7 +47,7 @@ impl Arena {
             Kind::Relay { edges } => return self.play_relay(*edges, title),
         };
         let run_json = run.as_ref().map(|run| run.join("run.json"));
-        self.load(place, run_json, &[], self.password.clone(), title)
+        self.load(place, run_json, &[], self.plain(), title)
     }
 
     /// The relay's processes are this program.
@@ -55,13 +56,12 @@ impl Arena {
         let relay = Relay::start(&program, 0, edges)?;
         let addresses = relay.edges().iter().map(SocketAddr::to_string).collect();
         let place = Place::Servers(addresses);
-        self.load(
-            place,
-            None,
-            &relay.processes(),
-            self.password.clone(),
-            title,
-        )
+        self.load(place, None, &relay.processes(), self.plain(), title)
+    }
+
+    /// How what runs already is entered.
+    fn plain(&self) -> (String, TlsArgs) {
+        (self.password.clone(), TlsArgs::default())
     }
 
     fn play_build(
@@ -88,8 +88,13 @@ impl Arena {
         let installation = Installation::start(&start, &|| self.stop.is_stopped())?;
         let place = Place::Login(installation.login().to_owned());
         let password = crate::accounts::DEMO_PASSWORD.to_owned();
-        let run_json = Some(installation.run_json());
-        self.load(place, run_json, &[], password, title)
+        let run_json = installation.run_json();
+        // Who starts it with TLS wants to see what that costs.
+        let tls = match arguments.iter().any(|argument| argument == "--tls") {
+            true => TlsArgs::with_ca(run_json.with_file_name("tls").join("ca.pem")),
+            false => TlsArgs::default(),
+        };
+        self.load(place, Some(run_json), &[], (password, tls), title)
     }
 
     fn load(
@@ -97,13 +102,14 @@ impl Arena {
         place: Place,
         run_json: Option<PathBuf>,
         processes: &[(String, u32)],
-        password: String,
+        (password, tls): (String, TlsArgs),
         title: &str,
     ) -> anyhow::Result<Outcome> {
         let target = Target {
             place,
             permit: self.permit,
             password,
+            tls,
             program: None,
         };
         let mut watch = Watch::begin(run_json.as_deref(), processes)?;

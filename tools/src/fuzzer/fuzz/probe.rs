@@ -96,6 +96,7 @@ impl Probe {
                     host: self.target.ip().to_string(),
                     port: self.target.port(),
                     path: "/".into(),
+                    trust: None,
                 };
                 // Any status is an answer.
                 get(&url, WORD).await.map(drop).map_err(Into::into)

@@ -5,6 +5,7 @@ use anyhow::{bail, ensure};
 use super::super::permit::Permit;
 use super::scenario::{ClientKind, Scenario};
 use super::target::{Place, Target};
+use crate::client::TlsArgs;
 use crate::terminal::PASSWORD_VARIABLE;
 
 /// Where the installation is.
@@ -33,6 +34,8 @@ pub struct TargetArgs {
     )]
     password: String,
     #[command(flatten)]
+    tls: TlsArgs,
+    #[command(flatten)]
     permit: Permit,
 }
 
@@ -47,6 +50,7 @@ impl TargetArgs {
             place,
             permit: self.permit,
             password: self.password.clone(),
+            tls: self.tls.clone(),
             program: None,
         }
     }

@@ -42,7 +42,8 @@ pub fn play(
     stop: StopToken,
 ) -> anyhow::Result<Outcome> {
     scenario.check()?;
-    let route = Route::find(&target.place, target.permit)?;
+    let trust = target.tls.trust()?;
+    let route = Route::find(&target.place, target.permit, trust.as_ref())?;
     if scenario.source_addresses > 0 && !route.is_loopback() {
         bail!("source-addresses: only a target on this machine can be dialled from 127.0.0.0/8");
     }
@@ -58,6 +59,7 @@ pub fn play(
             scenario: parts.remove(0),
             route,
             permit: target.permit,
+            trust,
             password: target.password.clone(),
             run,
             began,

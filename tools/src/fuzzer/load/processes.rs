@@ -23,6 +23,7 @@ use super::play::{StopToken, together};
 use super::scenario::Scenario;
 use super::target::{Place, Route, Target};
 use super::worker::{self, Director, Done, Job};
+use crate::client::TlsArgs;
 
 /// Between two looks whether the run is to end.
 const LOOK: Duration = Duration::from_millis(100);
@@ -35,6 +36,7 @@ const LINES: usize = 256;
 struct Order {
     scenario: Scenario,
     place: Place,
+    tls: TlsArgs,
     password: String,
     run: u32,
     began: SystemTime,
@@ -67,6 +69,7 @@ pub(super) fn play(
         let order = Order {
             scenario,
             place: target.place.clone(),
+            tls: target.tls.clone(),
             password: target.password.clone(),
             // Each worker's conversations have their own numbers.
             run: run.wrapping_add(number as u32),
@@ -275,9 +278,11 @@ pub(super) fn be_worker(permit: Permit) -> anyhow::Result<()> {
 }
 
 fn follow(order: Order, permit: Permit, speaker: &mut Speaker) -> anyhow::Result<Done> {
+    let trust = order.tls.trust()?;
     limits::make_room(order.scenario.users, 1)?;
     let job = Job {
-        route: Route::find(&order.place, permit)?,
+        route: Route::find(&order.place, permit, trust.as_ref())?,
+        trust,
         scenario: order.scenario,
         permit,
         password: order.password,

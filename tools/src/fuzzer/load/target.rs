@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::super::permit::Permit;
-use crate::client::http;
+use crate::client::{TlsArgs, Trust, http};
 
 /// An installation, and who may be sent to.
 #[derive(Clone)]
@@ -19,6 +19,8 @@ pub struct Target {
     pub permit: Permit,
     /// Every account's.
     pub password: String,
+    /// Whether msg_servers are reached with TLS.
+    pub tls: TlsArgs,
     /// The `pdu-fuzzer` to start further processes with; none for this program itself.
     pub program: Option<PathBuf>,
 }
@@ -52,28 +54,47 @@ pub enum Place {
     Servers(Vec<String>),
 }
 
+/// Somebody to dial: a name for the certificate, and where it leads.
+#[derive(Clone, Debug)]
+pub(super) struct Spot {
+    pub(super) host: String,
+    pub(super) at: SocketAddr,
+}
+
 /// A place whose names are resolved and permitted.
 #[derive(Clone, Debug)]
 pub(super) enum Route {
     /// Ask this login_server with these bytes.
-    Ask { login: SocketAddr, request: Vec<u8> },
+    Ask {
+        login: Spot,
+        is_https: bool,
+        request: Vec<u8>,
+    },
     /// Dial these in turn.
-    Dial(Vec<SocketAddr>),
+    Dial(Vec<Spot>),
 }
 
 impl Route {
     /// Resolves names, which waits for the system's resolver.
-    pub(super) fn find(place: &Place, permit: Permit) -> anyhow::Result<Self> {
+    pub(super) fn find(
+        place: &Place,
+        permit: Permit,
+        trust: Option<&Trust>,
+    ) -> anyhow::Result<Self> {
         match place {
             Place::Login(url) => {
-                let target: http::Target = url.parse()?;
+                let target = http::Target::parse(url, trust)?;
                 let target = crate::client::lookup(target);
-                let login = permit.resolve(&target.host, target.port)?;
+                let login = Spot {
+                    at: permit.resolve(&target.host, target.port)?,
+                    host: target.host.clone(),
+                };
                 let (path, host) = (&target.path, target.authority());
                 let request =
                     format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
                 Ok(Self::Ask {
                     login,
+                    is_https: target.trust.is_some(),
                     request: request.into_bytes(),
                 })
             }
@@ -86,7 +107,9 @@ impl Route {
                     let port: u16 = port
                         .parse()
                         .with_context(|| format!("{server:?}: {port:?} is no port"))?;
-                    permit.resolve(host, port)
+                    let at = permit.resolve(host, port)?;
+                    let host = host.trim_matches(['[', ']']).to_owned();
+                    Ok(Spot { host, at })
                 });
                 Ok(Self::Dial(addresses.collect::<anyhow::Result<_>>()?))
             }
@@ -96,8 +119,8 @@ impl Route {
     /// Whether everything that is known to be dialled is this machine itself.
     pub(super) fn is_loopback(&self) -> bool {
         match self {
-            Self::Ask { login, .. } => login.ip().is_loopback(),
-            Self::Dial(servers) => servers.iter().all(|server| server.ip().is_loopback()),
+            Self::Ask { login, .. } => login.at.ip().is_loopback(),
+            Self::Dial(servers) => servers.iter().all(|server| server.at.ip().is_loopback()),
         }
     }
 
@@ -107,7 +130,7 @@ impl Route {
             Self::Ask { login, .. } => std::slice::from_ref(login),
             Self::Dial(servers) => servers,
         };
-        for address in addresses {
+        for Spot { at: address, .. } in addresses {
             let knocked =
                 std::net::TcpStream::connect_timeout(address, std::time::Duration::from_secs(5));
             if let Err(error) = knocked {

@@ -36,6 +36,7 @@ use super::super::permit::Permit;
 use super::ledger::Ledger;
 use super::scenario::Scenario;
 use super::target::Route;
+use crate::client::Trust;
 use entry::Entry;
 use measure::{Clock, Measure};
 use poller::Poller;
@@ -78,6 +79,8 @@ pub(super) struct Job {
     pub(super) scenario: Scenario,
     pub(super) route: Route,
     pub(super) permit: Permit,
+    /// Whom to believe, where msg_servers are to be reached with TLS.
+    pub(super) trust: Option<Trust>,
     pub(super) password: String,
     /// Told apart from other workers' and other runs' messages by it.
     pub(super) run: u32,

@@ -178,6 +178,7 @@ async fn a_device_that_is_told_to_move_arrives_before_it_leaves_and_loses_nothin
             ip1: "127.0.0.1".into(),
             ip2: String::new(),
             port: second_port.into(),
+            tls_port: None,
         }],
     };
     old.says(0, &order).await;

@@ -11,12 +11,12 @@ use proto::{Body, capability};
 
 use super::super::super::outcome::{Counter, Phase, Timing};
 use super::super::scenario::{ClientKind, Scenario};
-use super::super::target::Route;
+use super::super::target::{Route, Spot};
 use super::asked::Question;
 use super::link::Link;
 use super::seat::State;
 use super::{SECOND, Worker, login_server};
-use crate::client::password_digest;
+use crate::client::{Trust, password_digest};
 
 /// The login's number, which no other question has.
 const LOGIN_SEQ_NUM: u16 = 1;
@@ -98,20 +98,29 @@ impl Worker<'_> {
         let deadline = self.now + u64::from(self.scenario().answer_seconds) * SECOND;
         let generation = self.seats[seat as usize].generation;
         self.door.deadlines.push_back((deadline, seat, generation));
-        match &self.job.route {
-            Route::Ask { login, .. } => self.dial(seat, *login, State::Looking),
+        let job = self.job;
+        let trust = job.trust.as_ref();
+        match &job.route {
+            Route::Ask {
+                login, is_https, ..
+            } => self.dial(seat, login, trust.filter(|_| *is_https), State::Looking),
             Route::Dial(servers) => {
                 let number = (self.scenario().first_user + seat).saturating_sub(1) as usize;
-                self.dial(seat, servers[number % servers.len()], State::Dialling);
+                let server = &servers[number % servers.len()];
+                self.dial(seat, server, trust, State::Dialling);
             }
         }
     }
 
-    pub(super) fn dial(&mut self, seat: u32, to: std::net::SocketAddr, state: State) {
+    /// Begins to connect, with TLS if there is somebody to believe.
+    fn dial(&mut self, seat: u32, spot: &Spot, trust: Option<&Trust>, state: State) {
         let source = self.source(seat);
+        let to = spot.at;
         let at = &mut self.seats[seat as usize];
         at.state = state;
-        let dialled = Link::dial(to, source).and_then(|link| {
+        let tls = trust.map(|trust| trust.dialer().engine(&spot.host));
+        let dialled = tls.transpose().and_then(|tls| Link::dial(to, source, tls));
+        let dialled = dialled.and_then(|link| {
             self.poller.add(link.stream(), at.key(seat))?;
             Ok(link)
         });
@@ -177,10 +186,9 @@ impl Worker<'_> {
 
     /// login_server's whole answer, or all there will be of it.
     pub(super) fn on_address(&mut self, seat: u32, answer: &[u8]) {
-        match login_server::address(answer, self.job.permit) {
-            Ok(address) => {
-                self.dial(seat, address, State::Dialling);
-            }
+        let trust = self.job.trust.as_ref();
+        match login_server::address(answer, self.job.permit, trust) {
+            Ok(spot) => self.dial(seat, &spot, trust, State::Dialling),
             Err(error) => self.login_failed(seat, Counter::LoginFailed, format!("{error:#}")),
         }
     }

@@ -25,7 +25,11 @@ impl Worker<'_> {
         let mut scratch = std::mem::take(&mut self.scratch);
         let at = &mut self.seats[seat as usize];
         if let Some(link) = &mut at.link {
-            match link.receive(&mut scratch) {
+            let received = link.receive(&mut scratch);
+            if link.has_to_flush() {
+                self.mark(seat);
+            }
+            match received {
                 Ok(Received::Bytes(length)) => self.on_bytes(seat, &scratch[..length]),
                 Ok(Received::Nothing) => {}
                 Ok(Received::End) => self.on_end(seat),

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
+use im_base::net::tls::Engine;
 use proto::Header;
 use proto::decoder::MAX_CLIENT_FRAME;
 use proto::header::HEADER_LEN;
@@ -12,6 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 #[derive(Debug)]
 pub(super) struct Link {
     stream: TcpStream,
+    tls: Option<Box<Tls>>,
     /// The beginning of a frame whose rest has not come.
     pub(super) input: Vec<u8>,
     /// What the socket has not taken.
@@ -19,6 +21,14 @@ pub(super) struct Link {
     written: usize,
     /// Being writable is watched.
     pub(super) watched: bool,
+}
+
+/// A connection's end of TLS.
+#[derive(Debug)]
+struct Tls {
+    engine: Engine,
+    /// Encrypted, on its way to the socket.
+    sealed: Vec<u8>,
 }
 
 /// What a read brought.
@@ -30,8 +40,12 @@ pub(super) enum Received {
 }
 
 impl Link {
-    /// Begins to connect.
-    pub(super) fn dial(to: SocketAddr, from: Option<Ipv4Addr>) -> io::Result<Self> {
+    /// Begins to connect; `tls` is an end of TLS with its first words.
+    pub(super) fn dial(
+        to: SocketAddr,
+        from: Option<Ipv4Addr>,
+        tls: Option<(Engine, Vec<u8>)>,
+    ) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
@@ -45,6 +59,7 @@ impl Link {
         }
         Ok(Self {
             stream: socket.into(),
+            tls: tls.map(|(engine, sealed)| Box::new(Tls { engine, sealed })),
             input: Vec::new(),
             output: Vec::new(),
             written: 0,
@@ -63,9 +78,17 @@ impl Link {
 
     /// Reads once. An error is the connection's end.
     pub(super) fn receive(&mut self, into: &mut [u8]) -> io::Result<Received> {
-        match self.stream.read(into) {
+        // Inside TLS the end of an earlier record may come out with it.
+        let room = match self.tls {
+            Some(_) => into.len() / 2,
+            None => into.len(),
+        };
+        match self.stream.read(&mut into[..room]) {
             Ok(0) => Ok(Received::End),
-            Ok(length) => Ok(Received::Bytes(length)),
+            Ok(length) => match &mut self.tls {
+                Some(tls) => tls.open(into, length),
+                None => Ok(Received::Bytes(length)),
+            },
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(Received::Nothing),
                 _ => Err(error),
@@ -73,10 +96,27 @@ impl Link {
         }
     }
 
-    /// Writes what there is; false if the socket did not take all.
+    /// Whether the handshake has something to say, or what waited for it can go.
+    pub(super) fn has_to_flush(&self) -> bool {
+        let waits = |tls: &Tls| tls.engine.is_established() && !self.output.is_empty();
+        let tls = self.tls.as_ref();
+        tls.is_some_and(|tls| !tls.sealed.is_empty() || waits(tls))
+    }
+
+    /// Writes what there is; false if the socket did not take all. What waits for a handshake is kept.
     pub(super) fn flush(&mut self) -> io::Result<bool> {
-        while self.written < self.output.len() {
-            match self.stream.write(&self.output[self.written..]) {
+        let output = match &mut self.tls {
+            None => &mut self.output,
+            Some(tls) => {
+                if tls.engine.is_established() && !self.output.is_empty() {
+                    tls.engine.encrypt(&self.output, &mut tls.sealed)?;
+                    self.output.clear();
+                }
+                &mut tls.sealed
+            }
+        };
+        while self.written < output.len() {
+            match self.stream.write(&output[self.written..]) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(length) => self.written += length,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
@@ -84,9 +124,27 @@ impl Link {
                 Err(error) => return Err(error),
             }
         }
-        self.output.clear();
+        output.clear();
         self.written = 0;
         Ok(true)
+    }
+}
+
+impl Tls {
+    /// Takes what was read to the front of `bytes`, and puts what was in it in its place.
+    fn open(&mut self, bytes: &mut [u8], length: usize) -> io::Result<Received> {
+        let mut plain = Vec::new();
+        let put = |piece: &[u8]| plain.extend_from_slice(piece);
+        self.engine
+            .receive(&mut bytes[..length], put, &mut self.sealed)?;
+        // What the other side says is its last word is followed by the connection's end.
+        let room = bytes.get_mut(..plain.len());
+        let room = room.ok_or(ErrorKind::OutOfMemory)?;
+        room.copy_from_slice(&plain);
+        Ok(match plain.len() {
+            0 => Received::Nothing,
+            length => Received::Bytes(length),
+        })
     }
 }
 

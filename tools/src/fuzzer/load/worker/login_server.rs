@@ -1,11 +1,10 @@
 //! login_server's answer, read from bytes.
 
-use std::net::SocketAddr;
-
 use anyhow::{Context, bail};
 
 use super::super::super::permit::Permit;
-use crate::client::Address;
+use super::super::target::Spot;
+use crate::client::{Address, Trust};
 
 /// The largest answer that is read.
 pub(super) const MAX_ANSWER: usize = 64 * 1024;
@@ -26,18 +25,26 @@ pub(super) fn is_whole(answer: &[u8]) -> bool {
 }
 
 /// The msg_server that it names, the first address that may be sent to.
-pub(super) fn address(answer: &[u8], permit: Permit) -> anyhow::Result<SocketAddr> {
+pub(super) fn address(
+    answer: &[u8],
+    permit: Permit,
+    trust: Option<&Trust>,
+) -> anyhow::Result<Spot> {
     let (head, body) = split(answer).context("login_server's answer is no HTTP")?;
     let status = head.split(|byte| *byte == b' ').nth(1);
     if status != Some(b"200") {
         let status = String::from_utf8_lossy(status.unwrap_or_default());
         bail!("login_server answers with status {status}");
     }
-    let address = Address::parse(body).context("login_server's answer")?;
+    let address = Address::parse(body).and_then(|address| address.secured(trust));
+    let address = address.context("login_server's answer")?;
     let mut refused = None;
     for host in address.hosts() {
         match permit.resolve(host, address.port) {
-            Ok(address) => return Ok(address),
+            Ok(at) => {
+                let host = host.to_owned();
+                return Ok(Spot { host, at });
+            }
             Err(error) => refused = Some(error),
         }
     }
@@ -72,13 +79,13 @@ mod tests {
         let named = |ip: &str| {
             let body =
                 format!(r#"{{"code":0,"msg":"","priorIP":"{ip}","backupIP":"","port":"8000"}}"#);
-            address(&answer("200 OK", &body), Permit::LOOPBACK)
+            address(&answer("200 OK", &body), Permit::LOOPBACK, None)
         };
-        assert_eq!(named("127.0.0.1").unwrap().to_string(), "127.0.0.1:8000");
+        assert_eq!(named("127.0.0.1").unwrap().at.to_string(), "127.0.0.1:8000");
         let error = named("192.0.2.1").unwrap_err().to_string();
         assert!(error.contains("--i-own-this-target"), "{error}");
         let full = answer("200 OK", r#"{"code":2,"msg":"full"}"#);
-        assert!(address(&full, Permit::LOOPBACK).is_err());
-        assert!(address(&answer("404 Not Found", ""), Permit::LOOPBACK).is_err());
+        assert!(address(&full, Permit::LOOPBACK, None).is_err());
+        assert!(address(&answer("404 Not Found", ""), Permit::LOOPBACK, None).is_err());
     }
 }
