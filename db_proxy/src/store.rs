@@ -22,6 +22,7 @@ mod resume;
 
 mod archive;
 
+mod admission;
 mod error;
 mod membership;
 mod meta;
@@ -30,6 +31,7 @@ mod open;
 mod plan;
 mod relation;
 mod row;
+mod shown;
 mod sqlite;
 mod time;
 mod trouble;

@@ -99,7 +99,8 @@ pub(super) fn message_id(row: &impl Columns, column: &str) -> Result<MessageId, 
 }
 
 /// The columns a message is read from, of the table `m`.
-pub(super) const MESSAGE: &str = "m.message_id, m.sender_id, m.kind, m.body, m.created_at_ms";
+pub(super) const MESSAGE: &str =
+    "m.message_id, m.sender_id, m.kind, m.body, m.created_at_ms, m.withheld_from";
 
 pub(super) fn message(row: &impl Columns) -> Result<StoredMessage, StoreError> {
     Ok(StoredMessage {
@@ -108,6 +109,7 @@ pub(super) fn message(row: &impl Columns) -> Result<StoredMessage, StoreError> {
         kind: MessageKind(int(row, "kind")?),
         body: blob(row, "body")?.into(),
         created_at: time(row, "created_at_ms")?,
+        withheld_from: somebody(row, "withheld_from")?,
     })
 }
 
