@@ -26,6 +26,7 @@ mod resume;
 
 mod archive;
 
+mod admission;
 mod each;
 mod error;
 mod membership;
@@ -35,6 +36,7 @@ mod open;
 mod plan;
 mod relation;
 mod row;
+mod shown;
 mod sqlite;
 mod time;
 mod trouble;

@@ -267,6 +267,7 @@ impl MsgServer {
         let age = Duration::from_millis(missed.age_ms.into()) + since_then;
         let now = Instant::now();
         let since = now.checked_sub(age).unwrap_or(now);
+        let withheld = missed.withheld();
         let stored = missed.message;
         let message = ImMsgData {
             from_user_id: stored.from_session_id,
@@ -279,8 +280,9 @@ impl MsgServer {
         };
         let frame = Pdu::new(&message, 0).to_frame();
         if message.msg_type & 0x10 == 0 {
-            let users = [message.from_user_id, message.to_session_id];
-            let users = users.into_iter().filter_map(UserId::new);
+            let receiver = (!withheld).then_some(message.to_session_id);
+            let users = [Some(message.from_user_id), receiver];
+            let users = users.into_iter().flatten().filter_map(UserId::new);
             let source = Source::Store { since };
             self.fanout.message(&message, users, &frame, source);
         } else if let Some(group) = GroupId::new(message.to_session_id) {

@@ -16,5 +16,14 @@ CREATE TABLE contacts (
 CREATE INDEX contacts_by_change ON contacts (user_id, changed_at_ms, other_id);
 
 -- The same as a sum of flags, so that whoever stores a message of the two need not look: 1 the lower of them blocks the higher
--- one, 2 the higher one the lower, 4 they are friends. Of groups 0.
+-- one, 2 the higher one the lower, 4 they are friends, 8 the newest messages are withheld from the lower one, 16 from the higher
+-- one. Of groups 0.
 ALTER TABLE conversations ADD COLUMN contact_flags BIGINT NOT NULL DEFAULT 0;
+
+-- Who is not to see the message: he blocks its sender. 0: nobody, as nearly always.
+ALTER TABLE messages ADD COLUMN withheld_from BIGINT NOT NULL DEFAULT 0;
+
+-- The newest message that this user sees and when it was stored, as long as the conversation's newest one is withheld from him;
+-- otherwise NULL. own_read counts less by what is withheld from him behind last_read_id, so that it is not unread.
+ALTER TABLE participants ADD COLUMN shown_last_id BIGINT;
+ALTER TABLE participants ADD COLUMN shown_last_at_ms BIGINT;

@@ -43,6 +43,7 @@ pub(super) async fn store(
         msg_id: appended.message_id.get(),
         create_time: appended.created_at.seconds(),
         group_version: appended.group_version,
+        withheld: appended.withheld.then_some(true),
         ..message
     };
     if appended.altered {

@@ -66,6 +66,7 @@ pub struct NewMessage {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum MessagePolicy {
     #[default]
+    /// What somebody writes who is blocked is stored, and withheld from the one who blocks him.
     Everyone,
     Friends,
     /// Friends, and whoever is in the same department, as long as he is not blocked.
@@ -84,6 +85,8 @@ pub struct Appended {
     pub duplicate: bool,
     /// A duplicate whose kind or body is not that of the first.
     pub altered: bool,
+    /// The other one of a conversation of two does not get it: he blocks the sender.
+    pub withheld: bool,
     /// For a group's message, the version of the group at that moment: it tells who the members are.
     pub group_version: Option<u32>,
 }
@@ -132,6 +135,8 @@ pub struct StoredMessage {
     pub body: Bytes,
     pub created_at: UnixMillis,
     pub revision: Revision,
+    /// Somebody who takes part and is not to see it.
+    pub withheld_from: Option<UserId>,
 }
 
 /// Where a page ends: after `rows` entries, or before the bodies exceed `bytes`. The first entry always fits.

@@ -1,15 +1,17 @@
 //! What a batch of messages does to its conversations, worked out without a database: which messages are new, which
 //! ids they get, where heads and counters end. Every database executes the same plan.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 
 use proto::ids::{GroupId, MessageId, UserId};
 
+use super::admission::{may_write, withheld_from};
 use super::relation::Flags;
+use super::shown::{Shown, ShownEnd, shown};
 use super::{
-    AppendOutcome, AppendRefusal, Appended, ClientKey, Conversation, MessageKind, MessagePolicy,
-    NewMessage, StoreError, UnixMillis,
+    AppendOutcome, AppendRefusal, Appended, ClientKey, Conversation, MessageKind, NewMessage,
+    StoreError, UnixMillis,
 };
 
 /// What is taken for granted of the keys of a batch. Nearly all are new, and looking one up costs as much as storing its
@@ -82,57 +84,6 @@ impl Head {
 /// The conversations of a batch that exist, or may begin.
 pub(super) type Heads = HashMap<Conversation, Head>;
 
-/// Those of them in which it matters whether the two are in the same department.
-pub(super) fn of_colleagues(batch: &[NewMessage], heads: &Heads) -> Vec<Conversation> {
-    let matters = |message: &&NewMessage| {
-        message.policy == MessagePolicy::SameDepartmentOrFriends
-            && heads
-                .get(&message.conversation)
-                .is_some_and(|head| !head.flags.are_friends())
-    };
-    let mut matter: Vec<Conversation> = batch
-        .iter()
-        .filter(matters)
-        .map(|message| message.conversation)
-        .filter(|conversation| conversation.founders().is_some())
-        .collect();
-    matter.sort_unstable();
-    matter.dedup();
-    matter
-}
-
-/// Those that have not begun and may: with the time of the first message that is let in.
-pub(super) fn to_begin(batch: &[NewMessage], heads: &Heads) -> Vec<(Conversation, i64, Flags)> {
-    let mut begin: Vec<(Conversation, i64, Flags)> = Vec::new();
-    let mut met = HashSet::new();
-    for message in batch {
-        let head = heads.get(&message.conversation);
-        if let Some(head) = head.filter(|head| head.row == Head::NOT_BEGUN)
-            && may_write(message, head)
-            && met.insert(message.conversation)
-        {
-            begin.push((message.conversation, message.created_at.0, head.flags));
-        }
-    }
-    begin.sort_unstable_by_key(|(conversation, ..)| *conversation);
-    begin
-}
-
-/// Whether the policy lets the sender write to the other one of a conversation of two.
-fn may_write(message: &NewMessage, head: &Head) -> bool {
-    let Conversation::Single(pair) = message.conversation else {
-        return true;
-    };
-    let blocked = || head.flags.blocks(pair.low() == message.sender);
-    match message.policy {
-        MessagePolicy::Everyone => true,
-        MessagePolicy::Friends => head.flags.are_friends(),
-        MessagePolicy::SameDepartmentOrFriends => {
-            head.flags.are_friends() || (head.colleagues && !blocked())
-        }
-    }
-}
-
 /// A message of an earlier batch that carries a key of this one.
 #[derive(Debug)]
 pub(super) struct StoredKey {
@@ -143,6 +94,7 @@ pub(super) struct StoredKey {
     pub(super) created_at: UnixMillis,
     pub(super) kind: MessageKind,
     pub(super) body: Vec<u8>,
+    pub(super) withheld: bool,
 }
 
 /// The writes of one transaction, to be made in the order of the fields, and its answers.
@@ -153,6 +105,8 @@ pub(super) struct Plan<'a> {
     /// Ascending by conversation and id.
     pub(super) inserts: Vec<Insert<'a>>,
     pub(super) heads: Vec<Moved>,
+    /// Of conversations in which something is withheld, or was until now.
+    pub(super) shown: Vec<Shown>,
     /// Sender, row of a group's conversation, his newest message there: he has read up to it.
     pub(super) read: Vec<(UserId, i64, MessageId)>,
     pub(super) outcomes: Vec<AppendOutcome>,
@@ -165,6 +119,8 @@ pub(super) struct Moved {
     pub(super) last: MessageId,
     /// How many of the new ones the lower of two users wrote; the other one's number follows from it.
     pub(super) by_low: u32,
+    /// The conversation's flags, if they are others now.
+    pub(super) flags: Option<Flags>,
 }
 
 /// A row of `messages`.
@@ -174,6 +130,7 @@ pub(super) struct Insert<'a> {
     pub(super) id: MessageId,
     pub(super) message: &'a NewMessage,
     pub(super) key: Option<&'a [u8]>,
+    pub(super) withheld_from: Option<UserId>,
 }
 
 /// The newest message known to carry a key.
@@ -182,6 +139,7 @@ struct Holder<'a> {
     created_at: UnixMillis,
     kind: MessageKind,
     body: &'a [u8],
+    withheld: bool,
     place: Place,
 }
 
@@ -203,6 +161,7 @@ impl<'a> Plan<'a> {
         stored: &'a [StoredKey],
     ) -> Self {
         let mut plan = Self::default();
+        let heads_before = heads;
         let mut heads = heads.clone();
         let mut holders: Holders<'a> = stored
             .iter()
@@ -212,6 +171,7 @@ impl<'a> Plan<'a> {
                     created_at: stored.created_at,
                     kind: stored.kind,
                     body: &stored.body,
+                    withheld: stored.withheld,
                     place: Place::Stored,
                 };
                 ((stored.row, stored.sender, stored.key.as_slice()), holder)
@@ -230,7 +190,7 @@ impl<'a> Plan<'a> {
             };
             plan.outcomes.push(outcome);
         }
-        plan.sum_up();
+        plan.sum_up(heads_before);
         plan
     }
 
@@ -258,6 +218,7 @@ impl<'a> Plan<'a> {
                     created_at: holder.created_at,
                     duplicate: true,
                     altered,
+                    withheld: holder.withheld,
                     group_version,
                 });
             }
@@ -269,20 +230,24 @@ impl<'a> Plan<'a> {
             .and_then(MessageId::new)
             .ok_or(AppendRefusal::ConversationFull)?;
         head.last = id.get();
+        let withheld_from = withheld_from(message, head);
+        let withheld = withheld_from.is_some();
         if let Some((_, slot)) = slot {
-            self.take_key(slot, head.row, id, message);
+            self.take_key(slot, head.row, id, message, withheld);
         }
         self.inserts.push(Insert {
             row: head.row,
             id,
             message,
             key: message.client_key.as_ref().map(ClientKey::as_bytes),
+            withheld_from,
         });
         Ok(Appended {
             message_id: id,
             created_at: message.created_at,
             duplicate: false,
             altered: false,
+            withheld,
             group_version,
         })
     }
@@ -294,12 +259,14 @@ impl<'a> Plan<'a> {
         row: i64,
         message_id: MessageId,
         message: &'a NewMessage,
+        withheld: bool,
     ) {
         let new = Holder {
             message_id,
             created_at: message.created_at,
             kind: message.kind,
             body: &message.body,
+            withheld,
             place: Place::Inserted(self.inserts.len()),
         };
         match slot {
@@ -316,7 +283,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn sum_up(&mut self) {
+    fn sum_up(&mut self, before: &Heads) {
         let mut heads: HashMap<i64, Moved> = HashMap::new();
         let mut read: HashMap<(UserId, i64), MessageId> = HashMap::new();
         for insert in &self.inserts {
@@ -324,6 +291,7 @@ impl<'a> Plan<'a> {
                 row: insert.row,
                 last: insert.id,
                 by_low: 0,
+                flags: None,
             });
             head.last = insert.id;
             let sender = insert.message.sender;
@@ -332,6 +300,14 @@ impl<'a> Plan<'a> {
                 Conversation::Group(_) => {
                     read.insert((sender, insert.row), insert.id);
                 }
+            }
+        }
+        self.shown = shown(&self.inserts, before);
+        for shown in &self.shown {
+            if let Some(moved) = heads.get_mut(&shown.row) {
+                let flags = moved.flags.unwrap_or(shown.flags_before);
+                let is_withheld = shown.end != ShownEnd::Newest;
+                moved.flags = Some(flags.with_withheld(shown.is_low, is_withheld));
             }
         }
         self.heads = heads.into_values().collect();
@@ -381,7 +357,7 @@ impl Admission {
 mod tests {
     use bytes::Bytes;
 
-    use super::super::MessageKind;
+    use super::super::{MessageKind, MessagePolicy};
     use super::*;
 
     fn user(id: u32) -> UserId {
@@ -430,6 +406,7 @@ mod tests {
             row: 5,
             last: MessageId::new(12).unwrap(),
             by_low: 2,
+            flags: None,
         };
         assert_eq!(plan.heads, [moved]);
     }
@@ -479,53 +456,5 @@ mod tests {
         assert_eq!(plan.outcomes[3].unwrap().group_version, Some(9));
         assert_eq!(plan.outcomes[4], Err(AppendRefusal::NotAMember));
         assert_eq!(plan.outcomes[5], Err(AppendRefusal::NoSuchGroup));
-    }
-
-    #[test]
-    fn a_policy_lets_friends_write_and_colleagues_who_are_not_blocked() {
-        use MessagePolicy::{Everyone, Friends, SameDepartmentOrFriends};
-
-        let let_in = |flags, colleagues, policy| {
-            let batch = [NewMessage {
-                policy,
-                ..message(1, None)
-            }];
-            let head = Head {
-                colleagues,
-                flags: Flags(flags),
-                ..head(0)
-            };
-            let heads = Heads::from([(batch[0].conversation, head)]);
-            let outcome = Plan::new(&batch, &heads, &Standings::new(), &[]).outcomes[0];
-            assert!(outcome.is_ok() || outcome == Err(AppendRefusal::NotFriends));
-            outcome.is_ok()
-        };
-        // user 1, the lower of the two, writes
-        let (strangers, blocks, is_blocked, friends) = (0, 1, 2, 4);
-        for flags in [strangers, blocks, is_blocked, friends] {
-            for colleagues in [false, true] {
-                assert!(let_in(flags, colleagues, Everyone));
-                assert_eq!(let_in(flags, colleagues, Friends), flags == friends);
-                let wanted = flags == friends || (colleagues && flags != is_blocked);
-                assert_eq!(let_in(flags, colleagues, SameDepartmentOrFriends), wanted);
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_refused_begins_nothing() {
-        let policy = MessagePolicy::Friends;
-        let batch = [
-            message(7, None),
-            NewMessage {
-                policy,
-                ..message(5, None)
-            },
-        ];
-        let not_begun = Head::not_begun(Flags(0));
-        let heads = Heads::from([(batch[0].conversation, not_begun)]);
-        assert_eq!(to_begin(&batch[1..], &heads), []);
-        let begun = (batch[0].conversation, 7, Flags(0));
-        assert_eq!(to_begin(&batch, &heads), [begun]);
     }
 }

@@ -38,13 +38,19 @@ pub(super) struct Room {
 }
 
 /// Flags of a conversation of two.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Flags(pub(super) i64);
 
 impl Flags {
     const LOW_BLOCKS_HIGH: i64 = 1;
     const HIGH_BLOCKS_LOW: i64 = 2;
     const FRIENDS: i64 = 4;
+    const WITHHELD_FROM_LOW: i64 = 8;
+    const WITHHELD_FROM_HIGH: i64 = 16;
+
+    /// What follows from the rows of `contacts`; the rest follows from messages.
+    pub(super) const OF_CONTACTS: i64 =
+        Self::LOW_BLOCKS_HIGH | Self::HIGH_BLOCKS_LOW | Self::FRIENDS;
 
     /// What the row of one side says: `is_low` if it is the lower user's.
     pub(super) fn of(side: &Side, is_low: bool) -> Self {
@@ -59,6 +65,25 @@ impl Flags {
     /// What the rows of both say.
     pub(super) fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Whether the newest messages are withheld from the lower user, or the higher one.
+    pub(super) fn is_withheld_from(self, low: bool) -> bool {
+        self.0 & Self::withheld(low) != 0
+    }
+
+    pub(super) fn with_withheld(self, low: bool, is_withheld: bool) -> Self {
+        match is_withheld {
+            true => Self(self.0 | Self::withheld(low)),
+            false => Self(self.0 & !Self::withheld(low)),
+        }
+    }
+
+    fn withheld(low: bool) -> i64 {
+        match low {
+            true => Self::WITHHELD_FROM_LOW,
+            false => Self::WITHHELD_FROM_HIGH,
+        }
     }
 
     pub(super) fn are_friends(self) -> bool {

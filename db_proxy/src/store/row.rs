@@ -100,7 +100,8 @@ pub(super) fn message_id(row: &impl Columns, column: &str) -> Result<MessageId, 
 }
 
 /// The columns a message is read from, of the table `m`.
-pub(super) const MESSAGE: &str = "m.message_id, m.sender_id, m.kind, m.body, m.created_at_ms";
+pub(super) const MESSAGE: &str =
+    "m.message_id, m.sender_id, m.kind, m.body, m.created_at_ms, m.withheld_from";
 
 pub(super) fn message(row: &impl Columns) -> Result<StoredMessage, StoreError> {
     let (kind, revision) = message_kind(row)?;
@@ -111,6 +112,7 @@ pub(super) fn message(row: &impl Columns) -> Result<StoredMessage, StoreError> {
         body: blob(row, "body")?.into(),
         created_at: time(row, "created_at_ms")?,
         revision,
+        withheld_from: somebody(row, "withheld_from")?,
     })
 }
 

@@ -100,7 +100,7 @@ pub struct ChangedConversation {
     pub talk_changed: bool,
     /// Members, name and the like of a group, or whether the user muted it.
     pub group_changed: bool,
-    /// The newest message's id, whether or not the user sees it; 0 before the first.
+    /// The newest message's id, whether or not the user sees it, but not one that is withheld from him; 0 before the first.
     pub last: u32,
     /// The user sees what lies behind this message.
     pub visible_after: u32,

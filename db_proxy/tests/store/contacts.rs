@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use proto::ids::UserId;
 
-use crate::bed::{Bed, ids, keyed, new_user, text};
+use crate::bed::{Bed, EVERYTHING, between, id, ids, keyed, new_user, text};
 use crate::device::{Device, Manner};
 
 use ContactState::{Asked, AsksMe, Friend, Nothing};
@@ -284,6 +284,219 @@ pub(crate) async fn a_message_is_let_in_by_what_the_two_are(bed: Bed) {
     assert_eq!(bed.texts(a, c).await.len(), 3);
 }
 
+/// What a blocked one writes is his alone, in every list; for the other it is as if it were never written, but for its number.
+pub(crate) async fn what_a_blocked_one_writes_is_his_alone(mut bed: Bed) {
+    let [a, b, c] = bed.users().await;
+    bed.say(a, b, &["one", "two"]).await;
+    bed.read(b, a, 1).await;
+    bed.step(b, a, ContactStep::Block).await.unwrap();
+    let mut device = Device::of(b);
+    device.sync(&bed, &Manner::usual()).await;
+    let before = device.talks[&a.into()].clone();
+    let outcomes = bed.append(&[text(a, b, "three"), text(a, b, "four")]).await;
+    assert_eq!(ids(&outcomes), [3, 4]);
+    assert!(outcomes.iter().all(|outcome| outcome.unwrap().withheld));
+    bed.say(a, c, &["hello"]).await;
+    bed.reopen().await;
+
+    let seen = async |bed: &Bed, user| -> Vec<u32> {
+        let history = bed.store.history(user, between(a, b), None, EVERYTHING);
+        history
+            .await
+            .unwrap()
+            .iter()
+            .map(|message| message.id.get())
+            .collect()
+    };
+    let latest = async |bed: &Bed, user| {
+        let latest = bed.store.latest_id(user, between(a, b)).await;
+        latest.unwrap().map_or(0, |id| id.get())
+    };
+    assert_eq!(seen(&bed, a).await, [4, 3, 2, 1]);
+    assert_eq!(seen(&bed, b).await, [2, 1]);
+    assert_eq!((latest(&bed, a).await, latest(&bed, b).await), (4, 2));
+    let asked = [id(3), id(2)];
+    let named = bed.store.messages(b, between(a, b), &asked, EVERYTHING);
+    assert_eq!(named.await.unwrap().len(), 1);
+    assert_eq!(bed.unread(b).await, [(a, 1)]);
+    assert_eq!(bed.unread_list(b).await.conversations[0].latest.id, id(2));
+    let recent = bed.store.recent(b, 0, EVERYTHING).await.unwrap();
+    assert_eq!(recent[0].latest.id, id(2));
+    device.sync(&bed, &Manner::usual()).await;
+    assert_eq!(device.talks[&a.into()], before);
+
+    // Read, taken off the list: nothing brings it back but what he sees.
+    bed.read(b, a, 2).await;
+    assert!(bed.unread(b).await.is_empty());
+    assert!(bed.hide(b, a).await);
+    bed.say(a, b, &["five"]).await;
+    assert!(bed.recent(b, 0).await.is_empty());
+    assert!(!bed.hide(b, a).await);
+    assert!(bed.unread(b).await.is_empty());
+
+    // The one who blocks may write, and then there is a hole.
+    bed.say(b, a, &["six"]).await;
+    assert_eq!(seen(&bed, b).await, [6, 2, 1]);
+    assert_eq!(latest(&bed, b).await, 6);
+    assert_eq!(bed.recent(b, 0).await, [a]);
+    assert_eq!(bed.unread(a).await, [(b, 1)]);
+    bed.say(a, b, &["seven"]).await;
+    bed.step(b, a, ContactStep::Unblock).await.unwrap();
+    assert_eq!(latest(&bed, b).await, 6, "unblocking brings nothing back");
+    bed.say(a, b, &["eight"]).await;
+    assert_eq!(seen(&bed, b).await, [8, 6, 2, 1]);
+    assert_eq!(bed.unread(b).await, [(a, 1)]);
+    let mut new = Device::of(b);
+    for device in [&mut device, &mut new] {
+        device.sync(&bed, &Manner::small(2, 60, 1, 9)).await;
+        let shown = &device.talks[&a.into()];
+        assert!(
+            shown.messages.keys().eq(&[1, 2, 6, 8]),
+            "{:?}",
+            shown.messages
+        );
+        assert_eq!((shown.latest, shown.unread), (8, 1));
+    }
+    bed.read(b, a, 8).await;
+    assert!(bed.unread(b).await.is_empty());
+}
+
+/// A first message, and one that is sent again.
+pub(crate) async fn who_is_blocked_begins_nothing_for_the_other(bed: Bed) {
+    let [a, b] = bed.users().await;
+    bed.step(b, a, ContactStep::Block).await.unwrap();
+    let message = keyed(text(a, b, "x"), b"key");
+    let first = bed.append(&[message.clone()]).await[0].unwrap();
+    assert_eq!((first.message_id, first.withheld), (id(1), true));
+    assert_eq!(bed.recent(a, 0).await, [b]);
+    assert!(bed.recent(b, 0).await.is_empty());
+    assert!(bed.store.peers(&[b], 9).await.unwrap()[0].is_empty());
+    bed.step(b, a, ContactStep::Unblock).await.unwrap();
+    let again = bed.append(&[message]).await[0].unwrap();
+    assert!(again.duplicate && again.withheld);
+    bed.say(b, a, &["hello"]).await;
+    assert_eq!(bed.recent(b, 0).await, [a]);
+    assert_eq!(bed.unread(a).await, [(b, 1)]);
+}
+
+/// Two write, block and read in any order: what each sees is what was not withheld from him, in every list.
+async fn any_talk_is_seen_as_it_should(bed: &Bed, acts: &[Act]) {
+    let new: Vec<_> = (0..2)
+        .map(|_| new_user(&fastrand::u64(..).to_string()))
+        .collect();
+    let inserted = bed.store.insert_users(&new).await.unwrap();
+    let users: Vec<UserId> = inserted
+        .iter()
+        .map(|inserted| match inserted {
+            Inserted::Created(id) => *id,
+            Inserted::NameTaken => panic!("the name is as good as unique"),
+        })
+        .collect();
+    let talk = between(users[0], users[1]);
+    let mut written: Vec<(UserId, bool)> = Vec::new();
+    let mut blocks = [false; 2];
+    let mut read = [0usize; 2];
+    let mut device = Device::of(users[0]);
+    for act in acts {
+        match act {
+            Act::Say(by) => {
+                let batch: Vec<_> = by
+                    .iter()
+                    .map(|by| text(users[*by], users[1 - *by], "x"))
+                    .collect();
+                let outcomes = bed.append(&batch).await;
+                for (by, outcome) in by.iter().zip(outcomes) {
+                    assert_eq!(outcome.unwrap().withheld, blocks[1 - *by]);
+                    written.push((users[*by], blocks[1 - *by]));
+                }
+            }
+            Act::Block(by, blocked) => {
+                let step = if *blocked {
+                    ContactStep::Block
+                } else {
+                    ContactStep::Unblock
+                };
+                bed.step(users[*by], users[1 - *by], step).await.unwrap();
+                blocks[*by] = *blocked;
+            }
+            Act::Read(by, up_to) => {
+                bed.read(users[*by], users[1 - *by], *up_to).await;
+                read[*by] = read[*by].max(written.len().min(*up_to as usize));
+            }
+            Act::Ask => {
+                device.sync(bed, &Manner::small(3, 100, 2, 4)).await;
+            }
+        }
+        for (user, read) in users.iter().zip(read) {
+            let sees = |(_, (by, withheld)): &(usize, &(UserId, bool))| by == user || !withheld;
+            let seen: Vec<u32> = written
+                .iter()
+                .enumerate()
+                .filter(sees)
+                .map(|(n, _)| n as u32 + 1)
+                .collect();
+            let history = bed
+                .store
+                .history(*user, talk, None, EVERYTHING)
+                .await
+                .unwrap();
+            let history: Vec<u32> = history
+                .iter()
+                .rev()
+                .map(|message| message.id.get())
+                .collect();
+            assert_eq!(history, seen);
+            let latest = bed.store.latest_id(*user, talk).await.unwrap();
+            assert_eq!(latest.map(|id| id.get()), seen.last().copied());
+            let recent = bed.store.recent(*user, 0, EVERYTHING).await.unwrap();
+            let shown: Vec<u32> = recent.iter().map(|entry| entry.latest.id.get()).collect();
+            assert_eq!(shown, Vec::from_iter(seen.last().copied()));
+            let behind = written.iter().skip(read);
+            let unread = behind
+                .filter(|(by, withheld)| by != user && !withheld)
+                .count();
+            assert_eq!(bed.unread_list(*user).await.total, unread as u64);
+        }
+    }
+    device.sync(bed, &Manner::small(3, 100, 2, 4)).await;
+    device.sync(bed, &Manner::usual()).await;
+    let sees = |(_, (by, withheld)): &(usize, &(UserId, bool))| *by == users[0] || !withheld;
+    let seen = written
+        .iter()
+        .enumerate()
+        .filter(sees)
+        .map(|(n, _)| n as u32 + 1);
+    let shown = device
+        .talks
+        .get(&users[1].into())
+        .cloned()
+        .unwrap_or_default();
+    assert!(
+        shown.messages.keys().copied().eq(seen),
+        "{:?}",
+        shown.messages
+    );
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    /// In one batch.
+    Say(Vec<usize>),
+    Block(usize, bool),
+    Read(usize, u32),
+    /// A device of the first one asks what changed.
+    Ask,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        5 => prop::collection::vec(0..2usize, 1..5).prop_map(Act::Say),
+        2 => (0..2usize, any::<bool>()).prop_map(|(by, blocked)| Act::Block(by, blocked)),
+        3 => (0..2usize, 1..20u32).prop_map(|(by, up_to)| Act::Read(by, up_to)),
+        1 => Just(Act::Ask),
+    ]
+}
+
 /// What was stored while the two were friends is answered with its place; what is new is not stored.
 pub(crate) async fn a_resend_is_answered_after_the_friendship(bed: Bed) {
     let [a, b] = bed.users().await;
@@ -522,6 +735,13 @@ pub(crate) fn check(bed: impl Fn() -> Pin<Box<dyn Future<Output = Option<Bed>>>>
     runner
         .run(&moves, |moves| {
             runtime.block_on(any_moves_leave_both_sides_consistent(&bed, &moves));
+            Ok(())
+        })
+        .unwrap();
+    let acts = prop::collection::vec(act(), 1..20);
+    runner
+        .run(&acts, |acts| {
+            runtime.block_on(any_talk_is_seen_as_it_should(&bed, &acts));
             Ok(())
         })
         .unwrap();

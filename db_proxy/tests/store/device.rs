@@ -176,19 +176,27 @@ impl Device {
         let ids: Vec<u32> = told.messages.iter().map(|m| m.id.get()).collect();
         let mut end = shown.complete;
         if let (Some(first), Some(last)) = (ids.first(), ids.last()) {
-            assert!(ids.iter().copied().eq(*first..=*last), "a gap in {ids:?}");
+            let all: Vec<_> = (*first..=*last).map(id).collect();
+            let seen = bed.store.messages(self.user, talk, &all, EVERYTHING);
+            let seen = seen.await.unwrap().into_iter().rev();
+            assert!(
+                seen.map(|m| m.id.get()).eq(ids.iter().copied()),
+                "a gap in {ids:?}"
+            );
             assert!(*last <= told.latest);
-            if let Some(from) = told.missing_from {
-                assert!(from < *first, "nothing is missing from {from} to {first}");
-                let history = bed
-                    .store
-                    .history(self.user, talk, Some(id(*first - 1)), EVERYTHING);
-                let history = history.await.unwrap().into_iter();
-                for message in history.filter(|message| message.id.get() >= from) {
-                    shown.messages.insert(message.id.get(), message.body);
-                }
-            }
             end = end.max(*last);
+        }
+        if let Some(from) = told.missing_from {
+            // without a list, everything up to the latest one
+            let behind = ids.first().copied().unwrap_or(told.latest + 1);
+            assert!(from < behind, "nothing is missing from {from} to {behind}");
+            let history = bed
+                .store
+                .history(self.user, talk, Some(id(behind - 1)), EVERYTHING);
+            let history = history.await.unwrap().into_iter();
+            for message in history.filter(|message| message.id.get() >= from) {
+                shown.messages.insert(message.id.get(), message.body);
+            }
         }
         if told.latest == 0 {
             shown.messages.clear();

@@ -90,7 +90,8 @@ macro_rules! suite {
                 a_message_is_let_in_by_what_the_two_are, a_resend_is_answered_after_the_friendship,
                 a_conversation_begins_with_what_the_two_are, changes_of_contacts_page_exactly,
                 nothing_is_forgotten_in_the_end, a_device_that_learns_of_contacts_gets_all_of_them,
-                a_list_of_contacts_comes_in_pages_and_goes_on;
+                a_list_of_contacts_comes_in_pages_and_goes_on, what_a_blocked_one_writes_is_his_alone,
+                who_is_blocked_begins_nothing_for_the_other;
             extremes: ids_and_numbers_up_to_the_last, a_full_conversation_refuses_and_others_go_on,
                 bodies_are_any_bytes;
             concurrent: eight_writers_in_two_stores_leave_no_gap, first_messages_at_once_make_one_conversation,

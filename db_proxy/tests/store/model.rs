@@ -131,6 +131,7 @@ impl Model {
                 let first = conversation[holder].0.created_at;
                 if !local || message.created_at.since(first) < ClientKey::LOCAL_LIFETIME {
                     return Ok(Appended {
+                        withheld: false,
                         message_id: id(holder as u32 + 1),
                         created_at: first,
                         duplicate: true,
@@ -153,6 +154,7 @@ impl Model {
             self.positions.entry(place).or_default().read = last;
         }
         Ok(Appended {
+            withheld: false,
             message_id: id(last as u32),
             created_at: message.created_at,
             duplicate: false,

@@ -76,9 +76,21 @@ async fn store_and_hand_out(
         session_type: addressee.session_type() as i32,
     };
     let group_version = stored.group_version;
+    let withheld = stored.withheld;
     let delivery = for_clients(stored);
     let frame = Pdu::new(&delivery, 0).to_frame();
     match addressee {
+        Addressee::User(_) if withheld.unwrap_or_default() => {
+            let users = [session.user_id()];
+            let source = Source::Session(session.id);
+            server.fanout.message(&delivery, users, &frame, source);
+            let relay = ImMsgData {
+                withheld,
+                ..delivery.clone()
+            };
+            let frame = Pdu::new(&relay, 0).to_frame();
+            relayed(&delivery, server.routes.relay(conversation, frame));
+        }
         Addressee::User(receiver) => {
             let users = [session.user_id(), receiver];
             if msg_id == MessageId::FIRST {
@@ -216,7 +228,11 @@ pub(super) fn deliver(pushed: &Pushed, pdu: &Pdu) -> Result<Option<Pdu>, Handler
         });
         return Ok(None);
     }
-    let users = [message.from_user_id, message.to_session_id].map(UserId::new);
+    let mut users = [message.from_user_id, message.to_session_id].map(UserId::new);
+    if message.withheld() {
+        // who is blocked writes to himself alone
+        users[1] = None;
+    }
     if message.msg_id == MessageId::FIRST.get()
         && let [Some(one), Some(other)] = users
     {
@@ -235,6 +251,7 @@ fn deliverable(pdu: &Pdu, message: &ImMsgData) -> Bytes {
     if pdu.seq_num() == 0
         && notes.into_iter().all(Option::is_none)
         && message.group_version.is_none()
+        && message.withheld.is_none()
     {
         return pdu.to_frame();
     }
@@ -247,6 +264,7 @@ fn for_clients(message: ImMsgData) -> ImMsgData {
         attach_data: None,
         client_msg_id: None,
         group_version: None,
+        withheld: None,
         ..message
     }
 }

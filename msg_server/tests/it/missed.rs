@@ -30,6 +30,7 @@ fn stored(to: u32, msg_id: u32, age_ms: u32) -> MissedMessage {
         },
         group_version: None,
         age_ms,
+        withheld: None,
     }
 }
 
@@ -64,6 +65,30 @@ async fn what_another_server_took_along_is_handed_out_once_and_not_to_whom_it_is
     bed.route.send(&ImFramesLost { max_age_ms: 1_000 }, 0).await;
     bob.0.expect::<ImSyncHint>().await;
     assert_eq!(messages(&bed.got(&mut carol).await), [9]);
+    bed.end().await;
+}
+
+/// Who is blocked gets his own message on his other devices; the one who blocks him never does.
+#[tokio::test]
+async fn what_is_withheld_is_for_its_sender_alone() {
+    let mut bed = Bed::new().await;
+    let mut sender = bed
+        .login_with(ClientType::Android, 1, Known::default(), capability::SYNC)
+        .await;
+    let mut bob = bed.login(2, Known::default()).await;
+    let relayed = ImMsgData {
+        to_session_id: 2,
+        withheld: Some(true),
+        ..text(1, 5)
+    };
+    bed.route.send(&relayed, 0).await;
+    *bed.stored.lock().await = vec![MissedMessage {
+        withheld: Some(true),
+        ..stored(2, 6, 0)
+    }];
+    bed.route.send(&ImPeerLost::default(), 0).await;
+    sender.0.expect::<ImSyncHint>().await;
+    assert_eq!(messages(&bed.got(&mut bob).await), [0; 0]);
     bed.end().await;
 }
 

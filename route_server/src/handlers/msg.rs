@@ -10,14 +10,16 @@ use crate::presence::PeerId;
 use crate::relay::{Lasting, Receivers};
 use crate::route::Peer;
 
-/// A stored message goes to every other msg_server that has a device of its sender or of its receiver; a group's, to
-/// every other that has a member online.
+/// A stored message goes to every other msg_server that has a device of its sender or of its receiver, if it is not withheld
+/// from him; a group's, to every other that has a member online.
 pub(super) fn deliver(peer: &Peer, pdu: &Pdu) -> Result<Option<Pdu>, HandlerError> {
     let message: ImMsgData = pdu
         .decode()
         .map_err(|_| HandlerError::Refused("unreadable"))?;
     let receivers = if message.msg_type & 0x10 != 0 {
         Receivers::Members(group_id(message.to_session_id)?)
+    } else if message.withheld() {
+        Receivers::users([message.from_user_id])
     } else {
         Receivers::users([message.from_user_id, message.to_session_id])
     };

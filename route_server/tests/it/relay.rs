@@ -47,6 +47,25 @@ async fn a_message_goes_where_its_people_are_and_nowhere_else() {
 }
 
 #[tokio::test]
+async fn what_is_withheld_goes_to_devices_of_its_sender_alone() {
+    let route = Route::start().await;
+    let mut sender = route.msg_server(&[(1, WINDOWS)]).await;
+    let mut receiver = route.msg_server(&[(2, WINDOWS)]).await;
+    let mut other_device = route.msg_server(&[(1, ANDROID)]).await;
+    let withheld = ImMsgData {
+        withheld: Some(true),
+        ..message(1, 2, 1)
+    };
+    sender.0.send(&withheld, 0).await;
+    sender.0.send(&message(1, 2, 2), 0).await;
+    let got = other_device.next_relayed().await;
+    assert_eq!(got.decode::<ImMsgData>().unwrap(), withheld);
+    let got = receiver.next_relayed().await.decode::<ImMsgData>().unwrap();
+    assert_eq!(got.msg_id, 2, "the first one did not come here");
+    route.end().await;
+}
+
+#[tokio::test]
 async fn notices_and_kicks_go_to_the_users_other_msg_servers() {
     let route = Route::start().await;
     let mut a = route.msg_server(&[(1, WINDOWS)]).await;

@@ -283,6 +283,7 @@ async fn missed(model: Arc<Model>, request: ImMissedReq) -> Handled<ImMissedRsp>
             message: message.info(id),
             group_version: message.group_version,
             age_ms: u32::try_from(now.saturating_sub(message.at).as_millis()).unwrap_or(u32::MAX),
+            withheld: None,
         })
         .collect();
     Ok(ImMissedRsp {

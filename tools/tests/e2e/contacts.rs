@@ -284,3 +284,54 @@ async fn where_friends_alone_may_write_others_are_refused() {
     assert!(is_refused(&bob, a).await);
     world.end().await;
 }
+
+/// Where everybody may write to everybody: the blocked one notices nothing, and the other one hears nothing.
+#[tokio::test]
+async fn what_a_blocked_one_writes_stays_with_him() {
+    let world = World::usual(2).await;
+    let Four {
+        mut ann,
+        mut anns_phone,
+        mut bob,
+        mut bobs_phone,
+    } = Four::of(&world).await;
+    let (a, b) = (ann.id(), bob.id());
+    assert_eq!(ann.says(b, "hello").await, 1);
+    assert_eq!(anns_phone.hears().await.id, 1);
+    for device in [&mut bob, &mut bobs_phone] {
+        assert_eq!(device.hears().await.id, 1);
+    }
+    let before = bobs_phone.changes_since(None).await;
+    bob.block(a, true).await.unwrap();
+    assert_eq!(ann.says(b, "are you there?").await, 2);
+    assert_eq!(
+        anns_phone.reads().await,
+        (2, a, "are you there?".to_owned())
+    );
+    assert_eq!(ann.latest_id(b).await.unwrap(), 2);
+    assert_eq!(bob.latest_id(a).await.unwrap(), 1);
+    assert_eq!(bob.unread().await.unwrap().total_cnt, 1);
+    assert_eq!(bob.history(a, 0, 9).await.unwrap().len(), 1);
+    let pages = bobs_phone.changes_since(before.last()).await;
+    let talks = pages.iter().flat_map(|page| &page.conversations);
+    let told: Vec<u32> = talks
+        .flat_map(|talk| &talk.messages)
+        .map(|message| message.id)
+        .collect();
+    assert!(!told.contains(&2), "{told:?}");
+
+    bob.block(a, false).await.unwrap();
+    assert_eq!(ann.says(b, "now?").await, 3);
+    for device in [&mut bob, &mut bobs_phone] {
+        assert_eq!(device.reads().await, (3, a, "now?".to_owned()));
+    }
+    let ids: Vec<u32> = bob
+        .history(a, 0, 9)
+        .await
+        .unwrap()
+        .iter()
+        .map(|m| m.id)
+        .collect();
+    assert_eq!(ids, [3, 1]);
+    world.end().await;
+}

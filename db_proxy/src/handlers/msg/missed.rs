@@ -52,6 +52,7 @@ fn message(missed: missed::MissedMessage, now: UnixMillis) -> MissedMessage {
     let age = now.since(missed.message.created_at).as_millis();
     let (_, to_session_id) = session(missed.to);
     MissedMessage {
+        withheld: missed.message.withheld_from.map(|_| true),
         to_session_id,
         message: msg_info(missed.message),
         group_version: missed.group_version,

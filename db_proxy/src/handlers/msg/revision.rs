@@ -50,6 +50,7 @@ fn answer(user_id: u32, message: StoredMessage) -> ImReviseRsp {
     ImReviseRsp {
         user_id,
         result_code: 0,
+        withheld: message.withheld_from.map(|_| true),
         message: Some(msg_info(message)),
         ..Default::default()
     }

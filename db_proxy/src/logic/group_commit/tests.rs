@@ -77,6 +77,7 @@ impl MessageStore for Fake {
         let mut place = |message: &NewMessage| {
             *last += 1;
             Ok(Appended {
+                withheld: false,
                 message_id: MessageId::new(*last).unwrap(),
                 created_at: message.created_at,
                 duplicate: false,

@@ -268,7 +268,10 @@ impl Told {
                 read: row.read,
                 unread: row.unread,
                 hidden: row.hidden,
-                messages,
+                messages: messages
+                    .into_iter()
+                    .filter(|message| message.withheld_from != Some(asked.user))
+                    .collect(),
                 missing_from: wanted.missing_from,
             });
         }

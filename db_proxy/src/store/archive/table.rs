@@ -148,6 +148,8 @@ impl Table {
                 ("hidden_through_id", Int),
                 ("visible_after_id", Int),
                 ("updated_at_ms", Int),
+                ("shown_last_id", Int),
+                ("shown_last_at_ms", Int),
             ],
             Self::Messages => &[
                 ("party_low", Int),
@@ -159,6 +161,7 @@ impl Table {
                 ("created_at_ms", Int),
                 ("client_key", Bytes),
                 ("stored_at_ms", Int),
+                ("withheld_from", Int),
             ],
             Self::Devices => &[
                 ("device_type", Int),

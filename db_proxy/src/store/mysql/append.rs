@@ -15,10 +15,10 @@ use super::key::{self, key};
 use super::meta::NOW;
 use super::statement::{CHUNK, Statement, list, padded, piece, rows};
 use super::user::{add_id, existing};
-use crate::store::plan::{
-    Head, Heads, Keys, Plan, Standing, Standings, StoredKey, of_colleagues, to_begin,
-};
+use crate::store::admission::{of_colleagues, to_begin};
+use crate::store::plan::{Head, Heads, Keys, Plan, Standing, Standings, StoredKey};
 use crate::store::relation::Flags;
+use crate::store::shown::ShownEnd;
 use crate::store::time::ChangeClock;
 use crate::store::{
     AppendOutcome, ClientKey, Conversation, NewMessage, StoreError, UnixMillis, row,
@@ -283,7 +283,7 @@ async fn stored_keys(
         let keys = padded(chunk);
         let sql =
             format!(
-            "SELECT conversation_id, sender_id, client_key, message_id, created_at_ms, kind, body
+            "SELECT conversation_id, sender_id, client_key, message_id, created_at_ms, kind, body, withheld_from
              FROM messages FORCE INDEX (messages_by_client_key) WHERE (conversation_id, sender_id, client_key) IN ({})",
             rows(keys.len(), 3)
         );
@@ -301,6 +301,7 @@ async fn stored_keys(
                 created_at: row::time(found, "created_at_ms")?,
                 kind: row::message_kind(found)?.0,
                 body: row::blob(found, "body")?,
+                withheld: row::flag(found, "withheld_from")?,
             });
         }
     }
@@ -343,6 +344,7 @@ async fn write(
         });
         new.execute(connection).await?;
     }
+    withhold(connection, plan, now).await?;
     move_heads(connection, plan, now).await?;
     move_senders(connection, plan).await
 }
@@ -398,6 +400,69 @@ async fn move_senders(connection: &mut MySqlConnection, plan: &Plan<'_>) -> Resu
             row.add(0);
         });
         moved.execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// What somebody is not to see; nothing, mostly. Before the heads move, which tell what there was to see.
+async fn withhold(
+    connection: &mut MySqlConnection,
+    plan: &Plan<'_>,
+    now: UnixMillis,
+) -> Result<(), StoreError> {
+    for insert in &plan.inserts {
+        let Some(from) = insert.withheld_from else {
+            continue;
+        };
+        let sql =
+            "UPDATE messages SET withheld_from = ? WHERE conversation_id = ? AND message_id = ?";
+        Statement::new(sql)
+            .bind(i64::from(from.get()))
+            .bind(insert.row)
+            .bind(i64::from(insert.id.get()))
+            .execute(connection)
+            .await?;
+    }
+    for shown in &plan.shown {
+        let place = (i64::from(shown.user.get()), shown.row);
+        let update = match shown.end {
+            ShownEnd::Newest => Statement::new(
+                "UPDATE participants SET shown_last_id = NULL, shown_last_at_ms = NULL,
+                     own_read = own_read - ? WHERE user_id = ? AND conversation_id = ?",
+            ),
+            ShownEnd::Message(id) => Statement::new(
+                "UPDATE participants SET shown_last_id = ?, shown_last_at_ms = ?,
+                 own_read = own_read - ? WHERE user_id = ? AND conversation_id = ?",
+            )
+            .bind(i64::from(id.get()))
+            .bind(now.0),
+            ShownEnd::NewestBefore => Statement::new(
+                "UPDATE participants SET
+                 shown_last_id = (SELECT last_message_id FROM conversations WHERE id = ?),
+                 shown_last_at_ms = (SELECT last_message_at_ms FROM conversations WHERE id = ?),
+                 own_read = own_read - ? WHERE user_id = ? AND conversation_id = ?",
+            )
+            .bind(shown.row)
+            .bind(shown.row),
+            ShownEnd::AsBefore => Statement::new(
+                "UPDATE participants SET own_read = own_read - ? WHERE user_id = ? AND conversation_id = ?",
+            ),
+        };
+        let update = update.bind(i64::from(shown.withheld));
+        update
+            .bind(place.0)
+            .bind(place.1)
+            .execute(connection)
+            .await?;
+    }
+    for moved in &plan.heads {
+        if let Some(flags) = moved.flags {
+            Statement::new("UPDATE conversations SET contact_flags = ? WHERE id = ?")
+                .bind(flags.0)
+                .bind(moved.row)
+                .execute(connection)
+                .await?;
+        }
     }
     Ok(())
 }

@@ -112,7 +112,11 @@ async fn take(
     if after != before {
         write(connection, wish, &before, &after).await?;
         if after.flags(wish) != before.flags(wish) {
-            Statement::new("UPDATE conversations SET contact_flags = ? WHERE id = ?")
+            let sql =
+                "UPDATE conversations SET contact_flags = CAST(contact_flags & ~? | ? AS SIGNED)
+                       WHERE id = ?";
+            Statement::new(sql)
+                .bind(Flags::OF_CONTACTS)
                 .bind(after.flags(wish).0)
                 .bind(key(conversation))
                 .execute(connection)

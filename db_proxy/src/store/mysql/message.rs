@@ -5,6 +5,7 @@ use super::MySqlStore;
 use super::append::append;
 use super::attempt::{Repeat, attempts};
 use super::key::key;
+use super::participant::LAST;
 use super::statement::{CHUNK, Statement, list, padded, rows};
 use crate::store::plan::{Keys, is_key_taken};
 use crate::store::row::{self, MESSAGE};
@@ -12,10 +13,12 @@ use crate::store::{
     AppendOutcome, Conversation, MessageStore, NewMessage, PageLimit, StoreError, StoredMessage,
 };
 
-/// The messages of a conversation for one who takes part in it; what he may see lies behind `p.visible_after_id`.
+/// The messages of a conversation for one who takes part in it; what he may see lies behind `p.visible_after_id`, and is not
+/// withheld from him.
 const SHARED: &str = "FROM participants AS p
     STRAIGHT_JOIN messages AS m FORCE INDEX (PRIMARY) ON m.conversation_id = p.conversation_id
-    WHERE p.user_id = ? AND p.conversation_id = ? AND m.message_id > p.visible_after_id";
+    WHERE p.user_id = ? AND p.conversation_id = ? AND m.message_id > p.visible_after_id
+    AND m.withheld_from <> p.user_id";
 
 /// Messages asked for at once: a page ends by bytes too, and what is found has to be read.
 const READ: usize = 64;
@@ -109,9 +112,11 @@ impl MessageStore for MySqlStore {
         user: UserId,
         conversation: Conversation,
     ) -> Result<Option<MessageId>, StoreError> {
-        let sql = "SELECT c.last_message_id FROM participants AS p
-                   STRAIGHT_JOIN conversations AS c ON c.id = p.conversation_id
-                   WHERE p.user_id = ? AND p.conversation_id = ? AND c.last_message_id > p.visible_after_id";
+        let sql = format!(
+            "SELECT {LAST} AS last_message_id FROM participants AS p
+             STRAIGHT_JOIN conversations AS c ON c.id = p.conversation_id
+             WHERE p.user_id = ? AND p.conversation_id = ? AND {LAST} > p.visible_after_id"
+        );
         let latest = Statement::new(sql)
             .bind(i64::from(user.get()))
             .bind(key(conversation));

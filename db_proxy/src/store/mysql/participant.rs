@@ -17,10 +17,14 @@ use crate::store::{
     StoreError, UNSETTLED, UnixMillis, UnreadConversation, UnreadList, row,
 };
 
+/// The newest message that the participant `p` sees of the conversation `c`, and when it was stored.
+pub(super) const LAST: &str = "coalesce(p.shown_last_id, c.last_message_id)";
+pub(super) const LAST_AT: &str = "coalesce(p.shown_last_at_ms, c.last_message_at_ms)";
+
 /// A user's visible conversations; one without a message is not.
 const VISIBLE: &str =
     "FROM participants AS p STRAIGHT_JOIN conversations AS c ON c.id = p.conversation_id
-    WHERE p.user_id = ? AND c.last_message_id > p.hidden_through_id";
+    WHERE p.user_id = ? AND coalesce(p.shown_last_id, c.last_message_id) > p.hidden_through_id";
 
 /// What others wrote after what the participant has read. In a group his own messages are read when they are written, and
 /// not counted.
@@ -29,7 +33,7 @@ pub(super) const UNREAD: &str = "(c.last_message_id - p.last_read_id + p.own_rea
     ELSE c.last_message_id - c.low_messages END)";
 
 /// The order of lists, newest first.
-const NEWEST: &str = "ORDER BY c.last_message_at_ms DESC, c.id DESC";
+const NEWEST: &str = "ORDER BY coalesce(p.shown_last_at_ms, c.last_message_at_ms) DESC, c.id DESC";
 
 #[async_trait]
 impl ParticipantStore for MySqlStore {
@@ -77,8 +81,8 @@ impl ParticipantStore for MySqlStore {
         limit: PageLimit,
     ) -> Result<Vec<RecentConversation>, StoreError> {
         let sql = format!(
-            "SELECT c.id, c.last_message_id, c.last_message_at_ms
-             {VISIBLE} AND c.last_message_at_ms >= ? {NEWEST} LIMIT ?"
+            "SELECT c.id, {LAST} AS last_message_id, {LAST_AT} AS last_message_at_ms
+             {VISIBLE} AND {LAST_AT} >= ? {NEWEST} LIMIT ?"
         );
         let list = Statement::new(sql)
             .bind(i64::from(user.get()))
@@ -108,7 +112,7 @@ impl ParticipantStore for MySqlStore {
 
     async fn unread(&self, user: UserId, limit: PageLimit) -> Result<UnreadList, StoreError> {
         let sql = format!(
-            "SELECT c.id, c.last_message_id, {UNREAD} AS unread,
+            "SELECT c.id, {LAST} AS last_message_id, {UNREAD} AS unread,
              CAST(sum({UNREAD}) OVER () AS SIGNED) AS total
              {VISIBLE} AND {UNREAD} > 0 {NEWEST} LIMIT ?"
         );
@@ -149,9 +153,9 @@ impl ParticipantStore for MySqlStore {
             let sql = format!(
                 "SELECT user_id, id FROM (
                      SELECT p.user_id, c.id, row_number() OVER (
-                         PARTITION BY p.user_id ORDER BY c.last_message_at_ms DESC, c.id DESC) AS place
+                         PARTITION BY p.user_id ORDER BY {LAST_AT} DESC, c.id DESC) AS place
                      FROM participants AS p STRAIGHT_JOIN conversations AS c ON c.id = p.conversation_id
-                     WHERE p.user_id IN ({places}) AND p.conversation_id NOT BETWEEN 0 AND 4294967295) AS ranked
+                     WHERE p.user_id IN ({places}) AND p.conversation_id NOT BETWEEN 0 AND 4294967295 AND {LAST} > 0) AS ranked
                  WHERE place <= ? ORDER BY user_id, place"
             );
             let rows = Statement::new(sql)
@@ -223,9 +227,9 @@ struct Position {
 }
 
 /// The participants' rows are locked, but not their conversations: messages that are being written lie behind every
-/// position that can be reached here.
+/// position that can be reached here. Conversations are looked at with the rows locked: who stores what is withheld from a
+/// participant changes his row.
 async fn mark_read(connection: &mut MySqlConnection, marks: &[Mark]) -> Result<(), StoreError> {
-    let (counts, now) = counts(connection, marks).await?;
     let wanted = padded(marks);
     let sql = format!(
         "SELECT user_id, conversation_id, last_read_id, own_read FROM participants FORCE INDEX (PRIMARY)
@@ -236,12 +240,14 @@ async fn mark_read(connection: &mut MySqlConnection, marks: &[Mark]) -> Result<(
         row.add(mark.user);
         row.add(mark.conversation);
     });
+    let held = held.fetch(connection).await?;
+    let (counts, now) = counts(connection, marks).await?;
     let marks: HashMap<(i64, i64), &Mark> = marks
         .iter()
         .map(|mark| ((mark.user, mark.conversation), mark))
         .collect();
     let mut moved = Vec::new();
-    for found in &held.fetch(connection).await? {
+    for found in &held {
         let user = row::int(found, "user_id")?;
         let conversation = row::int(found, "conversation_id")?;
         let from = row::int(found, "last_read_id")?;
@@ -306,7 +312,7 @@ async fn counts(
     Ok((counts, now))
 }
 
-/// Adds the user's own messages between the old position and the new one, where that is not known without a look.
+/// Adds the user's own messages, and those withheld from him, between the old position and the new one, where that is not known without a look.
 async fn count_own(
     connection: &mut MySqlConnection,
     moved: &mut [Position],
@@ -320,11 +326,13 @@ async fn count_own(
             (position.from, position.mark.up_to)
         };
         let sql = "SELECT count(*) AS own FROM messages FORCE INDEX (PRIMARY)
-                   WHERE conversation_id = ? AND message_id > ? AND message_id <= ? AND sender_id = ?";
+                   WHERE conversation_id = ? AND message_id > ? AND message_id <= ?
+                   AND (sender_id = ? OR withheld_from = ?)";
         let own = Statement::new(sql)
             .bind(position.mark.conversation)
             .bind(after)
             .bind(up_to)
+            .bind(position.mark.user)
             .bind(position.mark.user);
         let own = own.first(connection).await?;
         let own: i64 = own.map_or(Ok(0), |own| row::int(&own, "own"))?;
@@ -353,7 +361,7 @@ async fn hide(
     let user = i64::from(user.get());
     let sql = format!(
         "UPDATE participants SET hidden_through_id = ?, last_read_id = ?, own_read = ?, updated_at_ms = {NOW}
-         WHERE user_id = ? AND conversation_id = ? AND hidden_through_id < ?"
+         WHERE user_id = ? AND conversation_id = ? AND hidden_through_id < coalesce(shown_last_id, ?)"
     );
     let hidden = Statement::new(sql)
         .bind(counts.last)

@@ -40,7 +40,8 @@ impl RevisionStore for MySqlStore {
         let found = Statement::new(
             "SELECT r.conversation_id AS id, r.message_id FROM participants AS p
              STRAIGHT_JOIN message_revisions AS r ON r.conversation_id = p.conversation_id AND r.revised_at_ms >= ?
-             WHERE p.user_id = ? AND r.message_id > p.visible_after_id
+             STRAIGHT_JOIN messages AS m ON m.conversation_id = r.conversation_id AND m.message_id = r.message_id
+             WHERE p.user_id = ? AND r.message_id > p.visible_after_id AND m.withheld_from <> p.user_id
              ORDER BY r.revised_at_ms DESC LIMIT ?",
         )
         .bind(since.0)
@@ -97,7 +98,7 @@ async fn hold(
          STRAIGHT_JOIN messages AS m ON m.conversation_id = p.conversation_id
          LEFT JOIN chat_groups AS g ON p.conversation_id BETWEEN 0 AND 4294967295 AND g.id = p.conversation_id
          LEFT JOIN group_members AS f ON f.group_id = g.id AND f.user_id = p.user_id
-         WHERE p.user_id = ? AND p.conversation_id = ? AND m.message_id = ? AND m.message_id > p.visible_after_id"
+         WHERE p.user_id = ? AND p.conversation_id = ? AND m.message_id = ? AND m.message_id > p.visible_after_id AND m.withheld_from <> p.user_id"
     ))
     .bind(i64::from(wanted.by.get()))
     .bind(key(wanted.conversation))

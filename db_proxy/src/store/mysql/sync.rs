@@ -11,7 +11,7 @@ use super::MySqlStore;
 use super::key::{self, key};
 use super::message::Page;
 use super::meta::NOW;
-use super::participant::UNREAD;
+use super::participant::{LAST, LAST_AT, UNREAD};
 use super::session::Session;
 use super::statement::{CHUNK, Statement, list, padded};
 use super::user::add_id;
@@ -51,9 +51,9 @@ impl SyncStore for MySqlStore {
                  ORDER BY m.message_id DESC LIMIT 1), 0) AS old
              FROM (
                  SELECT stamped.*, greatest(talked_at_ms, grouped_at_ms) AS changed_at_ms FROM (
-                     SELECT STRAIGHT_JOIN c.id, c.last_message_id, p.last_read_id, p.visible_after_id,
-                     {UNREAD} AS unread, c.last_message_id <= p.hidden_through_id AS hidden,
-                     greatest(c.last_message_at_ms, p.updated_at_ms) AS talked_at_ms,
+                     SELECT STRAIGHT_JOIN c.id, {LAST} AS last_message_id, p.last_read_id,
+                     p.visible_after_id, {UNREAD} AS unread, {LAST} <= p.hidden_through_id AS hidden,
+                     greatest({LAST_AT}, p.updated_at_ms) AS talked_at_ms,
                      greatest(coalesce(g.updated_at_ms, -1), coalesce(f.changed_at_ms, -1)) AS grouped_at_ms
                      FROM participants AS p JOIN conversations AS c ON c.id = p.conversation_id
                      LEFT JOIN chat_groups AS g ON c.id BETWEEN 0 AND 4294967295 AND g.id = c.id

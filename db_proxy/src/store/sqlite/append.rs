@@ -7,16 +7,16 @@
 use std::collections::HashSet;
 
 use proto::ids::{GroupId, UserId};
-use sqlx::Arguments;
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{Arguments, AssertSqlSafe};
 
 use super::user::existing;
 use super::values::{CHUNK, Values};
 use super::{contact, row};
-use crate::store::plan::{
-    Head, Heads, Keys, Plan, Standing, Standings, StoredKey, of_colleagues, to_begin,
-};
+use crate::store::admission::{of_colleagues, to_begin};
+use crate::store::plan::{Head, Heads, Keys, Plan, Standing, Standings, StoredKey};
 use crate::store::relation::Flags;
+use crate::store::shown::ShownEnd;
 use crate::store::{AppendOutcome, ClientKey, Conversation, NewMessage, StoreError, UnixMillis};
 
 /// Runs inside a write transaction; the caller commits. The conversations changed at `now`.
@@ -297,7 +297,7 @@ async fn stored_keys(
                 format!(
                     "WITH wanted(conversation, sender, key) AS ({values})
                      SELECT m.conversation_id, m.sender_id, m.client_key, m.message_id, m.created_at_ms,
-                     m.kind, m.body
+                     m.kind, m.body, m.withheld_from
                      FROM wanted CROSS JOIN messages AS m INDEXED BY messages_by_client_key
                      ON m.conversation_id = wanted.conversation AND m.sender_id = wanted.sender
                      AND m.client_key = wanted.key"
@@ -314,6 +314,7 @@ async fn stored_keys(
                 created_at: row::time(found, "created_at_ms")?,
                 kind: row::message_kind(found)?.0,
                 body: row::blob(found, "body")?,
+                withheld: row::flag(found, "withheld_from")?,
             });
         }
     }
@@ -356,6 +357,7 @@ async fn write(
         .execute(&mut *connection)
         .await?;
     }
+    withhold(connection, plan, now).await?;
     for chunk in plan.heads.chunks(CHUNK) {
         let heads = Values::new(chunk, 4, |row, moved| {
             row.add(moved.row)?;
@@ -392,6 +394,64 @@ async fn write(
         })
         .execute(&mut *connection)
         .await?;
+    }
+    Ok(())
+}
+
+/// What somebody is not to see; nothing, mostly. Before the heads move, which tell what there was to see.
+async fn withhold(
+    connection: &mut SqliteConnection,
+    plan: &Plan<'_>,
+    now: UnixMillis,
+) -> Result<(), StoreError> {
+    for insert in &plan.inserts {
+        let Some(from) = insert.withheld_from else {
+            continue;
+        };
+        sqlx::query(
+            "UPDATE messages SET withheld_from = ? WHERE conversation_id = ? AND message_id = ?",
+        )
+        .bind(i64::from(from.get()))
+        .bind(insert.row)
+        .bind(i64::from(insert.id.get()))
+        .execute(&mut *connection)
+        .await?;
+    }
+    for shown in &plan.shown {
+        let (end, at) = match shown.end {
+            ShownEnd::Newest => ("NULL", "NULL"),
+            ShownEnd::Message(_) => ("?3", "?4"),
+            ShownEnd::NewestBefore => (
+                "(SELECT last_message_id FROM conversations WHERE id = ?2)",
+                "(SELECT last_message_at_ms FROM conversations WHERE id = ?2)",
+            ),
+            ShownEnd::AsBefore => ("shown_last_id", "shown_last_at_ms"),
+        };
+        let sql = format!(
+            "UPDATE participants SET shown_last_id = {end}, shown_last_at_ms = {at}, own_read = own_read - ?5
+             WHERE user_id = ?1 AND conversation_id = ?2"
+        );
+        let last = match shown.end {
+            ShownEnd::Message(id) => Some(i64::from(id.get())),
+            ShownEnd::Newest | ShownEnd::NewestBefore | ShownEnd::AsBefore => None,
+        };
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(i64::from(shown.user.get()))
+            .bind(shown.row)
+            .bind(last)
+            .bind(now.0)
+            .bind(i64::from(shown.withheld))
+            .execute(&mut *connection)
+            .await?;
+    }
+    for moved in &plan.heads {
+        if let Some(flags) = moved.flags {
+            sqlx::query("UPDATE conversations SET contact_flags = ? WHERE id = ?")
+                .bind(flags.0)
+                .bind(moved.row)
+                .execute(&mut *connection)
+                .await?;
+        }
     }
     Ok(())
 }

@@ -198,8 +198,9 @@ async fn write(
     {
         let (kind, low, high) = conversation.parties();
         sqlx::query(
-            "UPDATE conversations SET contact_flags = ? WHERE kind = ? AND party_low = ? AND party_high = ?",
+            "UPDATE conversations SET contact_flags = contact_flags & ~? | ? WHERE kind = ? AND party_low = ? AND party_high = ?",
         )
+        .bind(Flags::OF_CONTACTS)
         .bind(flags.0)
         .bind(kind)
         .bind(low)

@@ -5,6 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Arguments, AssertSqlSafe};
 
 use super::append::append;
+use super::participant::LAST;
 use super::values::{CHUNK, Values};
 use super::{SqliteStore, row};
 use crate::store::plan::{Keys, is_key_taken};
@@ -12,11 +13,13 @@ use crate::store::{
     AppendOutcome, Conversation, MessageStore, NewMessage, PageLimit, StoreError, StoredMessage,
 };
 
-/// The messages of a conversation for one who takes part in it; what he may see lies behind `p.visible_after_id`.
+/// The messages of a conversation for one who takes part in it; what he may see lies behind `p.visible_after_id`, and is not
+/// withheld from him.
 const SHARED: &str = "FROM conversations AS c
     CROSS JOIN participants AS p ON p.conversation_id = c.id
     CROSS JOIN messages AS m ON m.conversation_id = c.id
-    WHERE c.kind = ? AND c.party_low = ? AND c.party_high = ? AND p.user_id = ?";
+    WHERE c.kind = ? AND c.party_low = ? AND c.party_high = ? AND p.user_id = ?
+    AND m.withheld_from <> p.user_id";
 
 #[async_trait]
 impl MessageStore for SqliteStore {
@@ -105,18 +108,19 @@ impl MessageStore for SqliteStore {
         conversation: Conversation,
     ) -> Result<Option<MessageId>, StoreError> {
         let (kind, low, high) = conversation.parties();
-        let latest = sqlx::query(
-            "SELECT c.last_message_id FROM conversations AS c
+        let sql = format!(
+            "SELECT {LAST} AS last_message_id FROM conversations AS c
              CROSS JOIN participants AS p ON p.conversation_id = c.id
              WHERE c.kind = ? AND c.party_low = ? AND c.party_high = ? AND p.user_id = ?
-             AND c.last_message_id > p.visible_after_id",
-        )
-        .bind(kind)
-        .bind(low)
-        .bind(high)
-        .bind(i64::from(user.get()))
-        .fetch_optional(&self.readers)
-        .await?;
+             AND {LAST} > p.visible_after_id"
+        );
+        let latest = sqlx::query(AssertSqlSafe(sql))
+            .bind(kind)
+            .bind(low)
+            .bind(high)
+            .bind(i64::from(user.get()))
+            .fetch_optional(&self.readers)
+            .await?;
         match latest {
             Some(found) => Ok(MessageId::new(row::int(&found, "last_message_id")?)),
             None => Ok(None),

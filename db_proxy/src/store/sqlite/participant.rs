@@ -15,10 +15,14 @@ use crate::store::{
     StoreError, UnixMillis, UnreadConversation, UnreadList,
 };
 
+/// The newest message that the participant `p` sees of the conversation `c`, and when it was stored.
+pub(super) const LAST: &str = "coalesce(p.shown_last_id, c.last_message_id)";
+pub(super) const LAST_AT: &str = "coalesce(p.shown_last_at_ms, c.last_message_at_ms)";
+
 /// A user's visible conversations; one without a message is not.
 const VISIBLE: &str =
     "FROM participants AS p CROSS JOIN conversations AS c ON c.id = p.conversation_id
-    WHERE p.user_id = ? AND c.last_message_id > p.hidden_through_id";
+    WHERE p.user_id = ? AND coalesce(p.shown_last_id, c.last_message_id) > p.hidden_through_id";
 
 /// Messages of the participant `p` himself in the conversation `c`. In a group they are all read when they are written, and
 /// not counted.
@@ -85,7 +89,8 @@ impl ParticipantStore for SqliteStore {
                              WHEN c.up_to = c.last_message_id OR own_read = ({OWN}) THEN {OWN}
                              ELSE own_read + (
                                  SELECT count(*) FROM messages AS m
-                                 WHERE m.conversation_id = p.conversation_id AND m.sender_id = p.user_id
+                                 WHERE m.conversation_id = p.conversation_id
+                                 AND (m.sender_id = p.user_id OR m.withheld_from = p.user_id)
                                  AND m.message_id > p.last_read_id AND m.message_id <= c.up_to) END,
                          updated_at_ms = c.at
                          FROM target AS c WHERE p.user_id = c.user_id AND p.conversation_id = c.id
@@ -107,7 +112,7 @@ impl ParticipantStore for SqliteStore {
              FROM conversations AS c
              WHERE c.kind = ? AND c.party_low = ? AND c.party_high = ?
              AND p.user_id = ? AND p.conversation_id = c.id
-             AND c.last_message_id > p.hidden_through_id"
+             AND {LAST} > p.hidden_through_id"
         );
         let mut transaction = self.begin().await?;
         let hidden = sqlx::query(AssertSqlSafe(sql))
@@ -129,8 +134,8 @@ impl ParticipantStore for SqliteStore {
         limit: PageLimit,
     ) -> Result<Vec<RecentConversation>, StoreError> {
         let list = format!(
-            "SELECT c.id AS conversation_id, {}, c.last_message_id, c.last_message_at_ms
-             {VISIBLE} AND c.last_message_at_ms >= ? {NEWEST} LIMIT ?",
+            "SELECT c.id AS conversation_id, {}, {LAST} AS last_message_id,
+             {LAST_AT} AS last_message_at_ms {VISIBLE} AND {LAST_AT} >= ? {NEWEST} LIMIT ?",
             row::CONVERSATION
         );
         let rows = sqlx::query(with_latest(&list))
@@ -155,8 +160,8 @@ impl ParticipantStore for SqliteStore {
 
     async fn unread(&self, user: UserId, limit: PageLimit) -> Result<UnreadList, StoreError> {
         let list = format!(
-            "SELECT c.id AS conversation_id, {}, c.last_message_id, c.last_message_at_ms,
-             {UNREAD} AS unread, sum({UNREAD}) OVER () AS total
+            "SELECT c.id AS conversation_id, {}, {LAST} AS last_message_id,
+             {LAST_AT} AS last_message_at_ms, {UNREAD} AS unread, sum({UNREAD}) OVER () AS total
              {VISIBLE} AND {UNREAD} > 0 {NEWEST} LIMIT ?",
             row::CONVERSATION
         );
@@ -192,10 +197,10 @@ impl ParticipantStore for SqliteStore {
                     format!(
                         "WITH wanted(user_id) AS ({users}), ranked AS (
                              SELECT p.user_id, CASE c.party_low WHEN p.user_id THEN c.party_high ELSE c.party_low END AS peer,
-                                 row_number() OVER (PARTITION BY p.user_id ORDER BY c.last_message_at_ms DESC, c.id DESC) AS place
+                                 row_number() OVER (PARTITION BY p.user_id ORDER BY {LAST_AT} DESC, c.id DESC) AS place
                              FROM wanted CROSS JOIN participants AS p ON p.user_id = wanted.user_id
                              CROSS JOIN conversations AS c ON c.id = p.conversation_id
-                             WHERE c.kind = 1)
+                             WHERE c.kind = 1 AND {LAST} > 0)
                          SELECT user_id, peer FROM ranked WHERE place <= ? ORDER BY user_id, place"
                     )
                 })

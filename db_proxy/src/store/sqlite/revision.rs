@@ -38,8 +38,9 @@ impl RevisionStore for SqliteStore {
         let sql = format!(
             "SELECT {}, r.message_id FROM participants AS p
              CROSS JOIN message_revisions AS r ON r.conversation_id = p.conversation_id AND r.revised_at_ms >= ?
+             CROSS JOIN messages AS m ON m.conversation_id = r.conversation_id AND m.message_id = r.message_id
              CROSS JOIN conversations AS c ON c.id = p.conversation_id
-             WHERE p.user_id = ? AND r.message_id > p.visible_after_id
+             WHERE p.user_id = ? AND r.message_id > p.visible_after_id AND m.withheld_from <> p.user_id
              ORDER BY r.revised_at_ms DESC LIMIT ?",
             row::CONVERSATION
         );
@@ -73,7 +74,7 @@ async fn hold(
          LEFT JOIN chat_groups AS g ON c.kind = 2 AND g.id = c.party_high
          LEFT JOIN group_members AS f ON c.kind = 2 AND f.group_id = c.party_high AND f.user_id = p.user_id
          WHERE c.kind = ? AND c.party_low = ? AND c.party_high = ? AND p.user_id = ?
-         AND m.message_id = ? AND m.message_id > p.visible_after_id",
+         AND m.message_id = ? AND m.message_id > p.visible_after_id AND m.withheld_from <> p.user_id",
         row::MESSAGE
     );
     let found = sqlx::query(AssertSqlSafe(sql))

@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Arguments, AssertSqlSafe};
 
 use super::message::fill;
-use super::participant::UNREAD;
+use super::participant::{LAST, LAST_AT, UNREAD};
 use super::values::Values;
 use super::{SqliteStore, row};
 use crate::store::sync::pieces;
@@ -35,9 +35,9 @@ impl SyncStore for SqliteStore {
                  ORDER BY m.message_id DESC LIMIT 1), 0) AS old
              FROM (
                  SELECT *, max(talked_at_ms, grouped_at_ms) AS changed_at_ms FROM (
-                     SELECT c.id AS conversation_id, {}, c.last_message_id, p.last_read_id, p.visible_after_id,
-                     {UNREAD} AS unread, c.last_message_id <= p.hidden_through_id AS hidden,
-                     max(c.last_message_at_ms, p.updated_at_ms) AS talked_at_ms,
+                     SELECT c.id AS conversation_id, {}, {LAST} AS last_message_id, p.last_read_id,
+                     p.visible_after_id, {UNREAD} AS unread, {LAST} <= p.hidden_through_id AS hidden,
+                     max({LAST_AT}, p.updated_at_ms) AS talked_at_ms,
                      max(coalesce(g.updated_at_ms, -1), coalesce(f.changed_at_ms, -1)) AS grouped_at_ms
                      FROM participants AS p CROSS JOIN conversations AS c ON c.id = p.conversation_id
                      LEFT JOIN chat_groups AS g ON c.kind = 2 AND g.id = c.party_high

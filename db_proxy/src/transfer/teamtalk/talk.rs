@@ -225,6 +225,8 @@ impl Talk {
                 hidden_through.into(),
                 visible_after.into(),
                 session.updated.max(created).0.into(),
+                Value::Null,
+                Value::Null,
             ]);
         }
         ended
@@ -243,6 +245,7 @@ impl Placed {
             body.into(),
             self.created.0.into(),
             Value::Null,
+            0i64.into(),
             0i64.into(),
         ]
     }

@@ -54,13 +54,17 @@ impl Place {
     }
 }
 
-fn tell(session: &Session, of: Place, answer: ImReviseRsp) -> ImReviseRsp {
+fn tell(session: &Session, of: Place, mut answer: ImReviseRsp) -> ImReviseRsp {
+    let withheld = answer.withheld.take().unwrap_or_default();
     let (0, Some(message)) = (answer.result_code, &answer.message) else {
         return answer;
     };
     let user = session.user_id();
     let (told, session_type, to_session_id) = match of {
         // Of two, he who wrote it is the only one who may.
+        Place::With(other) if withheld => {
+            (Told::Users(vec![user]), SessionType::Single, other.get())
+        }
         Place::With(other) => (Told::Pair(user, other), SessionType::Single, other.get()),
         Place::In(group) => (Told::Members(group), SessionType::Group, group.get()),
     };
