@@ -366,7 +366,7 @@ pub(crate) async fn who_is_blocked_begins_nothing_for_the_other(bed: Bed) {
     let [a, b] = bed.users().await;
     bed.step(b, a, ContactStep::Block).await.unwrap();
     let message = keyed(text(a, b, "x"), b"key");
-    let first = bed.append(&[message.clone()]).await[0].unwrap();
+    let first = bed.append(std::slice::from_ref(&message)).await[0].unwrap();
     assert_eq!((first.message_id, first.withheld), (id(1), true));
     assert_eq!(bed.recent(a, 0).await, [b]);
     assert!(bed.recent(b, 0).await.is_empty());

@@ -290,7 +290,7 @@ async fn where_friends_alone_may_write_others_are_refused() {
 async fn what_a_blocked_one_writes_stays_with_him() {
     let world = World::usual(2).await;
     let Four {
-        mut ann,
+        ann,
         mut anns_phone,
         mut bob,
         mut bobs_phone,
