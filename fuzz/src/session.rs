@@ -103,5 +103,5 @@ async fn start(answers: Answers) -> (SocketAddr, Shutdown) {
         }
     };
     timeout(PATIENCE, ready).await.expect("the links come up");
-    (started.clients, shutdown)
+    (started.clients.expect("the plain port is on"), shutdown)
 }
