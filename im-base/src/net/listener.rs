@@ -116,9 +116,7 @@ pub fn accept<F>(
                 let secured = match handshake {
                     None => Ok(Stream::Plain(stream)),
                     // Boxed, so that what only a handshake needs is given back with it.
-                    Some((tls, ending)) => {
-                        Box::pin(secure(stream, tls, name, peer, ending)).await
-                    }
+                    Some((tls, ending)) => Box::pin(secure(stream, tls, name, peer, ending)).await,
                 };
                 let reason = match secured {
                     // Boxed: awaited by value it would be held twice, for as long as the connection lives.
