@@ -110,12 +110,13 @@ pub fn accept<F>(
                 debug!(listener = name, %peer, %error, "connection broke at once");
                 continue;
             }
-            let (serve, tls, ending) = (serve.clone(), tls.clone(), shutdown.clone());
+            let serve = serve.clone();
+            let handshake = tls.clone().map(|tls| (tls, shutdown.clone()));
             shutdown.sessions().spawn(name, async move {
-                let secured = match tls {
+                let secured = match handshake {
                     None => Ok(Stream::Plain(stream)),
                     // Boxed, so that what only a handshake needs is given back with it.
-                    Some(tls) => Box::pin(secure(stream, tls, name, peer, ending)).await,
+                    Some((tls, ending)) => Box::pin(secure(stream, tls, name, peer, ending)).await,
                 };
                 let reason = match secured {
                     // Boxed: awaited by value it would be held twice, for as long as the connection lives.

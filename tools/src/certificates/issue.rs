@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -44,7 +45,10 @@ pub enum IssueError {
         #[source]
         source: io::Error,
     },
-    /// A name that no certificate can have, or a key that cannot be read.
+    /// Neither a name nor an address.
+    #[error("{0:?} is neither a host's name nor an address")]
+    Name(String),
+    /// A key that cannot be read, above all.
     #[error("making the certificate")]
     Certificate(#[from] rcgen::Error),
 }
@@ -109,6 +113,9 @@ impl Files {
         for_links: bool,
         until: SystemTime,
     ) -> Result<(), IssueError> {
+        if let Some(name) = names.iter().find(|name| !is_host(name)) {
+            return Err(IssueError::Name(name.clone()));
+        }
         let (issuer, _) = self.issuer()?;
         let this_machine = THIS_MACHINE.map(str::to_owned);
         let node = for_links.then(|| NODE_NAME.to_owned());
@@ -209,6 +216,16 @@ fn ca_params() -> Result<CertificateParams, IssueError> {
     Ok(params)
 }
 
+/// Whether a certificate can have it: an address, or a name of letters, digits, dots and hyphens, the first part of which may be `*`.
+fn is_host(name: &str) -> bool {
+    let part = |part: &str| {
+        let known = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'-';
+        !part.is_empty() && part.bytes().all(known)
+    };
+    let rest = name.strip_prefix("*.").unwrap_or(name);
+    name.parse::<IpAddr>().is_ok() || rest.split('.').all(part)
+}
+
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
@@ -258,8 +275,11 @@ mod tests {
         );
         assert_eq!(development(&files, &names, true).unwrap().len(), 2);
         assert_eq!(std::fs::read(files.ca()).unwrap(), before);
-        let bad = ["no name\n".to_owned()];
-        assert!(development(&files, &bad, true).is_err());
+        for bad in ["no name", "", "a..b", "https://a", "10.0.0.5:80"] {
+            let error = development(&files, &[bad.to_owned()], true);
+            assert!(matches!(error, Err(IssueError::Name(_))), "{bad:?}");
+        }
+        development(&files, &["*.example.org".to_owned()], true).unwrap();
     }
 
     #[cfg(unix)]
