@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use db_proxy::store::{
     AppendRefusal, ClientKey, ContactChanges, ContactStep, ContactWish, Conversation, Device,
     GroupKind, Inserted, Invite, MessageKind, MessagePolicy, NewDepartment, NewGroup, NewMessage,
-    NewUser, PageLimit, Profile, ReadMark, RequestKey, ResumeLook, ResumeToken, ResumeWrite, Store,
-    Table, UnixMillis, open, open_archive,
+    NewRevision, NewUser, PageLimit, Profile, ReadMark, RequestKey, ResumeLook, ResumeToken,
+    ResumeWrite, Revised, Store, Table, UnixMillis, open, open_archive,
 };
 use db_proxy::transfer::{Reason, StoreSource, TransferError, copy};
 use proto::device::DeviceType;
@@ -105,6 +106,16 @@ async fn fill(store: &dyn Store) -> GroupId {
         store.register_device(&device).await.unwrap();
     }
     store.set_push_shield(user(1), true).await.unwrap();
+    for (id, to) in [(4, Revised::Recalled), (6, Revised::Edited("six".into()))] {
+        let revision = NewRevision {
+            conversation: pair,
+            id: MessageId::new(id).unwrap(),
+            by: user(1),
+            to,
+            within: Duration::from_secs(3_600),
+        };
+        store.revise(&revision).await.unwrap().unwrap();
+    }
     for (code, expires_at) in [(1, None), (255, Some(UnixMillis(5)))] {
         let invite = Invite {
             code: [code; 32],
@@ -274,7 +285,11 @@ async fn every_table_and_column_moves_or_is_named() {
         // its row number and its kind are made anew; the others name it by its parties
         let derived = matches!(
             (table, name),
-            ("conversations", "id" | "kind") | ("participants" | "messages", "conversation_id")
+            ("conversations", "id" | "kind")
+                | (
+                    "participants" | "messages" | "message_revisions",
+                    "conversation_id"
+                )
         );
         assert!(
             derived || STAYS.contains(&table) || moves.contains(&(table, name)),
