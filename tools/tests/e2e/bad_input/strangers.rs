@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
-use proto::im::login::{ImLoginReq, ImLoginRes};
+use proto::im::login::{ImLoginReq, ImLoginRes, ImRegistReq};
 use proto::im::message::{ImClientTimeReq, ImClientTimeRsp};
 use proto::im::other::ImHeartBeat;
 use proto::{Body, CommandId, Pdu, commands};
@@ -75,7 +75,12 @@ async fn what_is_no_frame_ends_the_connection() {
 async fn a_stranger_may_log_in_and_little_else() {
     let world = World::usual(1).await;
     let unharmed = Unharmed::at_first(&world);
-    let harmless = [ImLoginReq::ID, ImHeartBeat::ID, ImClientTimeReq::ID];
+    let harmless = [
+        ImLoginReq::ID,
+        ImRegistReq::ID,
+        ImHeartBeat::ID,
+        ImClientTimeReq::ID,
+    ];
     let others = commands::all().map(|command| command.id);
     let others = others.chain([0, 0x0180, 0xffff].map(CommandId));
     let mut count = 0;

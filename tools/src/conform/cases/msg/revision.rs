@@ -307,8 +307,9 @@ async fn in_sync(ctx: &Ctx) -> Outcome {
             break;
         }
     }
+    let to = bob.id;
     bob.leave().await?;
-    let gone = alice.recalls(bob.id, id).await?;
+    let gone = alice.recalls(to, id).await?;
     holds("it is recalled", gone.is_ok(), gone)?;
     let mut bob = able(ctx, BOB, ClientType::Windows, 1).await?;
     let answer = bob.ask(&request).await?;
