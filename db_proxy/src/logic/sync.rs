@@ -72,6 +72,8 @@ pub struct Question<'a> {
     pub messages: u32,
     /// Contacts are told of.
     pub contacts: bool,
+    /// Whether the client understands messages that are edited and recalled.
+    pub revisions: bool,
 }
 
 /// As much of what changed as fits into one answer.
@@ -155,10 +157,15 @@ impl Sync {
                 .store
                 .left_groups(user, cursor.since, MAX_LEFT + 1)
                 .await?;
-            let revised = self
-                .store
-                .revised_messages(user, cursor.since, MAX_REVISED + 1)
-                .await?;
+            let revised = match question.revisions {
+                true => {
+                    let most = MAX_REVISED + 1;
+                    let since = cursor.since;
+                    self.store.revised_messages(user, since, most).await?
+                }
+                // whoever sees no difference is not to begin anew for one
+                false => Vec::new(),
+            };
             if page.left.len() > MAX_LEFT || revised.len() > MAX_REVISED {
                 page.left.clear();
                 cursor = fresh;

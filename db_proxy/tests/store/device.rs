@@ -113,6 +113,7 @@ impl Device {
             known: known.map(|(with, shown)| (*with, shown.complete)).collect(),
             messages: manner.messages,
             contacts: manner.contacts,
+            revisions: true,
         };
         sync.page(self.user, &question).await.unwrap()
     }

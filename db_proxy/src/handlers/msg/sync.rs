@@ -32,6 +32,7 @@ pub(in crate::handlers) async fn sync(
         known,
         messages: request.messages.unwrap_or(0),
         contacts: request.capabilities() & capability::CONTACTS != 0,
+        revisions: request.capabilities() & capability::REVISIONS != 0,
     };
     let page = proxy.sync.page(user, &question).await;
     let page = page.map_err(|error| store_failed(&error))?;

@@ -101,9 +101,6 @@ impl Unrevised for ImGetMsgByIdRsp {
 
 impl Unrevised for ImSyncRsp {
     fn unrevised(mut self, session: &Session) -> Self {
-        if !session.can(capability::REVISIONS) {
-            self.revised.clear();
-        }
         for conversation in &mut self.conversation {
             strip(session, &mut conversation.msg_list);
         }
