@@ -167,6 +167,7 @@ pub(super) async fn change_member(
         chg_user_id_list: ids(changed.changed),
         attach_data: request.attach_data,
         group_version: Some(changed.version),
+        news: None,
     })
 }
 

@@ -100,6 +100,7 @@ pub(in crate::handlers) async fn delete(
         attach_data: request.attach_data,
         left_group: closed.left.into_iter().map(version_info).collect(),
         user: Some(user_info(closed.user)),
+        group_news: Vec::new(),
     })
 }
 
