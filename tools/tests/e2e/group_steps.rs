@@ -47,8 +47,8 @@ impl Person {
     }
 
     async fn writes_in(&self, group: u32, text: &str) -> bool {
-        let sent = self.send(&Outgoing::text(Conversation::Group(group), text));
-        match sent.await {
+        let text = Outgoing::text(Conversation::Group(group), text);
+        match self.send(&text).await {
             Ok(_) => true,
             Err(SendError::Refused) => false,
             Err(error) => panic!("{error}"),
