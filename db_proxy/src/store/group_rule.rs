@@ -1,230 +1,17 @@
 //! What a step does to a group, worked out without a database. Every database executes the same judgement.
 
+mod found;
+
 use std::time::Duration;
 
 use proto::ids::UserId;
 
+pub(super) use self::found::{After, Counts, Effects, Found, Leaves, Subject};
 use super::{
-    Announcement, Direction, GroupComings, GroupDetails, GroupInviting, GroupJoining, GroupKind,
-    GroupMember, GroupRequest, GroupRequestKind, GroupRequestState, GroupRole, GroupSettings,
-    GroupStep, GroupStepRefusal, GroupStepped, GroupWish, MemberSettings, UnixMillis,
+    Announcement, GroupInviting, GroupJoining, GroupKind, GroupMember, GroupRequest,
+    GroupRequestKind, GroupRequestState, GroupRole, GroupSettings, GroupStep, GroupStepRefusal,
+    GroupWish, MemberSettings, UnixMillis,
 };
-
-/// A group as one transaction found it, as far as a step concerns it.
-#[derive(Clone, Debug)]
-pub(super) struct Found {
-    pub(super) details: GroupDetails,
-    /// Nobody is in it any more, for good.
-    pub(super) is_disbanded: bool,
-    /// Of those whom the step concerns, who are in it.
-    pub(super) members: Vec<GroupMember>,
-    /// Their requests, but for those that have expired.
-    pub(super) requests: Vec<GroupRequest>,
-    /// Those who may come in by the step or be asked to, and exist.
-    pub(super) subjects: Vec<Subject>,
-    pub(super) counts: Counts,
-    /// The one who takes the step was in it.
-    pub(super) was_member: bool,
-    pub(super) now: UnixMillis,
-}
-
-/// Somebody who may come in.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Subject {
-    pub(super) user: UserId,
-    /// Groups he is in.
-    pub(super) groups: usize,
-    /// What waits for him or of him.
-    pub(super) invitations: usize,
-    pub(super) applications: usize,
-    /// He blocks the one who takes the step.
-    pub(super) blocks: bool,
-}
-
-/// How many there are of what is bounded in a group.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) admins: usize,
-    pub(super) applications: usize,
-    pub(super) invitations: usize,
-}
-
-/// What a step does.
-#[derive(Clone, Debug)]
-pub(super) struct Effects {
-    /// The group from then on. Its size and its version are those of before.
-    pub(super) details: GroupDetails,
-    pub(super) joins: Vec<UserId>,
-    pub(super) leaves: Leaves,
-    /// Rows of members as they are from then on.
-    pub(super) members: Vec<GroupMember>,
-    /// Requests as they are from then on. Those that are accepted are kept no more.
-    pub(super) requests: Vec<GroupRequest>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leaves {
-    Nobody,
-    One(UserId),
-    /// And the group is no more.
-    Everybody,
-}
-
-impl GroupStep {
-    /// Those whom it concerns besides the one who takes it.
-    pub(super) fn named(&self) -> Vec<UserId> {
-        match self {
-            Self::Invite { users, .. } => users.clone(),
-            Self::Decide { applicant, .. } => vec![*applicant],
-            Self::Transfer { to } => vec![*to],
-            Self::SetMember { member, .. } => vec![*member],
-            Self::Join { .. }
-            | Self::Answer { .. }
-            | Self::Leave
-            | Self::Disband
-            | Self::Set(_) => Vec::new(),
-        }
-    }
-
-    /// Those who may come in by it, or be asked to.
-    pub(super) fn subjects(&self, user: UserId) -> Vec<UserId> {
-        match self {
-            Self::Join { .. } | Self::Answer { accept: true } => vec![user],
-            Self::Invite { users, .. } => users.clone(),
-            Self::Decide {
-                applicant,
-                accept: true,
-            } => vec![*applicant],
-            _ => Vec::new(),
-        }
-    }
-
-    /// Which way those go who come or go by it.
-    pub(super) fn direction(&self) -> Direction {
-        match self {
-            Self::Leave | Self::Disband => Direction::Leave,
-            _ => Direction::Join,
-        }
-    }
-
-    /// Of whom the requests are told again when the step is asked for again.
-    pub(super) fn requesting(&self, user: UserId) -> Vec<UserId> {
-        match self {
-            Self::Join { .. } | Self::Answer { .. } => vec![user],
-            Self::Invite { users, .. } => users.clone(),
-            Self::Decide { applicant, .. } => vec![*applicant],
-            _ => Vec::new(),
-        }
-    }
-}
-
-impl Effects {
-    /// Whether the members are to hear of it: the version rises.
-    pub(super) fn is_change(&self, found: &Found) -> bool {
-        self.alters(found) || !self.joins.is_empty() || self.leaves != Leaves::Nobody
-    }
-
-    /// The same, of the group itself and those who stay.
-    pub(super) fn alters(&self, found: &Found) -> bool {
-        self.details != found.details || !self.members.is_empty()
-    }
-
-    /// Whether somebody is in the group then.
-    pub(super) fn has(&self, found: &Found, user: UserId) -> bool {
-        match self.leaves {
-            Leaves::Everybody => false,
-            Leaves::One(gone) if gone == user => false,
-            _ => found.member(user).is_some() || self.joins.contains(&user),
-        }
-    }
-}
-
-/// What a database read when the effects were written.
-#[derive(Debug)]
-pub(super) struct After {
-    pub(super) details: GroupDetails,
-    /// Who left, ascending.
-    pub(super) gone: Vec<UserId>,
-    /// Who is in the group, ascending; read if somebody came or went.
-    pub(super) members: Vec<UserId>,
-    /// The owner and the admins.
-    pub(super) admins: Vec<UserId>,
-    /// Requests that ended with the group.
-    pub(super) ended: Vec<GroupRequest>,
-}
-
-impl After {
-    /// Before anything is read.
-    pub(super) fn of(effects: &Effects) -> Self {
-        Self {
-            details: effects.details.clone(),
-            gone: Vec::new(),
-            members: Vec::new(),
-            admins: Vec::new(),
-            ended: Vec::new(),
-        }
-    }
-
-    pub(super) fn told(self, found: &Found, wish: &GroupWish, effects: &Effects) -> GroupStepped {
-        let alters = effects.alters(found) && effects.leaves != Leaves::Everybody;
-        let (direction, users) = match effects.leaves {
-            Leaves::Nobody => (Direction::Join, effects.joins.clone()),
-            Leaves::One(_) | Leaves::Everybody => (Direction::Leave, self.gone),
-        };
-        let comings = (!users.is_empty()).then_some(GroupComings {
-            by: wish.user,
-            direction,
-            users,
-            members: self.members,
-        });
-        let requests = effects.requests.iter().chain(&self.ended);
-        let requests = requests
-            .map(|request| (request.clone(), request.audience(&self.admins)))
-            .collect();
-        GroupStepped {
-            is_member: effects.has(found, wish.user),
-            changed: alters.then(|| effects.members.clone()),
-            comings,
-            requests,
-            details: self.details,
-        }
-    }
-}
-
-impl GroupRequest {
-    fn waits(&self, kind: GroupRequestKind) -> bool {
-        self.kind == kind && self.state == GroupRequestState::Waiting
-    }
-
-    fn becomes(&self, state: GroupRequestState) -> Self {
-        Self {
-            state,
-            ..self.clone()
-        }
-    }
-
-    pub(super) fn is_application(&self) -> bool {
-        self.kind == GroupRequestKind::Application
-    }
-
-    /// With its group gone.
-    pub(super) fn ended(&self) -> Self {
-        self.becomes(GroupRequestState::Ended)
-    }
-
-    /// Whose devices are to hear of it.
-    pub(super) fn audience(&self, admins: &[UserId]) -> Vec<UserId> {
-        let mut told = vec![self.user];
-        match (self.kind, self.state) {
-            (GroupRequestKind::Application, _) => told.extend(admins),
-            (GroupRequestKind::Invitation, GroupRequestState::Waiting) => {}
-            (GroupRequestKind::Invitation, _) => told.push(self.by),
-        }
-        told.sort_unstable();
-        told.dedup();
-        told
-    }
-}
 
 /// What the step does. One that changes nothing because it is so already is taken.
 pub(super) fn judge(found: &Found, wish: &GroupWish) -> Result<Effects, GroupStepRefusal> {
@@ -260,7 +47,7 @@ pub(super) fn judge(found: &Found, wish: &GroupWish) -> Result<Effects, GroupSte
 use GroupRequestKind::{Application, Invitation};
 use GroupRequestState::{Accepted, Ended, Refused, Waiting};
 use GroupStepRefusal::{
-    NoSuchGroup, NoSuchRequest, NoSuchUser, NotAMember, NotOpen, NotPermitted, OwnerMustTransfer,
+    NoSuchGroup, NoSuchRequest, NotAMember, NotOpen, NotPermitted, OwnerMustTransfer,
     TooManyAdmins, TooManyGroups, TooManyMembers, TooManyRequests,
 };
 
@@ -270,31 +57,6 @@ struct Judge<'a> {
     found: &'a Found,
     wish: &'a GroupWish,
     effects: Effects,
-}
-
-impl Found {
-    pub(super) fn member(&self, user: UserId) -> Option<&GroupMember> {
-        self.members.iter().find(|member| member.user == user)
-    }
-
-    pub(super) fn request(&self, user: UserId) -> Option<&GroupRequest> {
-        self.requests.iter().find(|request| request.user == user)
-    }
-
-    /// The group's version when these are written; `None`: there is none left.
-    pub(super) fn version_after(&self, effects: &Effects) -> Option<u32> {
-        match effects.is_change(self) {
-            true => self.details.version.checked_add(1),
-            false => Some(self.details.version),
-        }
-    }
-
-    fn subject(&self, user: UserId) -> Result<&Subject, GroupStepRefusal> {
-        let mut subjects = self.subjects.iter();
-        subjects
-            .find(|subject| subject.user == user)
-            .ok_or(NoSuchUser)
-    }
 }
 
 impl Judge<'_> {
@@ -396,7 +158,7 @@ impl Judge<'_> {
         let request = self.found.request(applicant);
         let is_own = request
             .is_some_and(|request| request.kind == Invitation && request.by == self.wish.user);
-        if !is_admin && !(is_own && !accept) {
+        if !is_admin && (!is_own || accept) {
             return Err(NotPermitted);
         }
         if self.found.member(applicant).is_some() {

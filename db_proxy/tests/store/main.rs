@@ -13,6 +13,7 @@ mod contacts;
 mod duplicates;
 mod extremes;
 mod group_messages;
+mod group_step_model;
 mod group_steps;
 mod groups;
 mod history;
@@ -117,7 +118,7 @@ macro_rules! suite {
 
         #[test]
         fn any_steps_leave_a_group_in_order() {
-            crate::group_steps::check(|| Box::pin($bed()));
+            crate::group_step_model::check(|| Box::pin($bed()));
         }
 
         #[test]

@@ -1,26 +1,29 @@
+mod find;
+mod write;
+
 use async_trait::async_trait;
 use proto::ids::{GroupId, UserId};
 use sqlx::MySqlConnection;
-use sqlx::mysql::MySqlRow;
 use tokio::time::timeout;
 use tracing::debug;
 
+use self::find::{admins, details, find, members, requests};
+use self::write::write;
 use super::MySqlStore;
 use super::attempt::{Repeat, attempts};
-use super::membership::{Place, forget_former, join, leave, lock, members_of};
+use super::membership::{lock, members_of};
 use super::meta::now;
 use super::request::{self, FORGET};
 use super::session::Session;
 use super::statement::{CHUNK, Statement, list, padded};
-use super::user::{add_id, existing};
-use crate::store::group_rule::{After, Counts, Effects, Found, Leaves, Subject, judge};
+use super::user::add_id;
+use crate::store::group_rule::judge;
 use crate::store::request::CarriedOut;
 use crate::store::row::{self, GROUP_DETAILS, GROUP_MEMBER, GROUP_REQUEST};
 use crate::store::time::ChangeClock;
 use crate::store::{
-    GroupComings, GroupDetails, GroupMember, GroupRequest, GroupRequestState, GroupRole, GroupStep,
-    GroupStepOutcome, GroupStepRefusal, GroupStepStore, GroupStepped, GroupView, GroupWish,
-    Inherited, StoreError, UnixMillis, UserStatus,
+    GroupComings, GroupMember, GroupRequest, GroupRole, GroupStepOutcome, GroupStepRefusal,
+    GroupStepStore, GroupStepped, GroupView, GroupWish, Inherited, StoreError, UnixMillis,
 };
 
 #[async_trait]
@@ -241,324 +244,6 @@ pub(super) async fn forget_requests_of(
             .await?;
     }
     Ok(())
-}
-
-/// The group, and whether it is disbanded.
-async fn details(
-    connection: &mut MySqlConnection,
-    group: GroupId,
-) -> Result<Option<(GroupDetails, bool)>, StoreError> {
-    let sql = format!("SELECT {GROUP_DETAILS} FROM chat_groups AS g WHERE g.id = ?");
-    let found = Statement::new(sql)
-        .bind(i64::from(group.get()))
-        .first(connection)
-        .await?;
-    let read = |found: MySqlRow| Ok((row::group_details(&found)?, row::flag(&found, "status")?));
-    found.map(read).transpose()
-}
-
-async fn find(
-    connection: &mut MySqlConnection,
-    wish: &GroupWish,
-    now: UnixMillis,
-) -> Result<Option<Found>, StoreError> {
-    let since = now.before(wish.bounds.waiting);
-    // first, since it locks them
-    let subjects = subjects(connection, wish, since).await?;
-    let Some((details, is_disbanded)) = details(connection, wish.group).await? else {
-        return Ok(None);
-    };
-    let mut users = wish.step.named();
-    users.push(wish.user);
-    Ok(Some(Found {
-        details,
-        is_disbanded,
-        members: members(connection, wish.group, &users).await?,
-        requests: requests(connection, wish.group, &users, since).await?,
-        subjects,
-        counts: counts(connection, wish.group, since).await?,
-        was_member: was_member(connection, wish).await?,
-        now,
-    }))
-}
-
-async fn members(
-    connection: &mut MySqlConnection,
-    group: GroupId,
-    users: &[UserId],
-) -> Result<Vec<GroupMember>, StoreError> {
-    let mut members = Vec::new();
-    for chunk in users.chunks(CHUNK) {
-        let users = padded(chunk);
-        let sql = format!(
-            "SELECT {GROUP_MEMBER} FROM group_members AS m STRAIGHT_JOIN chat_groups AS g ON g.id = m.group_id
-             WHERE m.group_id = ? AND m.user_id IN ({})",
-            list(users.len())
-        );
-        let found = Statement::new(sql)
-            .bind(i64::from(group.get()))
-            .bind_all(users, add_id);
-        for found in &found.fetch(connection).await? {
-            members.push(row::group_member(found)?);
-        }
-    }
-    Ok(members)
-}
-
-async fn requests(
-    connection: &mut MySqlConnection,
-    group: GroupId,
-    users: &[UserId],
-    since: UnixMillis,
-) -> Result<Vec<GroupRequest>, StoreError> {
-    let mut requests = Vec::new();
-    for chunk in users.chunks(CHUNK) {
-        let users = padded(chunk);
-        let sql = format!(
-            "SELECT {GROUP_REQUEST} FROM group_requests AS r STRAIGHT_JOIN chat_groups AS g ON g.id = r.group_id
-             WHERE r.changed_at_ms >= ? AND r.group_id = ? AND r.user_id IN ({})",
-            list(users.len())
-        );
-        let found = Statement::new(sql)
-            .bind(since.0)
-            .bind(i64::from(group.get()))
-            .bind_all(users, add_id);
-        for found in &found.fetch(connection).await? {
-            requests.push(row::group_request(found)?);
-        }
-    }
-    Ok(requests)
-}
-
-/// Locked, so that nobody else brings them in or asks them meanwhile.
-async fn subjects(
-    connection: &mut MySqlConnection,
-    wish: &GroupWish,
-    since: UnixMillis,
-) -> Result<Vec<Subject>, StoreError> {
-    let users = wish.step.subjects(wish.user);
-    existing(connection, &users, "FOR UPDATE").await?;
-    let mut subjects = Vec::new();
-    for chunk in users.chunks(CHUNK) {
-        let users = padded(chunk);
-        let sql = format!(
-            "SELECT u.id, (SELECT count(*) FROM group_members AS m WHERE m.user_id = u.id) AS memberships,
-             (SELECT count(*) FROM group_requests AS r WHERE r.user_id = u.id AND r.kind = 1 AND r.state = 1
-              AND r.changed_at_ms >= ?) AS invitations,
-             (SELECT count(*) FROM group_requests AS r WHERE r.user_id = u.id AND r.kind = 2 AND r.state = 1
-              AND r.changed_at_ms >= ?) AS applications,
-             EXISTS (SELECT 1 FROM contacts AS c WHERE c.user_id = u.id AND c.other_id = ? AND c.blocked <> 0) AS blocks
-             FROM users AS u WHERE u.status <> ? AND u.id IN ({})",
-            list(users.len())
-        );
-        let found = Statement::new(sql)
-            .bind(since.0)
-            .bind(since.0)
-            .bind(i64::from(wish.user.get()))
-            .bind(i64::from(UserStatus::LEFT.0))
-            .bind_all(users, add_id);
-        for found in &found.fetch(connection).await? {
-            subjects.push(row::subject(found)?);
-        }
-    }
-    Ok(subjects)
-}
-
-async fn counts(
-    connection: &mut MySqlConnection,
-    group: GroupId,
-    since: UnixMillis,
-) -> Result<Counts, StoreError> {
-    let sql =
-        "SELECT (SELECT count(*) FROM group_members WHERE group_id = ? AND role > 0) AS admins,
-               (SELECT count(*) FROM group_requests WHERE group_id = ? AND kind = 2 AND state = 1
-                AND changed_at_ms >= ?) AS applications,
-               (SELECT count(*) FROM group_requests WHERE group_id = ? AND kind = 1 AND state = 1
-                AND changed_at_ms >= ?) AS invitations";
-    let group = i64::from(group.get());
-    let found = Statement::new(sql)
-        .bind(group)
-        .bind(group)
-        .bind(since.0)
-        .bind(group)
-        .bind(since.0);
-    let found = found.first(connection).await?;
-    found.map_or_else(|| Ok(Counts::default()), |found| row::counts(&found))
-}
-
-async fn was_member(
-    connection: &mut MySqlConnection,
-    wish: &GroupWish,
-) -> Result<bool, StoreError> {
-    if wish.step != GroupStep::Leave {
-        return Ok(false);
-    }
-    let sql = "SELECT 1 FROM former_members WHERE user_id = ? AND group_id = ?";
-    let found = Statement::new(sql)
-        .bind(i64::from(wish.user.get()))
-        .bind(i64::from(wish.group.get()));
-    Ok(found.first(connection).await?.is_some())
-}
-
-async fn admins(
-    connection: &mut MySqlConnection,
-    group: GroupId,
-) -> Result<Vec<UserId>, StoreError> {
-    let sql = "SELECT m.user_id FROM chat_groups AS g STRAIGHT_JOIN group_members AS m ON m.group_id = g.id
-               WHERE g.id = ? AND (m.role > 0 OR m.user_id = g.creator_id) ORDER BY m.user_id";
-    let found = Statement::new(sql).bind(i64::from(group.get()));
-    let found = found.fetch(connection).await?;
-    let admins = found.iter().map(|found| row::user_id(found, "user_id"));
-    admins.collect()
-}
-
-async fn write(
-    connection: &mut MySqlConnection,
-    wish: &GroupWish,
-    (found, effects): (&Found, &Effects),
-    place: &Place,
-    version: u32,
-) -> Result<After, StoreError> {
-    let now = found.now;
-    let mut after = After::of(effects);
-    if effects.requests.iter().any(GroupRequest::is_application) {
-        after.admins = admins(connection, wish.group).await?;
-    }
-    if effects.is_change(found) {
-        update(connection, effects, version, now).await?;
-    }
-    if !effects.joins.is_empty() {
-        join(connection, place, &effects.joins, now).await?;
-        forget_former(connection, place, &effects.joins).await?;
-        forget_requests_of(connection, wish.group, &effects.joins).await?;
-    }
-    match effects.leaves {
-        Leaves::Nobody => {}
-        Leaves::One(user) => after.gone = vec![user],
-        Leaves::Everybody => {
-            after.gone = members_of(connection, wish.group).await?;
-            after.ended = end_requests(connection, wish, now).await?;
-        }
-    }
-    leave(connection, place, &after.gone, now).await?;
-    for member in &effects.members {
-        update_member(connection, wish.group, member).await?;
-    }
-    for request in &effects.requests {
-        keep_request(connection, request, now).await?;
-    }
-    if !effects.joins.is_empty() || !after.gone.is_empty() {
-        after.members = members_of(connection, wish.group).await?;
-    }
-    if let Some((details, _)) = details(connection, wish.group).await? {
-        after.details = details;
-    }
-    Ok(after)
-}
-
-async fn update(
-    connection: &mut MySqlConnection,
-    effects: &Effects,
-    version: u32,
-    now: UnixMillis,
-) -> Result<(), StoreError> {
-    let group = &effects.details;
-    let told = group.announcement.as_ref();
-    let told_by = told.and_then(|told| told.by);
-    Statement::new(
-        "UPDATE chat_groups SET name = ?, avatar_url = ?, creator_id = ?, announcement = ?, announced_by = ?,
-         announced_at_ms = ?, joining = ?, inviting = ?, member_limit = ?, muted_until_ms = ?, status = ?,
-         version = ?, updated_at_ms = greatest(updated_at_ms + 1, ?) WHERE id = ?",
-    )
-    .bind(group.name.as_str())
-    .bind(group.avatar_url.as_str())
-    .bind(group.creator.map_or(0, |user| i64::from(user.get())))
-    .bind(told.map_or("", |told| told.text.as_str()))
-    .bind(told_by.map_or(0, |user| i64::from(user.get())))
-    .bind(told.map_or(0, |told| told.at.0))
-    .bind(group.joining.number())
-    .bind(group.inviting.number())
-    .bind(i64::from(group.member_limit))
-    .bind(group.muted_until.map_or(0, |until| until.0))
-    .bind(i64::from(effects.leaves == Leaves::Everybody))
-    .bind(i64::from(version))
-    .bind(now.0)
-    .bind(i64::from(group.id.get()))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn update_member(
-    connection: &mut MySqlConnection,
-    group: GroupId,
-    member: &GroupMember,
-) -> Result<(), StoreError> {
-    Statement::new(
-        "UPDATE group_members SET role = ?, nickname = ?, muted_until_ms = ? WHERE group_id = ? AND user_id = ?",
-    )
-    .bind(i64::from(member.role == GroupRole::Admin))
-    .bind(member.nickname.as_str())
-    .bind(member.muted_until.map_or(0, |until| until.0))
-    .bind(i64::from(group.get()))
-    .bind(i64::from(member.user.get()))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn keep_request(
-    connection: &mut MySqlConnection,
-    request: &GroupRequest,
-    now: UnixMillis,
-) -> Result<(), StoreError> {
-    if request.state == GroupRequestState::Accepted {
-        return Ok(());
-    }
-    Statement::new(
-        "INSERT INTO group_requests
-         (group_id, user_id, by_user_id, kind, state, greeting, created_at_ms, changed_at_ms)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-         ON DUPLICATE KEY UPDATE by_user_id = VALUES(by_user_id), kind = VALUES(kind), state = VALUES(state),
-         greeting = VALUES(greeting), created_at_ms = VALUES(created_at_ms), changed_at_ms = VALUES(changed_at_ms)",
-    )
-    .bind(i64::from(request.group.get()))
-    .bind(i64::from(request.user.get()))
-    .bind(i64::from(request.by.get()))
-    .bind(request.kind.number())
-    .bind(request.state.number())
-    .bind(request.greeting.as_str())
-    .bind(request.created_at.0)
-    .bind(now.0)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Takes all requests of a group away; those that waited are to hear of it.
-async fn end_requests(
-    connection: &mut MySqlConnection,
-    wish: &GroupWish,
-    now: UnixMillis,
-) -> Result<Vec<GroupRequest>, StoreError> {
-    let group = i64::from(wish.group.get());
-    let sql = format!(
-        "SELECT {GROUP_REQUEST} FROM group_requests AS r STRAIGHT_JOIN chat_groups AS g ON g.id = r.group_id
-         WHERE r.group_id = ? AND r.state = 1 AND r.changed_at_ms >= ?"
-    );
-    let found = Statement::new(sql)
-        .bind(group)
-        .bind(now.before(wish.bounds.waiting).0)
-        .fetch(connection)
-        .await?;
-    Statement::new("DELETE FROM group_requests WHERE group_id = ?")
-        .bind(group)
-        .execute(connection)
-        .await?;
-    let ended = found
-        .iter()
-        .map(|found| Ok(row::group_request(found)?.ended()));
-    ended.collect()
 }
 
 /// What is answered to a step that was taken before.
