@@ -5,9 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use db_proxy::store::{
     AppendRefusal, ClientKey, ContactChanges, ContactStep, ContactWish, Conversation, Device,
-    GroupKind, Inserted, Invite, MessageKind, MessagePolicy, NewDepartment, NewGroup, NewMessage,
-    NewRevision, NewUser, PageLimit, Profile, ReadMark, RequestKey, ResumeLook, ResumeToken,
-    ResumeWrite, Revised, Store, Table, UnixMillis, open, open_archive,
+    GroupBounds, GroupInviting, GroupJoining, GroupKind, GroupSettings, GroupStep, GroupWish,
+    Inserted, Invite, MemberSettings, MessageKind, MessagePolicy, NewDepartment, NewGroup,
+    NewMessage, NewRevision, NewUser, PageLimit, Profile, ReadMark, RequestKey, ResumeLook,
+    ResumeToken, ResumeWrite, Revised, Store, Table, UnixMillis, open, open_archive,
 };
 use db_proxy::transfer::{Reason, StoreSource, TransferError, copy};
 use proto::device::DeviceType;
@@ -140,7 +141,50 @@ async fn fill(store: &dyn Store) -> GroupId {
         };
         store.take_step(&wish).await.unwrap().unwrap();
     }
+    run_group(store, group).await;
     group
+}
+
+/// Everything that members say of their group, and somebody who waits to come in.
+async fn run_group(store: &dyn Store, group: GroupId) {
+    let settings = GroupSettings {
+        announcement: Some("für 名前".to_owned()),
+        joining: Some(GroupJoining::Approval),
+        inviting: Some(GroupInviting::Admins),
+        member_limit: Some(5_000),
+        muted: Some(Duration::from_secs(3_600)),
+        ..GroupSettings::default()
+    };
+    let member = MemberSettings {
+        admin: Some(true),
+        nickname: Some("🦀".to_owned()),
+        muted: Some(Duration::from_secs(60)),
+    };
+    for (by, step) in [
+        (1, GroupStep::Set(settings)),
+        (
+            1,
+            GroupStep::SetMember {
+                member: user(2),
+                settings: member,
+            },
+        ),
+        (
+            2_999,
+            GroupStep::Join {
+                greeting: "bitte 🦀".to_owned(),
+            },
+        ),
+    ] {
+        let wish = GroupWish {
+            user: user(by),
+            group,
+            step,
+            bounds: GroupBounds::default(),
+            request: None,
+        };
+        store.take_group_step(&wish).await.unwrap().unwrap();
+    }
 }
 
 async fn migrate(from: &str, to: &str) {
@@ -177,6 +221,16 @@ async fn compare(a: &dyn Store, b: &dyn Store, group: GroupId) {
     let groups = async |store: &dyn Store| store.groups(Some(user(2)), &[group]).await.unwrap();
     assert_eq!(groups(a).await, groups(b).await);
     assert!(groups(b).await[0].muted);
+    let run = async |store: &dyn Store| {
+        let view = store.group_view(user(1), group, UnixMillis(0)).await;
+        let roll = store.group_roll(group, None, 9).await.unwrap();
+        let asks = store.group_requests(user(1), UnixMillis(0), None, 9).await;
+        (view.unwrap().unwrap(), roll, asks.unwrap())
+    };
+    assert_eq!(run(a).await, run(b).await);
+    let (view, roll, asks) = run(b).await;
+    assert!(view.details.announcement.is_some() && view.details.muted_until.is_some());
+    assert_eq!((roll[1].nickname.as_str(), asks.len()), ("🦀", 1));
     let devices = async |store: &dyn Store| store.devices(&[user(1)]).await.unwrap();
     assert_eq!(devices(a).await, devices(b).await);
     assert_eq!(b.push_shield(user(1)).await.unwrap(), Some(true));

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use im_base::testkit::TestPeer;
 use proto::im::base_define::{ClientType, GroupModifyType, MsgType, UserStatType};
-use proto::im::ext::group::ImGroupInterest;
+use proto::im::ext::group::{GroupDetails, ImGroupChanged, ImGroupInterest};
+use proto::im::ext::other::ImNotice;
 use proto::im::group::ImGroupChangeMemberNotify;
 use proto::im::login::{ImLoginReq, ImLoginRes};
 use proto::im::message::{ImMsgData, ImMsgDataAck};
-use proto::{Body, Pdu};
+use proto::{Body, Pdu, capability};
 use tokio::join;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -57,6 +58,46 @@ async fn what_waits_is_handed_out_by_what_its_version_says() {
     let got = bed.got(&mut eight).await;
     assert_eq!(messages(&got), [10], "11 was written when 8 was out");
     bed.end().await;
+}
+
+/// A change of which nobody came or went: whoever knows the version before it asks nobody who is in the group.
+#[tokio::test]
+async fn a_change_without_newcomers_is_no_reason_to_ask() {
+    let mut bed = Bed::new().await;
+    let mut seven = bed.login(7, in_group(1)).await;
+    bed.changed(GroupModifyType::Add, &[1, 7], 7, 2).await;
+    bed.route.send(&changed_to(3), 0).await;
+    bed.group_message(10, 3).await;
+    assert_eq!(messages(&bed.got(&mut seven).await), [10]);
+    assert!(bed.asked.try_recv().is_err());
+
+    // Version 4 was told to others alone: somebody may have come or gone with it.
+    bed.route.send(&changed_to(5), 0).await;
+    bed.group_message(11, 5).await;
+    let asked = bed.asked.recv().await.unwrap();
+    asked.send((5, vec![1, 7])).unwrap();
+    let (message, _) = seven.0.expect::<ImMsgData>().await;
+    assert_eq!(message.msg_id, 11);
+    bed.end().await;
+}
+
+fn changed_to(version: u32) -> ImNotice {
+    let changed = ImGroupChanged {
+        user_id: 1,
+        group: GroupDetails {
+            group_id: GROUP,
+            version,
+            ..Default::default()
+        },
+        member: Vec::new(),
+    };
+    ImNotice {
+        group_id: Some(GROUP),
+        capability: capability::GROUPS,
+        command: ImGroupChanged::ID.0.into(),
+        body: Pdu::new(&changed, 0).body,
+        ..Default::default()
+    }
 }
 
 /// Two msg_servers change a group; their notices overtake each other on the way.
