@@ -9,6 +9,8 @@ mod messages;
 #[path = "bad_input/commands.rs"]
 mod commands;
 
+#[path = "bad_input/group_steps.rs"]
+mod group_steps;
 #[path = "bad_input/groups.rs"]
 mod groups;
 
