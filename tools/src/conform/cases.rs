@@ -57,6 +57,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         buddy::contacts::CASES,
         group::joining::CASES,
         group::running::CASES,
+        group::roles::CASES,
     ]
     .into_iter()
     .flatten()

@@ -11,4 +11,5 @@ pub(super) mod reading;
 pub(super) mod settings;
 
 pub(super) mod joining;
+pub(super) mod roles;
 pub(super) mod running;
