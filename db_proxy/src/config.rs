@@ -20,10 +20,12 @@ pub(crate) use self::contacts::ContactsConfig;
 use crate::cache::{self, CacheSettings};
 use crate::logic::circle::CircleLimits;
 use crate::logic::group::GroupLimits;
+use crate::logic::group::step::StepLimits;
 use crate::logic::group_commit::WriterLimits;
 use crate::logic::limiter::FailureLimits;
 use crate::logic::resume::ResumeLimits;
 use crate::logic::revision::RevisionLimits;
+use crate::store::GroupBounds;
 
 /// Configuration of a db_proxy.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -128,6 +130,8 @@ pub struct GroupsConfig {
     pub members: usize,
     /// Most groups a user may be in, 1 to 10,000. Into a temporary group beyond that only the system brings him.
     pub per_user: usize,
+    /// Days that invitations into groups, and requests to come in, wait for an answer, 1 to 90.
+    pub request_days: u64,
 }
 
 /// Messages after they were sent.
@@ -222,6 +226,7 @@ impl Default for GroupsConfig {
         Self {
             members: limits.members,
             per_user: limits.per_user,
+            request_days: 7,
         }
     }
 }
@@ -394,6 +399,18 @@ impl GroupsConfig {
             ..GroupLimits::default()
         }
     }
+
+    pub(crate) fn step_limits(&self) -> StepLimits {
+        StepLimits {
+            bounds: GroupBounds {
+                members: self.members,
+                per_user: self.per_user,
+                waiting: Duration::from_secs(self.request_days * 24 * 3600),
+                ..GroupBounds::default()
+            },
+            ..StepLimits::default()
+        }
+    }
 }
 
 impl PresenceConfig {
@@ -495,6 +512,15 @@ impl ServerConfig for Config {
         if !(1..=GroupsConfig::MOST_PER_USER).contains(&per_user) {
             let mend = "1 to 10000";
             return Err(ConfigError::value("groups.per_user", per_user, mend));
+        }
+        let request_days = self.groups.request_days;
+        if !(1..=90).contains(&request_days) {
+            let mend = "1 to 90";
+            return Err(ConfigError::value(
+                "groups.request_days",
+                request_days,
+                mend,
+            ));
         }
         let contacts = self.presence.contacts;
         if contacts > PresenceConfig::MOST_CONTACTS {

@@ -21,6 +21,7 @@ use crate::logic::circle::Circles;
 use crate::logic::contact::Contacts;
 use crate::logic::department::Departments;
 use crate::logic::device::Devices;
+use crate::logic::group::step::GroupSteps;
 use crate::logic::group::{GroupLimits, Groups};
 use crate::logic::group_commit::writers;
 use crate::logic::login::{Guard, Login};
@@ -53,6 +54,7 @@ pub(crate) struct DbProxy {
     pub(crate) missed: Missed,
     pub(crate) revisions: Revisions,
     pub(crate) groups: Groups,
+    pub(crate) group_steps: GroupSteps,
     pub(crate) users: Users,
     pub(crate) circles: Circles,
     pub(crate) contacts: Contacts,
@@ -137,6 +139,7 @@ pub(crate) fn accept(
         revisions: Revisions::new(store.clone(), config.messages.limits(MAX_BODY)),
         sync: Sync::new(store.clone(), sync_groups, sync_limits),
         groups: Groups::new(store.clone(), caches.groups, group_limits),
+        group_steps: GroupSteps::new(store.clone(), config.groups.step_limits()),
         accounts: Accounts::new(store.clone(), login.clone(), passwords, users.clone()),
         users,
         circles: Circles::new(store.clone(), config.presence.limits()),

@@ -14,6 +14,8 @@ mod account;
 mod invite;
 
 mod group;
+mod group_rule;
+mod group_step;
 mod request;
 
 mod contact;
@@ -55,6 +57,12 @@ pub use group::{
     Direction, Group, GroupChange, GroupKind, GroupMembers, GroupOutcome, GroupRefusal, GroupStore,
     GroupVersion, MemberChange, NewGroup,
 };
+pub use group_step::{
+    Announcement, GroupBounds, GroupComings, GroupDetails, GroupInviting, GroupJoining,
+    GroupMember, GroupRequest, GroupRequestKind, GroupRequestState, GroupRole, GroupSettings,
+    GroupStep, GroupStepOutcome, GroupStepRefusal, GroupStepStore, GroupStepped, GroupView,
+    GroupWish, Inherited, MemberSettings,
+};
 pub use invite::{Invite, InviteHash, InviteRefusal, InviteStore};
 pub use message::{
     AppendOutcome, AppendRefusal, Appended, ClientKey, MessageKind, MessagePolicy, MessageStore,
@@ -94,6 +102,7 @@ pub trait Store:
     + MessageStore
     + ParticipantStore
     + GroupStore
+    + GroupStepStore
     + ContactStore
     + DepartmentStore
     + DeviceStore
@@ -111,6 +120,7 @@ impl<T> Store for T where
         + MessageStore
         + ParticipantStore
         + GroupStore
+        + GroupStepStore
         + ContactStore
         + DepartmentStore
         + DeviceStore

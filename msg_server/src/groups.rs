@@ -10,7 +10,9 @@ use parking_lot::Mutex;
 use proto::Pdu;
 use proto::ids::{GroupId, UserId};
 use proto::im::base_define::{GroupModifyType, GroupVersionInfo};
-use proto::im::ext::group::{ImGroupMembers, ImGroupMembersReq, ImUserGroupsReq, ImUserGroupsRsp};
+use proto::im::ext::group::{
+    ImGroupChanged, ImGroupMembers, ImGroupMembersReq, ImUserGroupsReq, ImUserGroupsRsp,
+};
 use proto::im::group::ImGroupChangeMemberNotify;
 use proto::im::message::ImMsgData;
 use tokio::time::Instant;
@@ -205,6 +207,13 @@ impl MsgServer {
             if self.learn(&told) != Told::Old {
                 self.acquaint_group(told.members(), told.members());
             }
+        }
+    }
+
+    /// A group has another version, and the same members as before.
+    pub(crate) fn group_noted(&self, changed: &ImGroupChanged) {
+        if let Some(group) = GroupId::new(changed.group.group_id) {
+            self.groups.members.noted(group, changed.group.version);
         }
     }
 

@@ -216,6 +216,17 @@ impl Members {
         if begun { Told::Begun } else { Told::News }
     }
 
+    /// The group has this version, and whoever made it took nobody in or out. Noted only by who knows the version just before:
+    /// what he missed he may have missed of its members.
+    pub(crate) fn noted(&self, group: GroupId, version: u32) {
+        if let Some(mut place) = self.groups.get_mut(&group)
+            && place.complete_as_of > 0
+            && place.complete_as_of.checked_add(1) == Some(version)
+        {
+            place.complete_as_of = version;
+        }
+    }
+
     /// The newest that was told of a group in the last moments, if it is newer than this.
     pub(crate) fn newer(&self, than: &Membership) -> Option<Membership> {
         let lately = self.lately.lock();

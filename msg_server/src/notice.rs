@@ -4,6 +4,7 @@
 
 use proto::ids::{GroupId, UserId};
 use proto::im::ext::buddy::{ContactState, ImContactChanged};
+use proto::im::ext::group::ImGroupChanged;
 use proto::im::ext::other::ImNotice;
 use proto::{Body, CommandId, Pdu, Role, commands};
 
@@ -89,6 +90,11 @@ impl MsgServer {
             && let (Told::Users(users), Ok(changed)) = (&told, pdu.decode())
         {
             self.acquaint_friend(users, &changed);
+        }
+        if command == ImGroupChanged::ID
+            && let Ok(changed) = pdu.decode()
+        {
+            self.group_noted(&changed);
         }
         self.tell_here(&told, notice.capability, &pdu.to_frame(), None);
         true

@@ -18,8 +18,11 @@ pub const ACCOUNT: u64 = 16;
 /// Being told of one's contacts: of changes, and of all of them with what changed.
 pub const CONTACTS: u64 = 32;
 
+/// Being told of groups: of their names, rules and roles, and of who may come in.
+pub const GROUPS: u64 = 64;
+
 /// Messages that are edited and recalled.
 pub const REVISIONS: u64 = 128;
 
 /// All of them.
-pub const ALL: u64 = RESUME | NAK | RECONNECT | SYNC | ACCOUNT | CONTACTS | REVISIONS;
+pub const ALL: u64 = RESUME | NAK | RECONNECT | SYNC | ACCOUNT | CONTACTS | GROUPS | REVISIONS;

@@ -45,6 +45,7 @@ mod wire;
 mod ask;
 mod contact;
 mod group;
+mod group_step;
 mod own;
 mod revision;
 mod send;
@@ -61,6 +62,7 @@ pub use error::{
     AddressError, CloseReason, ConnectError, LoginError, ReceiveError, RequestError, SendError,
 };
 pub use event::{Event, Events};
+pub use group_step::{GroupError, GroupPage, GroupRequestsPage};
 pub use http::{HttpError, Response, Target, get};
 pub use login::{Client, Device, Status, password_digest};
 pub use message::{Conversation, Message};

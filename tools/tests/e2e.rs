@@ -33,6 +33,8 @@ mod revisions;
 #[path = "e2e/sync.rs"]
 mod sync;
 
+#[path = "e2e/group_steps.rs"]
+mod group_steps;
 #[path = "e2e/groups.rs"]
 mod groups;
 

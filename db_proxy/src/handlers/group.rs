@@ -1,5 +1,7 @@
 //! Service 4: groups. User 0 is the system, which may do more than any user.
 
+pub(super) mod step;
+
 use std::sync::Arc;
 
 use im_base::dispatch::HandlerError;
@@ -167,6 +169,9 @@ pub(super) async fn change_member(
         chg_user_id_list: ids(changed.changed),
         attach_data: request.attach_data,
         group_version: Some(changed.version),
+        news: changed
+            .inherited
+            .map(|inherited| step::inherited(request.user_id, inherited)),
     })
 }
 

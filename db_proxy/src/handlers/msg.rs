@@ -111,6 +111,9 @@ fn refused(error: &SendError) -> HandlerError {
         SendError::Refused(AppendRefusal::NoSuchUser) => HandlerError::Refused("no_such_user"),
         SendError::Refused(AppendRefusal::NoSuchGroup) => HandlerError::Refused("no_such_group"),
         SendError::Refused(AppendRefusal::NotAMember) => HandlerError::Refused("not_a_member"),
+        SendError::Refused(AppendRefusal::Muted { until }) => {
+            HandlerError::TooSoon("muted", until.since(UnixMillis::now()))
+        }
         SendError::Refused(AppendRefusal::NotFriends) => HandlerError::Refused("not_friends"),
         SendError::Refused(AppendRefusal::ConversationFull) => {
             HandlerError::Refused("conversation_full")

@@ -1,3 +1,5 @@
+pub mod step;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 

@@ -2,8 +2,8 @@ use async_trait::async_trait;
 use proto::ids::UserId;
 
 use super::{
-    GroupVersion, InviteHash, InviteRefusal, NewUser, Profile, RequestKey, StoreError, UnixMillis,
-    User, UserStatus,
+    GroupVersion, Inherited, InviteHash, InviteRefusal, NewUser, Profile, RequestKey, StoreError,
+    UnixMillis, User, UserStatus,
 };
 
 /// Accounts that their users make themselves, and end.
@@ -20,7 +20,7 @@ pub trait AccountStore: Send + Sync {
     async fn registered(&self, request: &RequestKey) -> Result<Option<UserId>, StoreError>;
 
     /// Closes an account, provided its stored password still is `expected`, in one transaction: nobody can log in to it,
-    /// his tokens are gone, he is in no group, and what others see of him is [`closed_profile`]. The name stays taken, and
+    /// his tokens are gone, he is in no group and asks for none, what groups he owned others own, and what others see of him is [`closed_profile`]. The name stays taken, and
     /// what he wrote stays. `None` if the password was another, or there is no such user.
     async fn close_account(
         &self,
@@ -39,6 +39,8 @@ pub struct Closed {
     pub user: User,
     /// The groups that he left with it, in the versions as of now.
     pub left: Vec<GroupVersion>,
+    /// Those of them that he owned, with their new owners; of none, when it was done before.
+    pub inherited: Vec<Inherited>,
 }
 
 /// What others see in place of somebody whose account is closed.

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use proto::ids::{GroupId, UserId};
 
-use super::{RequestKey, StoreError};
+use super::{Inherited, RequestKey, StoreError};
 
 /// Groups and who is in them. A group and its conversation exist from its creation on, whoever comes and goes.
 #[async_trait]
@@ -114,6 +114,8 @@ pub struct GroupChange {
     pub changed: Vec<UserId>,
     /// Who is in it from then on, ascending.
     pub members: Vec<UserId>,
+    /// The owner went, and another member is the owner now.
+    pub inherited: Option<Inherited>,
 }
 
 /// Why a group was not made or changed.

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use proto::ids::UserId;
 
-use super::{Direction, GroupChange, GroupKind, GroupRefusal, MemberChange};
+use super::group_rule::room;
+use super::{Direction, GroupChange, GroupInviting, GroupKind, GroupRefusal, MemberChange};
 
 /// A group as the transaction found it.
 #[derive(Clone, Debug)]
@@ -15,6 +16,11 @@ pub(super) struct Membership {
     pub(super) version: u32,
     /// Ascending.
     pub(super) members: Vec<UserId>,
+    /// Of those, ascending, without the owner.
+    pub(super) admins: Vec<UserId>,
+    pub(super) inviting: GroupInviting,
+    /// Most members; 0: as many as the deployment lets a group have.
+    pub(super) member_limit: u32,
 }
 
 impl Membership {
@@ -37,7 +43,7 @@ impl Membership {
             Direction::Join => self.with(&changed),
             Direction::Leave => self.without(&changed),
         };
-        if !leaves && members.len() > change.limit {
+        if !leaves && members.len() > room(self.member_limit, change.limit) {
             return Err(GroupRefusal::TooManyMembers);
         }
         Ok(GroupChange {
@@ -48,16 +54,40 @@ impl Membership {
                 .ok_or(GroupRefusal::VersionsUsedUp)?,
             changed,
             members,
+            inherited: None,
         })
     }
 
-    /// The system and the creator may do anything; members of a temporary group may bring in others.
+    /// The system and the creator may do anything; admins bring in others and send members away who are none; members bring
+    /// in others where members invite.
     fn permits(&self, change: &MemberChange) -> bool {
         let Some(actor) = change.actor else {
             return true;
         };
-        let brings_in = change.direction == Direction::Join && self.kind == GroupKind::Temporary;
-        self.creator == Some(actor) || (brings_in && self.has(actor))
+        if self.creator == Some(actor) {
+            return true;
+        }
+        let is_admin = self.is_admin(actor);
+        match change.direction {
+            Direction::Join => {
+                is_admin || (self.inviting == GroupInviting::Members && self.has(actor))
+            }
+            Direction::Leave => {
+                let is_above = |user: &UserId| self.creator == Some(*user) || self.is_admin(*user);
+                is_admin && !change.users.iter().any(is_above)
+            }
+        }
+    }
+
+    fn is_admin(&self, user: UserId) -> bool {
+        self.admins.binary_search(&user).is_ok()
+    }
+
+    /// Whether somebody else has to become the owner when these have left.
+    pub(super) fn loses_owner(&self, changed: &GroupChange) -> bool {
+        let gone =
+            |owner: UserId| self.has(owner) && changed.members.binary_search(&owner).is_err();
+        !changed.members.is_empty() && self.creator.is_some_and(gone)
     }
 
     fn has(&self, user: UserId) -> bool {
@@ -94,6 +124,9 @@ mod tests {
             creator: UserId::new(1),
             version: 7,
             members: users(&[2, 3]),
+            admins: Vec::new(),
+            inviting: GroupInviting::from_number(0, kind).unwrap(),
+            member_limit: 0,
         }
     }
 

@@ -100,6 +100,8 @@ pub enum AppendRefusal {
     NoSuchGroup,
     #[error("the sender is not a member of the group")]
     NotAMember,
+    #[error("the sender may not write in the group for now")]
+    Muted { until: UnixMillis },
     #[error("the two are not friends")]
     NotFriends,
     #[error("the conversation has used up its message ids")]

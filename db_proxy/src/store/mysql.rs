@@ -14,6 +14,7 @@ mod contact;
 mod department;
 mod device;
 mod group;
+mod group_step;
 mod invite;
 mod membership;
 mod message;

@@ -7,6 +7,7 @@ use std::collections::hash_map::Entry;
 use proto::ids::{GroupId, MessageId, UserId};
 
 use super::admission::{may_write, withheld_from};
+use super::group_rule::muted_until;
 use super::relation::Flags;
 use super::shown::{Shown, ShownEnd, shown};
 use super::{
@@ -43,7 +44,27 @@ pub(super) type Standings = HashMap<(GroupId, UserId), Standing>;
 pub(super) struct Standing {
     /// The group's.
     pub(super) version: u32,
-    pub(super) member: bool,
+    /// `None`: he is no member.
+    pub(super) member: Option<Writer>,
+}
+
+/// A member as one who writes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Writer {
+    /// The owner, or an admin.
+    pub(super) is_admin: bool,
+    /// Until then only admins write in the group.
+    pub(super) group_muted_until: UnixMillis,
+    /// Until then he does not write.
+    pub(super) muted_until: UnixMillis,
+}
+
+impl Writer {
+    /// Whether he may write something new at that moment.
+    fn verdict(self, now: UnixMillis) -> Result<(), AppendRefusal> {
+        let until = muted_until(self.group_muted_until, self.muted_until, self.is_admin, now);
+        until.map_or(Ok(()), |until| Err(AppendRefusal::Muted { until }))
+    }
 }
 
 /// A conversation as the transaction found it.
@@ -344,7 +365,10 @@ impl Admission {
         let standing = standings.get(&(group, message.sender));
         Self {
             verdict: match standing {
-                Some(standing) if standing.member => Ok(()),
+                Some(Standing {
+                    member: Some(writer),
+                    ..
+                }) => writer.verdict(message.created_at),
                 Some(_) => Err(AppendRefusal::NotAMember),
                 None => Err(AppendRefusal::NoSuchGroup),
             },
@@ -441,7 +465,15 @@ mod tests {
             ..message(1, None)
         };
         let batch = [from(1), from(2), from(1), from(2), from(3), from(4)];
-        let standing = |member| Standing { version: 9, member };
+        let speaks = Writer {
+            is_admin: false,
+            group_muted_until: UnixMillis(0),
+            muted_until: UnixMillis(0),
+        };
+        let standing = |member: bool| Standing {
+            version: 9,
+            member: member.then_some(speaks),
+        };
         let standings = Standings::from([
             ((group, user(1)), standing(true)),
             ((group, user(2)), standing(true)),

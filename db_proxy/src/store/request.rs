@@ -28,6 +28,11 @@ impl RequestKey {
         Self::tagged(b'm', actor, bytes)
     }
 
+    /// For a step in a group.
+    pub fn of_step(actor: UserId, bytes: &[u8]) -> Option<Self> {
+        Self::tagged(b's', Some(actor), bytes)
+    }
+
     /// For making an account: the bytes stand for who asked, and for name and password too.
     pub fn of_registration(bytes: &[u8]) -> Option<Self> {
         Self::tagged(b'r', None, bytes)
@@ -79,6 +84,20 @@ impl CarriedOut {
         }
     }
 
+    /// A step, with those who came or went by it.
+    pub(super) fn step(group_id: GroupId, version: u32, changed: Vec<UserId>) -> Self {
+        Self {
+            group_id,
+            version,
+            changed,
+        }
+    }
+
+    /// Those who came or went.
+    pub(super) fn into_changed(self) -> Vec<UserId> {
+        self.changed
+    }
+
     /// The answer to the same request made again, with the group as it is now; `None`: it is gone.
     pub(super) fn again(self, now: Option<GroupMembers>) -> GroupChange {
         let now = now.unwrap_or(GroupMembers {
@@ -94,6 +113,7 @@ impl CarriedOut {
             version: now.version,
             changed,
             members: now.members,
+            inherited: None,
         }
     }
 

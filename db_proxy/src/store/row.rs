@@ -1,5 +1,7 @@
 //! Columns as domain types. NULL is empty or zero: an older schema or a foreign hand may have left one.
 
+mod group;
+
 use std::sync::Arc;
 
 use proto::device::DeviceType;
@@ -8,6 +10,10 @@ use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 use sqlx::sqlite::SqliteRow;
 
+pub(super) use self::group::{
+    GROUP_DETAILS, GROUP_MEMBER, GROUP_REQUEST, counts, group_details, group_member, group_request,
+    group_view, membership, subject,
+};
 use super::relation::Side;
 use super::revision::{Held, is_admin};
 use super::{

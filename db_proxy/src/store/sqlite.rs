@@ -9,6 +9,7 @@ mod contact;
 mod department;
 mod device;
 mod group;
+mod group_step;
 mod invite;
 mod membership;
 mod message;

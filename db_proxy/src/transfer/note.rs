@@ -72,6 +72,7 @@ impl Note {
             Table::Groups => {
                 saw(Table::Groups, &row[0]);
                 saw(Table::Users, &row[table.column("creator_id")]);
+                saw(Table::Users, &row[table.column("announced_by")]);
             }
             Table::Members => {
                 saw(Table::Groups, &row[0]);
@@ -84,6 +85,11 @@ impl Note {
             Table::Contacts => {
                 saw(Table::Users, &row[0]);
                 saw(Table::Users, &row[1]);
+            }
+            Table::GroupRequests => {
+                saw(Table::Groups, &row[0]);
+                saw(Table::Users, &row[1]);
+                saw(Table::Users, &row[table.column("by_user_id")]);
             }
             Table::Revisions => saw(Table::Users, &row[table.column("revised_by")]),
             Table::Conversations | Table::Requests | Table::Invites => {}

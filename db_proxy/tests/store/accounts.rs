@@ -1,7 +1,7 @@
 //! Accounts that people make themselves, and invites.
 
 use db_proxy::store::{
-    Device, Direction, GroupKind, Invite, InviteRefusal, MemberChange, NewGroup, Profile,
+    Closed, Device, Direction, GroupKind, Invite, InviteRefusal, MemberChange, NewGroup, Profile,
     ProfileChange, RegisterRefusal, Registration, RequestKey, UnixMillis, UserStatus,
 };
 use futures_util::future::{join, join_all};
@@ -271,7 +271,17 @@ pub(crate) async fn a_closed_account_is_in_no_group(bed: Bed) {
         .map(|left| (left.group_id, left.version))
         .collect();
     assert_eq!(left, [(own, 2), (other, 2)]);
-    assert_eq!(bed.store.closed_account(a).await.unwrap(), Some(closed));
+    let heirs: Vec<_> = closed
+        .inherited
+        .iter()
+        .map(|passed| (passed.details.id, passed.details.owner, passed.owner.user))
+        .collect();
+    assert_eq!(heirs, [(own, Some(b), b)], "the other one was not his");
+    let again = Closed {
+        inherited: Vec::new(),
+        ..closed
+    };
+    assert_eq!(bed.store.closed_account(a).await.unwrap(), Some(again));
     for (group, version, members) in [
         (own, 2, vec![b]),
         (other, 2, vec![b, c]),

@@ -13,6 +13,8 @@ mod contacts;
 mod duplicates;
 mod extremes;
 mod group_messages;
+mod group_step_model;
+mod group_steps;
 mod groups;
 mod history;
 mod missed;
@@ -62,6 +64,12 @@ macro_rules! suite {
                 strangers_learn_nothing, a_hidden_group_comes_back, a_resend_to_a_group_is_stored_once,
                 a_resend_after_leaving_is_answered,
                 two_stores_write_to_one_group_without_a_gap, leaving_while_writing_is_before_or_after;
+            group_steps: who_asks_comes_in_as_the_group_lets_him, who_is_invited_answers_himself,
+                who_has_applied_comes_in_when_an_admin_invites_him, an_invitation_by_somebody_blocked_is_never_seen,
+                the_owner_makes_somebody_else_the_owner_or_ends_it, admins_set_what_admins_may,
+                admins_send_members_away, who_is_muted_writes_nothing_new, requests_expire_and_are_limited,
+                a_group_has_room_for_as_many_as_it_says, a_step_asked_for_again_is_answered_again,
+                an_owner_who_is_gone_is_followed, steps_at_two_stores_at_once_come_one_after_the_other;
             requests: a_group_asked_for_again_is_the_same_group, a_change_asked_for_again_is_made_once,
                 what_was_refused_is_judged_anew, one_request_at_two_stores_is_carried_out_once,
                 keys_are_forgotten_after_a_minute;
@@ -106,6 +114,11 @@ macro_rules! suite {
         #[test]
         fn any_moves_leave_both_sides_of_a_contact_consistent() {
             crate::contacts::check(|| Box::pin($bed()));
+        }
+
+        #[test]
+        fn any_steps_leave_a_group_in_order() {
+            crate::group_step_model::check(|| Box::pin($bed()));
         }
 
         #[test]

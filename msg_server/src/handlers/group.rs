@@ -1,5 +1,7 @@
 //! Service 4: groups, their members and their settings.
 
+pub(super) mod step;
+
 use std::sync::Arc;
 
 use im_base::dispatch::HandlerError;
@@ -174,6 +176,7 @@ async fn change(
     }
     answer.attach_data = None;
     let group_version = answer.group_version.take();
+    let news = answer.news.take();
     if answer.result_code == 0 {
         let notice = ImGroupChangeMemberNotify {
             user_id: answer.user_id,
@@ -185,6 +188,9 @@ async fn change(
         };
         server.group_changed(&notice, session);
         server.routes.relay_message(key, &notice);
+        if let Some(news) = news {
+            server.tell_group_news(group, news, None);
+        }
     }
     Ok(answer)
 }

@@ -1,7 +1,11 @@
 //! Service 4: groups.
 
 use crate::im::ext::group::{
-    ImGroupInterest, ImGroupMembers, ImGroupMembersReq, ImUserGroupsReq, ImUserGroupsRsp,
+    ImGroupAnswerReq, ImGroupChanged, ImGroupDetailsReq, ImGroupDetailsRsp, ImGroupDisbandReq,
+    ImGroupInterest, ImGroupInviteReq, ImGroupJoinReq, ImGroupLeaveReq, ImGroupMemberSetReq,
+    ImGroupMembers, ImGroupMembersReq, ImGroupRequestChanged, ImGroupRequestsReq,
+    ImGroupRequestsRsp, ImGroupSetReq, ImGroupStepRsp, ImGroupTransferReq, ImUserGroupsReq,
+    ImUserGroupsRsp,
 };
 use crate::im::group::{
     ImGroupChangeMemberNotify, ImGroupChangeMemberReq, ImGroupChangeMemberRsp, ImGroupCreateReq,
@@ -113,5 +117,111 @@ commands! {
     0x0484 CID_EXT_USER_GROUPS_RESPONSE ImUserGroupsRsp = "IM.Ext.Group.IMUserGroupsRsp" {
         path: [DbProxy => MsgServer],
         attach: attach_data,
+    }
+    /// Asks to come into a group.
+    0x0485 CID_EXT_GROUP_JOIN_REQ ImGroupJoinReq = "IM.Ext.Group.IMGroupJoinReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImGroupStepRsp,
+        refusal: |req| ImGroupStepRsp { user_id: req.user_id, result_code: 1, group_id: req.group_id, ..Default::default() },
+    }
+    /// Invites users into a group.
+    0x0486 CID_EXT_GROUP_INVITE_REQ ImGroupInviteReq = "IM.Ext.Group.IMGroupInviteReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImGroupStepRsp,
+        refusal: |req| ImGroupStepRsp { user_id: req.user_id, result_code: 1, group_id: req.group_id, ..Default::default() },
+    }
+    /// Answers an invitation, or somebody who asks to come in.
+    0x0487 CID_EXT_GROUP_ANSWER_REQ ImGroupAnswerReq = "IM.Ext.Group.IMGroupAnswerReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImGroupStepRsp,
+        refusal: |req| ImGroupStepRsp { user_id: req.user_id, result_code: 1, group_id: req.group_id, ..Default::default() },
+    }
+    /// Leaves a group.
+    0x0488 CID_EXT_GROUP_LEAVE_REQ ImGroupLeaveReq = "IM.Ext.Group.IMGroupLeaveReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImGroupStepRsp,
+        refusal: |req| ImGroupStepRsp { user_id: req.user_id, result_code: 1, group_id: req.group_id, ..Default::default() },
+    }
+    /// Ends a group.
+    0x0489 CID_EXT_GROUP_DISBAND_REQ ImGroupDisbandReq = "IM.Ext.Group.IMGroupDisbandReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImGroupStepRsp,
+        refusal: |req| ImGroupStepRsp { user_id: req.user_id, result_code: 1, group_id: req.group_id, ..Default::default() },
+    }
+    /// Makes another member the owner.
+    0x048a CID_EXT_GROUP_TRANSFER_REQ ImGroupTransferReq = "IM.Ext.Group.IMGroupTransferReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImGroupStepRsp,
+        refusal: |req| ImGroupStepRsp { user_id: req.user_id, result_code: 1, group_id: req.group_id, ..Default::default() },
+    }
+    /// Changes name, picture, announcement and rules of a group.
+    0x048b CID_EXT_GROUP_SET_REQ ImGroupSetReq = "IM.Ext.Group.IMGroupSetReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImGroupStepRsp,
+        refusal: |req| ImGroupStepRsp { user_id: req.user_id, result_code: 1, group_id: req.group_id, ..Default::default() },
+    }
+    /// Changes a member's role, name in the group and right to write.
+    0x048c CID_EXT_GROUP_MEMBER_SET_REQ ImGroupMemberSetReq = "IM.Ext.Group.IMGroupMemberSetReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImGroupStepRsp,
+        refusal: |req| ImGroupStepRsp { user_id: req.user_id, result_code: 1, group_id: req.group_id, ..Default::default() },
+    }
+    /// Outcome of any of these.
+    0x048d CID_EXT_GROUP_STEP_RSP ImGroupStepRsp = "IM.Ext.Group.IMGroupStepRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+        reason: reason,
+    }
+    /// Asks how a group is, and who is in it.
+    0x048e CID_EXT_GROUP_DETAILS_REQ ImGroupDetailsReq = "IM.Ext.Group.IMGroupDetailsReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImGroupDetailsRsp,
+        refusal: |req| ImGroupDetailsRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// That, members in pages.
+    0x048f CID_EXT_GROUP_DETAILS_RSP ImGroupDetailsRsp = "IM.Ext.Group.IMGroupDetailsRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+        reason: reason,
+    }
+    /// Asks for invitations, and who asks to come in.
+    0x0490 CID_EXT_GROUP_REQUESTS_REQ ImGroupRequestsReq = "IM.Ext.Group.IMGroupRequestsReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImGroupRequestsRsp,
+        refusal: |req| ImGroupRequestsRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// Those requests.
+    0x0491 CID_EXT_GROUP_REQUESTS_RSP ImGroupRequestsRsp = "IM.Ext.Group.IMGroupRequestsRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+        reason: reason,
+    }
+    /// A group changed, or members of it.
+    0x0492 CID_EXT_GROUP_CHANGED ImGroupChanged = "IM.Ext.Group.IMGroupChanged" {
+        path: [MsgServer => Client],
+    }
+    /// An invitation, or a request to come in, changed.
+    0x0493 CID_EXT_GROUP_REQUEST_CHANGED ImGroupRequestChanged = "IM.Ext.Group.IMGroupRequestChanged" {
+        path: [MsgServer => Client],
     }
 }

@@ -5,6 +5,7 @@ use proto::im::buddy::{
     ImAllUserRsp, ImRemoveSessionNotify, ImSignInfoChangedNotify, ImUserStatNotify,
 };
 use proto::im::ext::buddy::{Contact, ImContactChanged};
+use proto::im::ext::group::{GroupRequest, ImGroupChanged, ImGroupRequestChanged};
 use proto::im::ext::message::ImMessageRevised;
 use proto::im::group::ImGroupChangeMemberNotify;
 use proto::im::login::ImKickUser;
@@ -39,6 +40,10 @@ pub enum Event {
     Signature(ImSignInfoChangedNotify),
     /// Members of one of the user's groups came or went, oneself perhaps.
     GroupChanged(ImGroupChangeMemberNotify),
+    /// A group of the user is from now on as it says, and so are the members that it names. To clients that announced it.
+    GroupIs(ImGroupChanged),
+    /// An invitation, or a request to come into a group, is from now on as it says. To clients that announced it.
+    GroupRequest(GroupRequest),
     /// A contact of the user is from now on as it says. To clients that announced it.
     ContactChanged(Contact),
     /// A message was recalled or edited. To clients that announced it. It may come before the message itself was fetched.
@@ -81,6 +86,10 @@ impl Event {
             ImRemoveSessionNotify::ID => Self::SessionRemoved(pdu.decode().ok()?),
             ImSignInfoChangedNotify::ID => Self::Signature(pdu.decode().ok()?),
             ImGroupChangeMemberNotify::ID => Self::GroupChanged(pdu.decode().ok()?),
+            ImGroupChanged::ID => Self::GroupIs(pdu.decode().ok()?),
+            ImGroupRequestChanged::ID => {
+                Self::GroupRequest(pdu.decode::<ImGroupRequestChanged>().ok()?.request)
+            }
             ImContactChanged::ID => {
                 Self::ContactChanged(pdu.decode::<ImContactChanged>().ok()?.contact)
             }

@@ -55,6 +55,8 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         login::resume::CASES,
         msg::sync::CASES,
         buddy::contacts::CASES,
+        group::joining::CASES,
+        group::running::CASES,
     ]
     .into_iter()
     .flatten()

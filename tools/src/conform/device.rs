@@ -1,6 +1,7 @@
 //! A user at a device: a connection with a session on it, and what a client does there.
 
 pub(crate) mod chat;
+pub(crate) mod group_steps;
 pub(crate) mod groups;
 mod people;
 

@@ -11,6 +11,7 @@ use proto::im::login::{ImRegistReq, ImRegistRes};
 
 use super::address;
 use crate::handlers::buddy::user_info;
+use crate::handlers::group::step::inherited;
 use crate::handlers::group::version_info;
 use crate::handlers::msg::user_id;
 use crate::handlers::store_failed;
@@ -100,6 +101,11 @@ pub(in crate::handlers) async fn delete(
         attach_data: request.attach_data,
         left_group: closed.left.into_iter().map(version_info).collect(),
         user: Some(user_info(closed.user)),
+        group_news: closed
+            .inherited
+            .into_iter()
+            .map(|passed| inherited(request.user_id, passed))
+            .collect(),
     })
 }
 

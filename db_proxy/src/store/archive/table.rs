@@ -17,6 +17,7 @@ pub enum Table {
     Invites,
     Revisions,
     Contacts,
+    GroupRequests,
 }
 
 /// How a column is kept.
@@ -31,7 +32,7 @@ use Kind::{Bytes, Int, Text};
 
 impl Table {
     /// In an order in which each refers only to those before it.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Departments,
         Self::Users,
         Self::Groups,
@@ -45,6 +46,7 @@ impl Table {
         Self::Invites,
         Self::Revisions,
         Self::Contacts,
+        Self::GroupRequests,
     ];
 
     /// Those that number their rows.
@@ -66,6 +68,7 @@ impl Table {
             Self::Invites => "invites",
             Self::Revisions => "revised messages",
             Self::Contacts => "contacts",
+            Self::GroupRequests => "requests of groups",
         }
     }
 
@@ -76,6 +79,7 @@ impl Table {
             Self::Members => "group_members",
             Self::FormerMembers => "former_members",
             Self::Revisions => "message_revisions",
+            Self::GroupRequests => "group_requests",
             other => other.name(),
         }
     }
@@ -121,6 +125,13 @@ impl Table {
                 ("version", Int),
                 ("created_at_ms", Int),
                 ("updated_at_ms", Int),
+                ("announcement", Text),
+                ("announced_by", Int),
+                ("announced_at_ms", Int),
+                ("joining", Int),
+                ("inviting", Int),
+                ("member_limit", Int),
+                ("muted_until_ms", Int),
             ],
             Self::Members => &[
                 ("group_id", Int),
@@ -129,6 +140,8 @@ impl Table {
                 ("muted", Int),
                 ("joined_at_ms", Int),
                 ("changed_at_ms", Int),
+                ("nickname", Text),
+                ("muted_until_ms", Int),
             ],
             Self::Conversations => &[
                 ("party_low", Int),
@@ -197,6 +210,16 @@ impl Table {
                 ("greeting", Text),
                 ("changed_at_ms", Int),
             ],
+            Self::GroupRequests => &[
+                ("group_id", Int),
+                ("user_id", Int),
+                ("by_user_id", Int),
+                ("kind", Int),
+                ("state", Int),
+                ("greeting", Text),
+                ("created_at_ms", Int),
+                ("changed_at_ms", Int),
+            ],
         }
     }
 
@@ -216,7 +239,8 @@ impl Table {
             | Self::Conversations
             | Self::Devices
             | Self::FormerMembers
-            | Self::Contacts => 2,
+            | Self::Contacts
+            | Self::GroupRequests => 2,
             Self::Participants | Self::Messages | Self::Revisions => 3,
         }
     }
@@ -252,7 +276,7 @@ impl Table {
             Self::Departments | Self::Users | Self::Groups | Self::Conversations => {
                 numbers(&["t.id"])
             }
-            Self::Members => numbers(&["t.group_id", "t.user_id"]),
+            Self::Members | Self::GroupRequests => numbers(&["t.group_id", "t.user_id"]),
             Self::FormerMembers => numbers(&["t.user_id", "t.group_id"]),
             Self::Contacts => numbers(&["t.user_id", "t.other_id"]),
             Self::Participants => numbers(&["t.user_id", "t.conversation_id"]),

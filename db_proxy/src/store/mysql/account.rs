@@ -5,6 +5,7 @@ use proto::ids::{GroupId, UserId};
 use sqlx::MySqlConnection;
 
 use super::attempt::{Repeat, attempts};
+use super::group_step::{disband, inherit};
 use super::key::key;
 use super::meta::{Directory, lock_changes, now as server_time};
 use super::statement::{CHUNK, Statement, list, padded};
@@ -14,8 +15,8 @@ use crate::store::account::closed_profile;
 use crate::store::row::{self, USER};
 use crate::store::time::ChangeClock;
 use crate::store::{
-    AccountStore, Closed, Conversation, Inserted, Profile, RegisterOutcome, RegisterRefusal,
-    Registration, RequestKey, StoreError, UnixMillis, User, UserStatus,
+    AccountStore, Closed, Conversation, Inherited, Inserted, Profile, RegisterOutcome,
+    RegisterRefusal, Registration, RequestKey, StoreError, UnixMillis, User, UserStatus,
 };
 
 #[async_trait]
@@ -62,7 +63,12 @@ impl AccountStore for MySqlStore {
             .iter()
             .map(row::group_version)
             .collect::<Result<_, _>>()?;
-        Ok(Some(Closed { user, left }))
+        let inherited = Vec::new();
+        Ok(Some(Closed {
+            user,
+            left,
+            inherited,
+        }))
     }
 
     async fn registered(&self, request: &RequestKey) -> Result<Option<UserId>, StoreError> {
@@ -137,7 +143,9 @@ impl MySqlStore {
         }
         let now = self.clock.stamp_behind(latest);
         let of_groups = self.messages.stamp_of(server_time(connection).await?);
+        let owned = owned_groups(connection, user).await?;
         leave_groups(connection, user, &groups, (now, of_groups)).await?;
+        let inherited = pass_on(connection, &owned).await?;
         let profile = closed_profile(row::text(&found, "name")?);
         end(connection, user, &profile, now).await?;
         let Some(found) = closed_user(user).first(connection).await? else {
@@ -149,7 +157,11 @@ impl MySqlStore {
             .iter()
             .map(row::group_version)
             .collect::<Result<_, _>>()?;
-        Ok(Some(Closed { user, left }))
+        Ok(Some(Closed {
+            user,
+            left,
+            inherited,
+        }))
     }
 }
 
@@ -172,6 +184,38 @@ async fn groups_of(
     let found = found.fetch(connection).await?;
     let groups = found.iter().map(|found| row::group_id(found, "group_id"));
     groups.collect()
+}
+
+/// The groups that the user owns: those that he made and is in.
+async fn owned_groups(
+    connection: &mut MySqlConnection,
+    user: UserId,
+) -> Result<Vec<GroupId>, StoreError> {
+    let sql =
+        "SELECT g.id FROM group_members AS m STRAIGHT_JOIN chat_groups AS g ON g.id = m.group_id
+               WHERE m.user_id = ? AND g.creator_id = ? AND g.status = 0 ORDER BY g.id";
+    let id = i64::from(user.get());
+    let found = Statement::new(sql).bind(id).bind(id);
+    let found = found.fetch(connection).await?;
+    found
+        .iter()
+        .map(|found| row::group_id(found, "id"))
+        .collect()
+}
+
+/// Gives groups whose owner has left to somebody else; one that nobody is in is no more.
+async fn pass_on(
+    connection: &mut MySqlConnection,
+    groups: &[GroupId],
+) -> Result<Vec<Inherited>, StoreError> {
+    let mut inherited = Vec::new();
+    for group in groups {
+        match inherit(connection, *group).await? {
+            Some(passed) => inherited.push(passed),
+            None => disband(connection, *group).await?,
+        }
+    }
+    Ok(inherited)
 }
 
 /// As when each of them was left. The first moment is that of the user, the second one that of the groups.
@@ -213,10 +257,12 @@ async fn leave_groups(
     .bind(id)
     .execute(connection)
     .await?;
-    Statement::new("DELETE FROM group_members WHERE user_id = ?")
-        .bind(id)
-        .execute(connection)
-        .await?;
+    for sql in [
+        "DELETE FROM group_members WHERE user_id = ?",
+        "DELETE FROM group_requests WHERE user_id = ?",
+    ] {
+        Statement::new(sql).bind(id).execute(connection).await?;
+    }
     Ok(())
 }
 

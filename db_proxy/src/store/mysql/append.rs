@@ -4,7 +4,7 @@
 //! The rows of its conversations are locked first and until the commit. Whatever else depends on a conversation's last
 //! message, or on who is in a group, locks them too.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proto::ids::{GroupId, UserId};
 use sqlx::MySqlConnection;
@@ -16,8 +16,9 @@ use super::meta::NOW;
 use super::statement::{CHUNK, Statement, list, padded, piece, rows};
 use super::user::{add_id, existing};
 use crate::store::admission::{of_colleagues, to_begin};
-use crate::store::plan::{Head, Heads, Keys, Plan, Standing, Standings, StoredKey};
+use crate::store::plan::{Head, Heads, Keys, Plan, Standing, Standings, StoredKey, Writer};
 use crate::store::relation::Flags;
+use crate::store::revision::is_admin;
 use crate::store::shown::ShownEnd;
 use crate::store::time::ChangeClock;
 use crate::store::{
@@ -215,43 +216,64 @@ async fn standings(
     let wanted = Vec::from_iter(wanted);
     let mut standings = Standings::with_capacity(wanted.len());
     for chunk in wanted.chunks(CHUNK) {
-        let versions = versions(connection, chunk).await?;
+        let groups = groups(connection, chunk).await?;
         let members = members(connection, chunk).await?;
         for place in chunk {
-            if let Some(version) = versions.get(&place.0) {
-                let standing = Standing {
-                    version: *version,
-                    member: members.contains(place),
-                };
-                standings.insert(*place, standing);
-            }
+            let Some(group) = groups.get(&place.0) else {
+                continue;
+            };
+            let writer = |(role, muted_until): &(i64, UnixMillis)| Writer {
+                is_admin: is_admin(group.creator, place.1, *role),
+                group_muted_until: group.muted_until,
+                muted_until: *muted_until,
+            };
+            let standing = Standing {
+                version: group.version,
+                member: members.get(place).map(writer),
+            };
+            standings.insert(*place, standing);
         }
     }
     Ok(standings)
 }
 
-async fn versions(
+/// A group that somebody writes to.
+struct Place {
+    version: u32,
+    creator: Option<UserId>,
+    muted_until: UnixMillis,
+}
+
+async fn groups(
     connection: &mut MySqlConnection,
     wanted: &[(GroupId, UserId)],
-) -> Result<HashMap<GroupId, u32>, StoreError> {
+) -> Result<HashMap<GroupId, Place>, StoreError> {
     let groups: BTreeSet<GroupId> = wanted.iter().map(|(group, _)| *group).collect();
     let groups = padded(&Vec::from_iter(groups));
     let sql = format!(
-        "SELECT id, version FROM chat_groups WHERE id IN ({}) AND status = 0",
+        "SELECT id, version, creator_id, muted_until_ms FROM chat_groups WHERE id IN ({}) AND status = 0",
         list(groups.len())
     );
     let found = Statement::new(sql).bind_all(groups, |row, group| row.add(i64::from(group.get())));
-    let version = |found: &MySqlRow| Ok((row::group_id(found, "id")?, row::int(found, "version")?));
-    found.fetch(connection).await?.iter().map(version).collect()
+    let place = |found: &MySqlRow| {
+        let place = Place {
+            version: row::int(found, "version")?,
+            creator: row::somebody(found, "creator_id")?,
+            muted_until: row::time(found, "muted_until_ms")?,
+        };
+        Ok((row::group_id(found, "id")?, place))
+    };
+    found.fetch(connection).await?.iter().map(place).collect()
 }
 
+/// Role and silence of those who are members.
 async fn members(
     connection: &mut MySqlConnection,
     wanted: &[(GroupId, UserId)],
-) -> Result<HashSet<(GroupId, UserId)>, StoreError> {
+) -> Result<HashMap<(GroupId, UserId), (i64, UnixMillis)>, StoreError> {
     let wanted = padded(wanted);
     let sql = format!(
-        "SELECT group_id, user_id FROM group_members FORCE INDEX (PRIMARY) WHERE (group_id, user_id) IN ({})",
+        "SELECT group_id, user_id, role, muted_until_ms FROM group_members FORCE INDEX (PRIMARY) WHERE (group_id, user_id) IN ({})",
         rows(wanted.len(), 2)
     );
     let found = Statement::new(sql).bind_all(wanted, |row, (group, user)| {
@@ -259,8 +281,17 @@ async fn members(
         row.add(i64::from(user.get()));
     });
     let place = |found: &MySqlRow| {
-        let group = row::group_id(found, "group_id")?;
-        Ok((group, row::user_id(found, "user_id")?))
+        let place = (
+            row::group_id(found, "group_id")?,
+            row::user_id(found, "user_id")?,
+        );
+        Ok((
+            place,
+            (
+                row::int(found, "role")?,
+                row::time(found, "muted_until_ms")?,
+            ),
+        ))
     };
     found.fetch(connection).await?.iter().map(place).collect()
 }

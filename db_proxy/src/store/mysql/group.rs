@@ -6,6 +6,7 @@ use sqlx::MySqlConnection;
 use sqlx::mysql::MySqlRow;
 
 use super::attempt::{Repeat, attempts};
+use super::group_step::{forget_requests_of, inherit};
 use super::membership::{
     forget_former, insert_conversation, join, leave, lock, membership, somebody_is_full,
 };
@@ -239,6 +240,7 @@ async fn create(
         version: 1,
         changed: new.members.clone(),
         members: new.members.clone(),
+        inherited: None,
     };
     let done = CarriedOut::creation(&created);
     request::remember(connection, new.request.as_ref(), &done).await?;
@@ -260,7 +262,7 @@ async fn change(
     let Some(membership) = membership(connection, change.group_id).await? else {
         return Ok(Err(GroupRefusal::NoSuchGroup));
     };
-    let changed = match membership.after(change) {
+    let mut changed = match membership.after(change) {
         Ok(changed) => changed,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -278,6 +280,7 @@ async fn change(
             }
             join(connection, &place, &changed.changed, now).await?;
             forget_former(connection, &place, &changed.changed).await?;
+            forget_requests_of(connection, change.group_id, &changed.changed).await?;
         }
         Direction::Leave => leave(connection, &place, &changed.changed, now).await?,
     }
@@ -288,6 +291,9 @@ async fn change(
         .bind(i64::from(change.group_id.get()))
         .execute(connection)
         .await?;
+    if membership.loses_owner(&changed) {
+        changed.inherited = inherit(connection, change.group_id).await?;
+    }
     let done = CarriedOut::change(&changed);
     request::remember(connection, change.request.as_ref(), &done).await?;
     Ok(Ok(changed))

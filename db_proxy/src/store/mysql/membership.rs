@@ -58,19 +58,26 @@ pub(super) async fn membership(
     connection: &mut MySqlConnection,
     group: GroupId,
 ) -> Result<Option<Membership>, StoreError> {
-    let sql = "SELECT kind, creator_id, version FROM chat_groups WHERE id = ? AND status = 0";
+    let sql = "SELECT kind, creator_id, version, inviting, member_limit FROM chat_groups
+               WHERE id = ? AND status = 0";
     let group = i64::from(group.get());
     let found = Statement::new(sql).bind(group).first(connection).await?;
     let Some(found) = found else { return Ok(None) };
-    let sql = "SELECT user_id FROM group_members WHERE group_id = ? ORDER BY user_id";
+    let sql = "SELECT user_id, role FROM group_members WHERE group_id = ? ORDER BY user_id";
     let members = Statement::new(sql).bind(group).fetch(connection).await?;
+    row::membership(&found, &members).map(Some)
+}
+
+/// Everybody in a group, ascending.
+pub(super) async fn members_of(
+    connection: &mut MySqlConnection,
+    group: GroupId,
+) -> Result<Vec<UserId>, StoreError> {
+    let sql = "SELECT user_id FROM group_members WHERE group_id = ? ORDER BY user_id";
+    let members = Statement::new(sql).bind(i64::from(group.get()));
+    let members = members.fetch(connection).await?;
     let members = members.iter().map(|row| row::user_id(row, "user_id"));
-    Ok(Some(Membership {
-        kind: row::group_kind(&found)?,
-        creator: row::somebody(&found, "creator_id")?,
-        version: row::int(&found, "version")?,
-        members: members.collect::<Result<_, _>>()?,
-    }))
+    members.collect()
 }
 
 /// Whether one of these users, whose rows are locked, is in that many groups already.

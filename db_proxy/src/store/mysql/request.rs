@@ -17,7 +17,7 @@ use crate::store::request::{CarriedOut, user_from_bytes, user_to_bytes};
 use crate::store::{RequestKey, StoreError, UnixMillis, row};
 
 /// How long forgetting may take.
-const FORGET: Duration = Duration::from_secs(1);
+pub(super) const FORGET: Duration = Duration::from_secs(1);
 
 /// What was carried out under this key before. If nothing was, the key is held until the transaction ends: the same
 /// request at another process waits here.

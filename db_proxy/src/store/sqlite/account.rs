@@ -1,15 +1,16 @@
 use async_trait::async_trait;
-use proto::ids::UserId;
+use proto::ids::{GroupId, UserId};
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
+use super::group_step::{disband, inherit};
 use super::row::{self, USER};
 use super::user::{insert, latest};
 use super::{SqliteStore, invite, request};
 use crate::store::account::closed_profile;
 use crate::store::{
-    AccountStore, Closed, Profile, RegisterOutcome, RegisterRefusal, Registration, RequestKey,
-    StoreError, UnixMillis, UserStatus,
+    AccountStore, Closed, Inherited, Profile, RegisterOutcome, RegisterRefusal, Registration,
+    RequestKey, StoreError, UnixMillis, UserStatus,
 };
 
 const LEFT: u32 = UserStatus::LEFT.0;
@@ -60,12 +61,17 @@ impl AccountStore for SqliteStore {
             return Ok(None);
         };
         let now = self.clock.stamp_behind(latest(&mut transaction).await?);
+        let owned = owned_groups(&mut transaction, user).await?;
         leave_groups(&mut transaction, user, now).await?;
+        let inherited = pass_on(&mut transaction, &owned).await?;
         let profile = closed_profile(row::text(&found, "name")?);
         close(&mut transaction, user, &profile, now).await?;
         let closed = closed(&mut transaction, user).await?;
         transaction.commit().await?;
-        Ok(closed)
+        Ok(closed.map(|closed| Closed {
+            inherited,
+            ..closed
+        }))
     }
 
     async fn closed_account(&self, user: UserId) -> Result<Option<Closed>, StoreError> {
@@ -87,6 +93,39 @@ async fn is_taken(connection: &mut SqliteConnection, name: &str) -> Result<bool,
     Ok(taken.is_some())
 }
 
+/// The groups that the user owns: those that he made and is in.
+async fn owned_groups(
+    connection: &mut SqliteConnection,
+    user: UserId,
+) -> Result<Vec<GroupId>, StoreError> {
+    let found = sqlx::query(
+        "SELECT g.id FROM group_members AS m CROSS JOIN chat_groups AS g ON g.id = m.group_id
+         WHERE m.user_id = ?1 AND g.creator_id = ?1 AND g.status = 0 ORDER BY g.id",
+    )
+    .bind(i64::from(user.get()))
+    .fetch_all(connection)
+    .await?;
+    found
+        .iter()
+        .map(|found| row::group_id(found, "id"))
+        .collect()
+}
+
+/// Gives groups whose owner has left to somebody else; one that nobody is in is no more.
+async fn pass_on(
+    connection: &mut SqliteConnection,
+    groups: &[GroupId],
+) -> Result<Vec<Inherited>, StoreError> {
+    let mut inherited = Vec::new();
+    for group in groups {
+        match inherit(connection, *group).await? {
+            Some(passed) => inherited.push(passed),
+            None => disband(connection, *group).await?,
+        }
+    }
+    Ok(inherited)
+}
+
 /// As when each of them was left.
 async fn leave_groups(
     connection: &mut SqliteConnection,
@@ -104,6 +143,7 @@ async fn leave_groups(
         "UPDATE chat_groups SET version = min(version + 1, 4294967295), updated_at_ms = max(updated_at_ms + 1, ?2)
          WHERE id IN (SELECT group_id FROM group_members WHERE user_id = ?1)",
         "DELETE FROM group_members WHERE user_id = ?1",
+        "DELETE FROM group_requests WHERE user_id = ?1",
     ] {
         sqlx::query(sql)
             .bind(i64::from(user.get()))
@@ -172,5 +212,6 @@ async fn closed(
     Ok(Some(Closed {
         user,
         left: left.collect::<Result<_, _>>()?,
+        inherited: Vec::new(),
     }))
 }

@@ -14,8 +14,9 @@ use super::user::existing;
 use super::values::{CHUNK, Values};
 use super::{contact, row};
 use crate::store::admission::{of_colleagues, to_begin};
-use crate::store::plan::{Head, Heads, Keys, Plan, Standing, Standings, StoredKey};
+use crate::store::plan::{Head, Heads, Keys, Plan, Standing, Standings, StoredKey, Writer};
 use crate::store::relation::Flags;
+use crate::store::revision::is_admin;
 use crate::store::shown::ShownEnd;
 use crate::store::{AppendOutcome, ClientKey, Conversation, NewMessage, StoreError, UnixMillis};
 
@@ -253,7 +254,8 @@ async fn standings(
             .query(|values| {
                 format!(
                     "WITH wanted(group_id, sender) AS ({values})
-                     SELECT g.id, g.version, wanted.sender, m.user_id IS NOT NULL AS member
+                     SELECT g.id, g.version, g.creator_id, g.muted_until_ms AS group_muted_until_ms, wanted.sender,
+                     m.user_id IS NOT NULL AS member, m.role, m.muted_until_ms
                      FROM wanted CROSS JOIN chat_groups AS g ON g.id = wanted.group_id AND g.status = 0
                      LEFT JOIN group_members AS m ON m.group_id = g.id AND m.user_id = wanted.sender"
                 )
@@ -261,12 +263,21 @@ async fn standings(
             .fetch_all(&mut *connection)
             .await?;
         for found in &rows {
+            let (group, sender) = (row::group_id(found, "id")?, row::user_id(found, "sender")?);
+            let writer = Writer {
+                is_admin: is_admin(
+                    row::somebody(found, "creator_id")?,
+                    sender,
+                    row::int(found, "role")?,
+                ),
+                group_muted_until: row::time(found, "group_muted_until_ms")?,
+                muted_until: row::time(found, "muted_until_ms")?,
+            };
             let standing = Standing {
                 version: row::int(found, "version")?,
-                member: row::flag(found, "member")?,
+                member: row::flag(found, "member")?.then_some(writer),
             };
-            let place = (row::group_id(found, "id")?, row::user_id(found, "sender")?);
-            standings.insert(place, standing);
+            standings.insert((group, sender), standing);
         }
     }
     Ok(standings)

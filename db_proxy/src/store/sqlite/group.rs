@@ -5,6 +5,7 @@ use proto::ids::{GroupId, UserId};
 use sqlx::Arguments;
 use sqlx::sqlite::SqliteConnection;
 
+use super::group_step::{forget_requests_of, inherit};
 use super::membership::{
     forget_former, insert_conversation, join, leave, membership, place, somebody_is_full,
 };
@@ -47,6 +48,7 @@ impl GroupStore for SqliteStore {
             version: 1,
             changed: new.members.clone(),
             members: new.members.clone(),
+            inherited: None,
         };
         let done = CarriedOut::creation(&created);
         request::remember(&mut transaction, new.request.as_ref(), &done, now).await?;
@@ -62,7 +64,7 @@ impl GroupStore for SqliteStore {
         let Some(membership) = membership(&mut transaction, change.group_id).await? else {
             return Ok(Err(GroupRefusal::NoSuchGroup));
         };
-        let changed = match membership.after(change) {
+        let mut changed = match membership.after(change) {
             Ok(changed) => changed,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -82,6 +84,8 @@ impl GroupStore for SqliteStore {
                 }
                 join(&mut transaction, &place, &changed.changed, now).await?;
                 forget_former(&mut transaction, &place, &changed.changed).await?;
+                let group = change.group_id;
+                forget_requests_of(&mut transaction, group, &changed.changed).await?;
             }
             Direction::Leave => leave(&mut transaction, &place, &changed.changed, now).await?,
         }
@@ -93,6 +97,9 @@ impl GroupStore for SqliteStore {
         .bind(i64::from(change.group_id.get()))
         .execute(&mut *transaction)
         .await?;
+        if membership.loses_owner(&changed) {
+            changed.inherited = inherit(&mut transaction, change.group_id).await?;
+        }
         let done = CarriedOut::change(&changed);
         request::remember(&mut transaction, change.request.as_ref(), &done, now).await?;
         transaction.commit().await?;

@@ -67,24 +67,33 @@ pub(super) async fn membership(
     group: GroupId,
 ) -> Result<Option<Membership>, StoreError> {
     let found = sqlx::query(
-        "SELECT kind, creator_id, version FROM chat_groups WHERE id = ? AND status = 0",
+        "SELECT kind, creator_id, version, inviting, member_limit FROM chat_groups
+         WHERE id = ? AND status = 0",
     )
     .bind(i64::from(group.get()))
     .fetch_optional(&mut *connection)
     .await?;
     let Some(found) = found else { return Ok(None) };
     let members =
+        sqlx::query("SELECT user_id, role FROM group_members WHERE group_id = ? ORDER BY user_id")
+            .bind(i64::from(group.get()))
+            .fetch_all(connection)
+            .await?;
+    row::membership(&found, &members).map(Some)
+}
+
+/// Everybody in a group, ascending.
+pub(super) async fn members_of(
+    connection: &mut SqliteConnection,
+    group: GroupId,
+) -> Result<Vec<UserId>, StoreError> {
+    let members =
         sqlx::query("SELECT user_id FROM group_members WHERE group_id = ? ORDER BY user_id")
             .bind(i64::from(group.get()))
             .fetch_all(connection)
             .await?;
     let members = members.iter().map(|row| row::user_id(row, "user_id"));
-    Ok(Some(Membership {
-        kind: row::group_kind(&found)?,
-        creator: row::somebody(&found, "creator_id")?,
-        version: row::int(&found, "version")?,
-        members: members.collect::<Result<_, _>>()?,
-    }))
+    members.collect()
 }
 
 /// Whether one of these users is in that many groups already. One statement, which counts in an index and no further than

@@ -251,6 +251,14 @@ impl Known {
             raw.version.clamp(1, u32::MAX.into()).into(),
             created.0.into(),
             updated.0.into(),
+            // as nobody has set anything
+            String::new().into(),
+            0i64.into(),
+            0i64.into(),
+            0i64.into(),
+            0i64.into(),
+            0i64.into(),
+            0i64.into(),
         ])
     }
 

@@ -214,6 +214,8 @@ impl Talk {
                     0i64.into(),
                     member.joined.0.into(),
                     0i64.into(),
+                    String::new().into(),
+                    0i64.into(),
                 ]);
             }
             ended.participants.push(vec![

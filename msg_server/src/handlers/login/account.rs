@@ -119,6 +119,7 @@ pub(in crate::handlers) async fn delete(
     let mut answer: ImDeleteAccountRsp = ask(&session, request).await?;
     let left = std::mem::take(&mut answer.left_group);
     let user = answer.user.take();
+    let passed_on = std::mem::take(&mut answer.group_news);
     if answer.result_code != 0 {
         return Ok(answer);
     }
@@ -133,6 +134,13 @@ pub(in crate::handlers) async fn delete(
     server.shutdown.sessions().spawn("left groups", async move {
         for group in left {
             tell_group(&telling, user_id, group).await;
+        }
+        for news in passed_on {
+            let changed = news.changed.as_ref();
+            let group = changed.and_then(|changed| GroupId::new(changed.group.group_id));
+            if let Some(group) = group {
+                telling.tell_group_news(group, news, None);
+            }
         }
     });
     session.end(CloseReason("account_deleted"));

@@ -9,3 +9,6 @@ pub(super) mod chat;
 pub(super) mod reading;
 
 pub(super) mod settings;
+
+pub(super) mod joining;
+pub(super) mod running;
