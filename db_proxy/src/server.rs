@@ -85,6 +85,13 @@ pub(crate) fn accept(
             writer.run(async move { stopping.stopping().await }).await;
         });
     }
+    let (tended, stopping) = (store.clone(), shutdown.clone());
+    shutdown.background().spawn("store", async move {
+        tokio::select! {
+            () = tended.tend() => {}
+            () = stopping.stopping() => {}
+        }
+    });
     let limits = MessageLimits {
         body_bytes: MAX_BODY,
         page_bytes: ANSWER_BYTES,

@@ -12,8 +12,8 @@ use crate::store::StoreError;
 /// Questions of one statement.
 const MOST: usize = 128;
 
-/// Statements at once: while one waits for the database, the next may be asked.
-const AT_ONCE: usize = 2;
+/// Statements at once: those that come while one is asked are asked together.
+const AT_ONCE: usize = 1;
 
 /// Where questions wait for their turn. It has no task of its own: whoever asks and gets a turn asks for everybody who
 /// waits, himself among them.

@@ -1,5 +1,6 @@
 //! One file, write-ahead log. One connection writes, several read; other processes may do the same.
 
+mod checkpoint;
 mod open;
 
 mod account;
@@ -29,6 +30,7 @@ mod values;
 use std::sync::Arc;
 
 use sqlx::{Sqlite, SqlitePool, Transaction};
+use tokio::sync::Notify;
 
 use super::time::ChangeClock;
 use super::{StoreError, row};
@@ -42,12 +44,17 @@ pub struct SqliteStore {
     /// A single connection, so that writers of this process queue here, fairly, and not on the file's lock.
     writer: SqlitePool,
     readers: SqlitePool,
+    /// A connection that is made when the log is tended.
+    beside: SqlitePool,
+    /// Told at each begin of a write.
+    wrote: Arc<Notify>,
     clock: Arc<ChangeClock>,
 }
 
 impl SqliteStore {
     /// A transaction that holds the file's write lock from the start: what it reads is true until it commits.
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.wrote.notify_one();
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 }

@@ -59,4 +59,7 @@ impl MetaStore for MySqlStore {
         let found = self.row(Statement::new(sql)).await?;
         row::epoch(&found.ok_or(sqlx::Error::RowNotFound)?)
     }
+
+    /// A server does so by itself.
+    async fn tend(&self) {}
 }

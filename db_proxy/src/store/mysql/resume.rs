@@ -58,7 +58,7 @@ async fn write(
     writes: &[ResumeWrite],
     wanted: &(dyn Fn(usize) -> bool + Sync),
 ) -> Result<Vec<ResumeOutcome>, StoreError> {
-    let users = users_of(writes);
+    let users = users_of(writes, |write| write.new.user);
     // held, so that what is done with two tokens of a user is done one after the other
     existing(connection, &users, "FOR UPDATE").await?;
     let wanted: Vec<bool> = (0..writes.len()).map(wanted).collect();
@@ -94,7 +94,10 @@ fn tokens_of(users: &[UserId]) -> Statement {
     Statement::new(sql).bind_all(users, add_id)
 }
 
-async fn delete(connection: &mut MySqlConnection, tokens: &[ResumeHash]) -> Result<(), StoreError> {
+async fn delete(
+    connection: &mut MySqlConnection,
+    tokens: &[(UserId, ResumeHash)],
+) -> Result<(), StoreError> {
     for chunk in tokens.chunks(CHUNK) {
         let hashes = padded(chunk);
         let sql = format!(
@@ -102,7 +105,7 @@ async fn delete(connection: &mut MySqlConnection, tokens: &[ResumeHash]) -> Resu
             list(hashes.len())
         );
         Statement::new(sql)
-            .bind_all(hashes, |row, hash| row.add(&hash[..]))
+            .bind_all(hashes, |row, (_, hash)| row.add(&hash[..]))
             .execute(connection)
             .await?;
     }

@@ -25,7 +25,7 @@ pub(in crate::store) struct HeldToken {
 #[derive(Debug, Default)]
 pub(in crate::store) struct Held {
     users: HashMap<UserId, Vec<HeldToken>>,
-    removed: Vec<ResumeHash>,
+    removed: Vec<(UserId, ResumeHash)>,
 }
 
 impl Held {
@@ -137,24 +137,24 @@ impl Held {
     }
 
     /// Those for these types of devices.
-    pub(in crate::store) fn of_types(&self, types: &[DeviceType]) -> Vec<ResumeHash> {
+    pub(in crate::store) fn of_types(&self, types: &[DeviceType]) -> Vec<(UserId, ResumeHash)> {
         let tokens = self.users.values().flatten().map(|held| &held.token);
         tokens
             .filter(|token| types.contains(&token.device_type))
-            .map(|token| token.hash)
+            .map(|token| (token.user, token.hash))
             .collect()
     }
 
     /// What is to be deleted, and what is to be written over what is there.
-    pub(in crate::store) fn changes(self) -> (Vec<ResumeHash>, Vec<HeldToken>) {
+    pub(in crate::store) fn changes(self) -> (Vec<(UserId, ResumeHash)>, Vec<HeldToken>) {
         let tokens = self.users.into_values().flatten();
         (self.removed, tokens.filter(|held| held.changed).collect())
     }
 }
 
-/// Whose tokens they are, ascending.
-pub(in crate::store) fn users_of(writes: &[ResumeWrite]) -> Vec<UserId> {
-    let mut users: Vec<UserId> = writes.iter().map(|write| write.new.user).collect();
+/// Whose tokens they are, ascending, each once.
+pub(in crate::store) fn users_of<T>(tokens: &[T], user: impl Fn(&T) -> UserId) -> Vec<UserId> {
+    let mut users: Vec<UserId> = tokens.iter().map(user).collect();
     users.sort_unstable();
     users.dedup();
     users
@@ -162,12 +162,12 @@ pub(in crate::store) fn users_of(writes: &[ResumeWrite]) -> Vec<UserId> {
 
 fn remove(
     tokens: &mut Vec<HeldToken>,
-    removed: &mut Vec<ResumeHash>,
+    removed: &mut Vec<(UserId, ResumeHash)>,
     which: impl Fn(&HeldToken) -> bool,
 ) {
     for gone in tokens.extract_if(.., |held| which(held)) {
         if gone.stored {
-            removed.push(gone.token.hash);
+            removed.push((gone.token.user, gone.token.hash));
         }
     }
 }

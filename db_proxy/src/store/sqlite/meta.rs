@@ -25,4 +25,8 @@ impl MetaStore for SqliteStore {
             .parse()
             .map_err(|error| StoreError::Corrupt(Arc::new(error)))
     }
+
+    async fn tend(&self) {
+        self.tend_log().await;
+    }
 }

@@ -8,7 +8,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
-use super::SqliteStore;
+use super::{SqliteStore, checkpoint};
 use crate::store::time::ChangeClock;
 use crate::store::trouble::{Trouble, trouble};
 use crate::store::{OpenError, UnixMillis};
@@ -49,8 +49,11 @@ impl SqliteStore {
         let writing = options
             .clone()
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .pragma("wal_autocheckpoint", "16000")
+            .synchronous(SqliteSynchronous::Full);
+        // It reads nothing but the log.
+        let beside = pool_options(1).connect_lazy_with(writing.clone());
+        let writing = writing
+            .pragma("wal_autocheckpoint", checkpoint::UNTENDED.to_string())
             // Not more: once a transaction has split a page, its end walks through all of the cache.
             .pragma("cache_size", "-16384");
 
@@ -68,12 +71,15 @@ impl SqliteStore {
         Ok(Self {
             writer,
             readers,
+            beside,
+            wrote: Arc::default(),
             clock: Arc::new(clock),
         })
     }
 
     /// Waits for what is running and closes the file.
     pub async fn close(&self) {
+        self.beside.close().await;
         self.readers.close().await;
         self.writer.close().await;
     }
@@ -95,6 +101,10 @@ async fn clock(connection: &mut SqliteConnection) -> Result<ChangeClock, sqlx::E
 }
 
 async fn pool(options: SqliteConnectOptions, size: u32) -> Result<SqlitePool, sqlx::Error> {
+    pool_options(size).connect_with(options).await
+}
+
+fn pool_options(size: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(size)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -104,8 +114,6 @@ async fn pool(options: SqliteConnectOptions, size: u32) -> Result<SqlitePool, sq
         .max_lifetime(None)
         // a connection to a file does not go stale, and asking would cost a thread hop each time
         .test_before_acquire(false)
-        .connect_with(options)
-        .await
 }
 
 /// Password hashes are nobody else's business: SQLite gives its side files the mode of the file made here.

@@ -13,18 +13,9 @@ use crate::store::{ResumeHash, ResumeLook, ResumeOutcome, ResumeStore, ResumeWri
 #[async_trait]
 impl ResumeStore for SqliteStore {
     async fn good_resumes(&self, looked_for: &[ResumeLook]) -> Result<Vec<bool>, StoreError> {
-        let mut rows = Vec::with_capacity(looked_for.len());
-        for chunk in looked_for.chunks(CHUNK) {
-            let columns = Held::COLUMNS;
-            let found = Values::new(chunk, 1, |row, look| row.add(&look.hash[..]))?
-                .query(|values| {
-                    format!("SELECT {columns} FROM sessions_resume WHERE token_hash IN ({values})")
-                })
-                .fetch_all(&self.readers)
-                .await?;
-            rows.extend(found);
-        }
-        Ok(Held::read(&rows)?.are_good(looked_for))
+        let mut connection = self.readers.acquire().await?;
+        let held = hold(&mut connection, &users_of(looked_for, |look| look.user)).await?;
+        Ok(held.are_good(looked_for))
     }
 
     async fn write_resumes(
@@ -34,7 +25,7 @@ impl ResumeStore for SqliteStore {
     ) -> Result<Vec<ResumeOutcome>, StoreError> {
         let mut transaction = self.begin().await?;
         let wanted: Vec<bool> = (0..writes.len()).map(wanted).collect();
-        let mut held = hold(&mut transaction, &users_of(writes)).await?;
+        let mut held = hold(&mut transaction, &users_of(writes, |write| write.new.user)).await?;
         let outcomes = held.write_all(writes, &wanted);
         let (removed, changed) = held.changes();
         delete(&mut transaction, &removed).await?;
@@ -62,7 +53,7 @@ async fn of_types(
     connection: &mut SqliteConnection,
     user: UserId,
     types: &[DeviceType],
-) -> Result<Vec<ResumeHash>, StoreError> {
+) -> Result<Vec<(UserId, ResumeHash)>, StoreError> {
     let held = hold(connection, &[user]).await?;
     Ok(held.of_types(types))
 }
@@ -82,13 +73,20 @@ async fn hold(connection: &mut SqliteConnection, users: &[UserId]) -> Result<Hel
 
 async fn delete(
     connection: &mut SqliteConnection,
-    tokens: &[ResumeHash],
+    tokens: &[(UserId, ResumeHash)],
 ) -> Result<(), StoreError> {
     for chunk in tokens.chunks(CHUNK) {
-        Values::new(chunk, 1, |row, hash| row.add(&hash[..]))?
-            .query(|values| format!("DELETE FROM sessions_resume WHERE token_hash IN ({values})"))
-            .execute(&mut *connection)
-            .await?;
+        let wanted = Values::new(chunk, 2, |row, (user, hash)| {
+            row.add(i64::from(user.get()))?;
+            row.add(&hash[..])
+        })?;
+        let sql = |values: &str| {
+            format!(
+                "WITH gone(user_id, hash) AS ({values})
+                 DELETE FROM sessions_resume WHERE (user_id, token_hash) IN (SELECT user_id, hash FROM gone)"
+            )
+        };
+        wanted.query(sql).execute(&mut *connection).await?;
     }
     Ok(())
 }
@@ -111,7 +109,7 @@ async fn put(connection: &mut SqliteConnection, tokens: &[HeldToken]) -> Result<
                 format!(
                     "WITH new({columns}) AS ({values})
                      INSERT INTO sessions_resume ({columns}) SELECT * FROM new WHERE token_hash IS NOT NULL
-                     ON CONFLICT (token_hash) DO UPDATE SET replaces = excluded.replaces,
+                     ON CONFLICT (user_id, token_hash) DO UPDATE SET replaces = excluded.replaces,
                      expires_at_ms = excluded.expires_at_ms, last_used_at_ms = excluded.last_used_at_ms"
                 )
             })
