@@ -136,6 +136,7 @@ pub(super) async fn read(
         session_id: request.session_id,
         msg_id: request.msg_id,
         session_type: request.session_type,
+        shown_msg_id: None,
     })
 }
 
@@ -253,6 +254,7 @@ fn msg_info(message: StoredMessage) -> MsgInfo {
             Revision::Recalled => RECALLED.clone(),
             Revision::Original | Revision::Edited => message.body,
         },
+        ..Default::default()
     }
 }
 

@@ -75,6 +75,7 @@ async fn notices_and_kicks_go_to_the_users_other_msg_servers() {
         session_id: 2,
         msg_id: 3,
         session_type: 1,
+        shown_msg_id: None,
     };
     a.0.send(&read, 0).await;
     assert_eq!(

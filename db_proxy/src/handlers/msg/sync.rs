@@ -73,5 +73,6 @@ fn conversation(synced: SyncedConversation) -> SyncConversation {
         hidden: Some(synced.hidden),
         msg_list: synced.messages.into_iter().map(msg_info).collect(),
         missing_from_msg_id: synced.missing_from,
+        mentioned_msg_id: None,
     }
 }
