@@ -7,6 +7,7 @@
 mod conversation;
 mod message;
 mod participant;
+mod reference;
 mod revision;
 mod user;
 
@@ -67,6 +68,7 @@ pub use open::{open, open_archive, open_with, shown, sqlite_path};
 pub use participant::{
     ParticipantStore, ReadMark, RecentConversation, UnreadConversation, UnreadList,
 };
+pub use reference::References;
 pub use request::RequestKey;
 pub use resume::{
     MAX_RESUMES, ResumeHash, ResumeLook, ResumeOutcome, ResumeStore, ResumeToken, ResumeWrite,

@@ -89,6 +89,7 @@ mod tests {
             created_at: UnixMillis(7),
             client_key: None,
             policy,
+            references: None,
         }
     }
 

@@ -19,6 +19,7 @@ mod membership;
 mod message;
 mod meta;
 mod participant;
+mod reference;
 mod request;
 mod resume;
 mod revision;

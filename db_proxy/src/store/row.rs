@@ -12,8 +12,8 @@ use super::relation::Side;
 use super::revision::{Held, is_admin};
 use super::{
     ActiveConversation, ChangedConversation, Contact, ContactState, Conversation, Department,
-    DepartmentId, Device, Group, GroupKind, GroupVersion, Invite, MessageKind, Profile, Revision,
-    StoreError, StoredMessage, UnixMillis, User, UserStatus,
+    DepartmentId, Device, Group, GroupKind, GroupVersion, Invite, MessageKind, Profile, References,
+    Revision, StoreError, StoredMessage, UnixMillis, User, UserStatus,
 };
 
 /// A row of any database. The types of columns are the same in all.
@@ -101,7 +101,9 @@ pub(super) fn message_id(row: &impl Columns, column: &str) -> Result<MessageId, 
 
 /// The columns a message is read from, of the table `m`.
 pub(super) const MESSAGE: &str =
-    "m.message_id, m.sender_id, m.kind, m.body, m.created_at_ms, m.withheld_from";
+    "m.message_id, m.sender_id, m.kind, m.body, m.created_at_ms, m.withheld_from,
+    CASE WHEN m.kind >= 1024 THEN (SELECT r.refs FROM message_references AS r
+    WHERE r.conversation_id = m.conversation_id AND r.message_id = m.message_id) END AS refs";
 
 pub(super) fn message(row: &impl Columns) -> Result<StoredMessage, StoreError> {
     let (kind, revision) = message_kind(row)?;
@@ -113,7 +115,13 @@ pub(super) fn message(row: &impl Columns) -> Result<StoredMessage, StoreError> {
         created_at: time(row, "created_at_ms")?,
         revision,
         withheld_from: somebody(row, "withheld_from")?,
+        references: references(row)?,
     })
+}
+
+/// Whom a message mentions and which one it answers, of the column `refs`.
+pub(super) fn references(row: &impl Columns) -> Result<Option<Box<References>>, StoreError> {
+    Ok(References::from_bytes(&blob(row, "refs")?))
 }
 
 /// A message's type, and what became of it: both are in one column.

@@ -86,7 +86,7 @@ impl Note {
                 saw(Table::Users, &row[1]);
             }
             Table::Revisions => saw(Table::Users, &row[table.column("revised_by")]),
-            Table::Conversations | Table::Requests | Table::Invites => {}
+            Table::Conversations | Table::References | Table::Requests | Table::Invites => {}
         }
     }
 

@@ -158,6 +158,7 @@ pub(crate) fn text_at(from: UserId, to: UserId, text: &str, at: i64) -> NewMessa
         created_at: UnixMillis(at),
         client_key: None,
         policy: MessagePolicy::Everyone,
+        references: None,
     }
 }
 

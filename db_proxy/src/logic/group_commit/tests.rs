@@ -158,6 +158,7 @@ fn message(body: &'static str) -> NewMessage {
         created_at: UnixMillis(0),
         client_key: None,
         policy: MessagePolicy::Everyone,
+        references: None,
     }
 }
 

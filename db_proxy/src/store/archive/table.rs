@@ -16,6 +16,7 @@ pub enum Table {
     FormerMembers,
     Invites,
     Revisions,
+    References,
     Contacts,
 }
 
@@ -31,7 +32,7 @@ use Kind::{Bytes, Int, Text};
 
 impl Table {
     /// In an order in which each refers only to those before it.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Departments,
         Self::Users,
         Self::Groups,
@@ -44,6 +45,7 @@ impl Table {
         Self::FormerMembers,
         Self::Invites,
         Self::Revisions,
+        Self::References,
         Self::Contacts,
     ];
 
@@ -65,6 +67,7 @@ impl Table {
             Self::FormerMembers => "former members",
             Self::Invites => "invites",
             Self::Revisions => "revised messages",
+            Self::References => "references",
             Self::Contacts => "contacts",
         }
     }
@@ -76,6 +79,7 @@ impl Table {
             Self::Members => "group_members",
             Self::FormerMembers => "former_members",
             Self::Revisions => "message_revisions",
+            Self::References => "message_references",
             other => other.name(),
         }
     }
@@ -150,6 +154,7 @@ impl Table {
                 ("updated_at_ms", Int),
                 ("shown_last_id", Int),
                 ("shown_last_at_ms", Int),
+                ("shown_read_id", Int),
             ],
             Self::Messages => &[
                 ("party_low", Int),
@@ -189,6 +194,12 @@ impl Table {
                 ("revised_at_ms", Int),
                 ("revised_by", Int),
             ],
+            Self::References => &[
+                ("party_low", Int),
+                ("party_high", Int),
+                ("message_id", Int),
+                ("refs", Bytes),
+            ],
             Self::Contacts => &[
                 ("user_id", Int),
                 ("other_id", Int),
@@ -204,7 +215,11 @@ impl Table {
     pub fn has_parties(self) -> bool {
         matches!(
             self,
-            Self::Conversations | Self::Participants | Self::Messages | Self::Revisions
+            Self::Conversations
+                | Self::Participants
+                | Self::Messages
+                | Self::Revisions
+                | Self::References
         )
     }
 
@@ -217,7 +232,7 @@ impl Table {
             | Self::Devices
             | Self::FormerMembers
             | Self::Contacts => 2,
-            Self::Participants | Self::Messages | Self::Revisions => 3,
+            Self::Participants | Self::Messages | Self::Revisions | Self::References => 3,
         }
     }
 
@@ -256,7 +271,9 @@ impl Table {
             Self::FormerMembers => numbers(&["t.user_id", "t.group_id"]),
             Self::Contacts => numbers(&["t.user_id", "t.other_id"]),
             Self::Participants => numbers(&["t.user_id", "t.conversation_id"]),
-            Self::Messages | Self::Revisions => numbers(&["t.conversation_id", "t.message_id"]),
+            Self::Messages | Self::Revisions | Self::References => {
+                numbers(&["t.conversation_id", "t.message_id"])
+            }
             Self::Devices => Key {
                 numbers: &["t.device_type"],
                 text: Some(("t.token", Text)),
