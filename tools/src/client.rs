@@ -63,7 +63,7 @@ pub use error::{
 pub use event::{Event, Events};
 pub use http::{HttpError, Response, Target, get};
 pub use login::{Client, Device, Status, password_digest};
-pub use message::{Conversation, Message};
+pub use message::{Conversation, Message, References};
 pub use own::AccountError;
 pub use register::{RegisterError, registration};
 pub use revision::{Revised, Revision, RevisionError};

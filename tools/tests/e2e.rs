@@ -30,6 +30,9 @@ mod history;
 #[path = "e2e/revisions.rs"]
 mod revisions;
 
+#[path = "e2e/references.rs"]
+mod references;
+
 #[path = "e2e/sync.rs"]
 mod sync;
 

@@ -40,6 +40,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         msg::voice::CASES,
         msg::reading::CASES,
         msg::revision::CASES,
+        msg::reference::CASES,
         msg::history::CASES,
         group::create::CASES,
         group::members::CASES,

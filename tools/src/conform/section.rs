@@ -35,6 +35,8 @@ pub enum Section {
     History,
     /// "Recall and edit"
     Revisions,
+    /// "Mentions and replies"
+    References,
     /// "Sync"
     Sync,
     /// "Recent sessions"
@@ -81,6 +83,7 @@ impl Section {
             Self::Reading => "Read positions and unread",
             Self::History => "History",
             Self::Revisions => "Recall and edit",
+            Self::References => "Mentions and replies",
             Self::Sync => "Sync",
             Self::RecentSessions => "Recent sessions",
             Self::Users => "Users and the address book",

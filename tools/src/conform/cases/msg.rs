@@ -7,5 +7,6 @@ pub(super) mod voice;
 
 pub(super) mod history;
 pub(super) mod reading;
+pub(super) mod reference;
 pub(super) mod revision;
 pub(super) mod sync;
