@@ -46,9 +46,11 @@ mod ask;
 mod contact;
 mod group;
 mod own;
+mod readers;
 mod revision;
 mod send;
 mod sync;
+mod typing;
 
 mod error;
 
@@ -65,6 +67,7 @@ pub use http::{HttpError, Response, Target, get};
 pub use login::{Client, Device, Status, password_digest};
 pub use message::{Conversation, Message, References};
 pub use own::AccountError;
+pub use readers::{ReadBy, ReadersError};
 pub use register::{RegisterError, registration};
 pub use revision::{Revised, Revision, RevisionError};
 pub use send::{Outgoing, Sending};
@@ -72,3 +75,4 @@ pub use session::{Session, Waiting};
 pub(crate) use stream::Stream;
 pub use sync::{Sync, SyncError, SyncPage, SyncedConversation};
 pub use trust::{TlsArgs, Trust};
+pub use typing::Typing;

@@ -33,6 +33,12 @@ mod revisions;
 #[path = "e2e/references.rs"]
 mod references;
 
+#[path = "e2e/typing.rs"]
+mod typing;
+
+#[path = "e2e/readers.rs"]
+mod readers;
+
 #[path = "e2e/sync.rs"]
 mod sync;
 

@@ -1,5 +1,6 @@
 //! Service 3: messages, read marks, unread counts, history.
 
+pub(super) mod audience;
 pub(super) mod missed;
 pub(super) mod revision;
 pub(super) mod sync;
@@ -160,17 +161,24 @@ pub(super) async fn read(
     request: ImMsgDataReadAck,
 ) -> Result<ImMsgDataReadNotify, HandlerError> {
     let user = user_id(request.user_id)?;
+    let mut shown_msg_id = None;
     if let Some(with) = counterpart(request.session_type, request.session_id)? {
         let up_to = MessageId::new(request.msg_id);
-        let marked = proxy.messages.mark_read(user, with, up_to).await;
-        marked.map_err(|error| write_failed(&error))?;
+        let shown = request.shown() && proxy.audiences.shows_read();
+        let marked = proxy.messages.mark_read(user, with, up_to, shown).await;
+        let shown = marked.map_err(|error| write_failed(&error))?;
+        if let Some(shown) = shown {
+            let told = proxy.audiences.is_told(user, with).await;
+            let told = told.map_err(|error| store_failed(&error))?;
+            shown_msg_id = told.then_some(shown.get());
+        }
     }
     Ok(ImMsgDataReadNotify {
         user_id: request.user_id,
         session_id: request.session_id,
         msg_id: request.msg_id,
         session_type: request.session_type,
-        shown_msg_id: None,
+        shown_msg_id,
     })
 }
 

@@ -221,25 +221,30 @@ impl Messages {
         self.store.recent(user, since_seconds, limit).await
     }
 
-    /// The user has read up to and including that message; `None`: all there is at this moment.
+    /// The user has read up to and including that message; `None`: all there is at this moment. Where that is, if it is to be
+    /// shown to others and has moved for them.
     pub async fn mark_read(
         &self,
         user: UserId,
         with: Counterpart,
         up_to: Option<MessageId>,
-    ) -> Result<(), WriteError> {
+        shown: bool,
+    ) -> Result<Option<MessageId>, WriteError> {
         let Some(conversation) = Conversation::of(user, with) else {
-            return Ok(());
+            return Ok(None);
         };
         let up_to = match up_to {
             Some(up_to) => Some(up_to),
             None => self.store.latest_id(user, conversation).await?,
         };
-        let Some(up_to) = up_to else { return Ok(()) };
+        let Some(up_to) = up_to else {
+            return Ok(None);
+        };
         let mark = ReadMark {
             user,
             conversation,
             up_to,
+            shown,
         };
         self.writer.mark_read(mark).await
     }

@@ -10,6 +10,7 @@ pub(super) use open::without_password;
 
 mod account;
 mod append;
+mod audience;
 mod contact;
 mod department;
 mod device;

@@ -8,12 +8,13 @@ use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 use sqlx::sqlite::SqliteRow;
 
+use super::audience::Ties;
 use super::relation::Side;
 use super::revision::{Held, is_admin};
 use super::{
-    ActiveConversation, ChangedConversation, Contact, ContactState, Conversation, Department,
-    DepartmentId, Device, Group, GroupKind, GroupVersion, Invite, MessageKind, Profile, References,
-    Revision, StoreError, StoredMessage, UnixMillis, User, UserStatus,
+    ActiveConversation, Audience, ChangedConversation, Contact, ContactState, Conversation,
+    Department, DepartmentId, Device, Group, GroupKind, GroupVersion, Invite, MessageKind, Profile,
+    References, Revision, StoreError, StoredMessage, UnixMillis, User, UserStatus,
 };
 
 /// A row of any database. The types of columns are the same in all.
@@ -139,6 +140,39 @@ pub(super) fn held_message(row: &impl Columns, by: UserId) -> Result<Held, Store
         stored_at: stored_at.unwrap_or(message.created_at),
         by_admin: is_admin(somebody(row, "creator_id")?, by, int(row, "role")?),
         message,
+    })
+}
+
+/// What two users are to each other: of the one, and the other.
+pub(super) const TIES: &str = "SELECT u.department_id, o.department_id AS other_department_id,
+    coalesce(a.state, 0) AS state, coalesce(b.blocked, 0) AS blocked
+    FROM users AS o CROSS JOIN users AS u ON u.id = ?
+    LEFT JOIN contacts AS a ON a.user_id = u.id AND a.other_id = o.id
+    LEFT JOIN contacts AS b ON b.user_id = o.id AND b.other_id = u.id
+    WHERE o.id = ?";
+
+pub(super) fn ties(row: &impl Columns) -> Result<Ties, StoreError> {
+    let department: i64 = int(row, "department_id")?;
+    Ok(Ties {
+        friends: contact_state(row)? == ContactState::Friend,
+        // whoever is in none is nobody's colleague
+        colleagues: department > 0 && department == int::<i64>(row, "other_department_id")?,
+        blocked: flag(row, "blocked")?,
+    })
+}
+
+/// How many are in a group, and whether a user is: of the group, how many are counted at most, the group, the user, the group.
+pub(super) const CROWD: &str = "SELECT g.id, (
+        SELECT count(*) FROM (SELECT 1 FROM group_members WHERE group_id = ? LIMIT ?) AS counted) AS members,
+    EXISTS (SELECT 1 FROM group_members WHERE group_id = ? AND user_id = ?) AS member
+    FROM chat_groups AS g WHERE g.id = ? AND g.status = 0";
+
+pub(super) fn crowd(row: &impl Columns, most: usize) -> Result<Audience, StoreError> {
+    let members: u64 = int(row, "members")?;
+    Ok(match flag(row, "member")? {
+        false => Audience::NotAMember,
+        true if members > most as u64 => Audience::TooMany,
+        true => Audience::Others,
     })
 }
 

@@ -4,6 +4,7 @@ mod open;
 
 mod account;
 mod append;
+mod audience;
 mod contact;
 mod department;
 mod device;

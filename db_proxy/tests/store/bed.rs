@@ -176,6 +176,7 @@ pub(crate) fn mark(user: UserId, peer: UserId, up_to: u32) -> ReadMark {
         user,
         conversation: between(user, peer),
         up_to: id(up_to),
+        shown: false,
     }
 }
 

@@ -100,6 +100,7 @@ async fn fill(store: &dyn Store) -> GroupId {
         user: user(2),
         conversation: pair,
         up_to: MessageId::new(1_000).unwrap(),
+        shown: false,
     };
     store.mark_read(&[mark]).await.unwrap();
     let hidden = Conversation::between(user(3), user(11)).unwrap();

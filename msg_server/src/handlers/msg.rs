@@ -1,6 +1,8 @@
 //! Service 3: messages, read marks, unread counts, history.
 
+pub(super) mod readers;
 pub(super) mod revision;
+pub(super) mod typing;
 
 use im_base::dispatch::HandlerError;
 use im_base::peer::CallError;
@@ -13,7 +15,7 @@ use proto::im::message::{
     ImGetMsgByIdRsp, ImGetMsgListReq, ImGetMsgListRsp, ImMsgData, ImMsgDataAck, ImMsgDataReadAck,
     ImMsgDataReadNotify, ImUnreadMsgCntReq, ImUnreadMsgCntRsp,
 };
-use proto::{NoReply, Pdu};
+use proto::{NoReply, Pdu, capability};
 
 use super::buddy::other_devices;
 use super::other::ask;
@@ -281,11 +283,17 @@ pub(super) async fn read(
     request: ImMsgDataReadAck,
 ) -> Result<NoReply, HandlerError> {
     let _known: SessionType = read_enum(request.session_type, "session_type")?;
+    let request = ImMsgDataReadAck {
+        shown: session.can(capability::READERS).then_some(true),
+        ..request
+    };
     // Our db_proxy answers with the notice, where the original's answers nothing.
-    let notice: ImMsgDataReadNotify = session.server.db.call(session.user_id(), &request).await?;
+    let mut notice: ImMsgDataReadNotify =
+        session.server.db.call(session.user_id(), &request).await?;
     if notice == ImMsgDataReadNotify::default() {
         return Err(HandlerError::Unavailable("no_answer"));
     }
+    readers::shown(&session, &mut notice);
     other_devices(&session, &notice);
     Ok(NoReply)
 }

@@ -39,6 +39,8 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         msg::refused::CASES,
         msg::voice::CASES,
         msg::reading::CASES,
+        msg::readers::CASES,
+        msg::typing::CASES,
         msg::revision::CASES,
         msg::reference::CASES,
         msg::history::CASES,

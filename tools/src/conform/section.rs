@@ -31,6 +31,8 @@ pub enum Section {
     MessageText,
     /// "Read positions and unread"
     Reading,
+    /// "Read positions of others"
+    Readers,
     /// "History"
     History,
     /// "Recall and edit"
@@ -55,6 +57,8 @@ pub enum Section {
     Push,
     /// "Signals"
     Signals,
+    /// "Typing"
+    Typing,
     /// "Files"
     Files,
     /// "Heartbeats"
@@ -81,6 +85,7 @@ impl Section {
             Self::Messages => "Messages",
             Self::MessageText => "Message text",
             Self::Reading => "Read positions and unread",
+            Self::Readers => "Read positions of others",
             Self::History => "History",
             Self::Revisions => "Recall and edit",
             Self::References => "Mentions and replies",
@@ -93,6 +98,7 @@ impl Section {
             Self::Groups => "Groups",
             Self::Push => "Push settings",
             Self::Signals => "Signals",
+            Self::Typing => "Typing",
             Self::Files => "Files",
             Self::Heartbeats => "Heartbeats",
             Self::Refusals => "Refusals",

@@ -2,14 +2,13 @@
 
 use im_base::dispatch::HandlerError;
 use proto::capability;
-use proto::error::read_enum;
-use proto::ids::{GroupId, UserId};
 use proto::im::base_define::{MsgInfo, SessionType};
 use proto::im::ext::message::{ImEditReq, ImMessageRevised, ImRecallReq, ImReviseRsp, ImSyncRsp};
 use proto::im::message::{ImGetMsgByIdRsp, ImGetMsgListRsp};
 
 use crate::handlers::other::ask;
 use crate::notice::{Devices, Told};
+use crate::reach::Place;
 use crate::session::Session;
 
 /// Takes a message back. Those who see it are told.
@@ -17,7 +16,7 @@ pub(in crate::handlers) async fn recall(
     session: Session,
     request: ImRecallReq,
 ) -> Result<ImReviseRsp, HandlerError> {
-    let of = Place::read(request.session_type, request.session_id)?;
+    let of = place(request.session_type, request.session_id)?;
     session.take_allowance()?;
     let answer = ask(&session, request).await?;
     Ok(tell(&session, of, answer))
@@ -28,7 +27,7 @@ pub(in crate::handlers) async fn edit(
     session: Session,
     request: ImEditReq,
 ) -> Result<ImReviseRsp, HandlerError> {
-    let of = Place::read(request.session_type, request.session_id)?;
+    let of = place(request.session_type, request.session_id)?;
     if request.msg_data.len() > session.server.limits.text_bytes {
         return Err(HandlerError::Refused("too_large"));
     }
@@ -37,21 +36,9 @@ pub(in crate::handlers) async fn edit(
     Ok(tell(&session, of, answer))
 }
 
-/// The conversation of a message.
-#[derive(Clone, Copy)]
-enum Place {
-    With(UserId),
-    In(GroupId),
-}
-
-impl Place {
-    fn read(session_type: i32, session_id: u32) -> Result<Self, HandlerError> {
-        let place = match read_enum(session_type, "session_type")? {
-            SessionType::Single => UserId::new(session_id).map(Self::With),
-            SessionType::Group => GroupId::new(session_id).map(Self::In),
-        };
-        place.ok_or(HandlerError::Refused("no_such_message"))
-    }
+fn place(session_type: i32, session_id: u32) -> Result<Place, HandlerError> {
+    let place = Place::read(session_type, session_id)?;
+    place.ok_or(HandlerError::Refused("no_such_message"))
 }
 
 fn tell(session: &Session, of: Place, mut answer: ImReviseRsp) -> ImReviseRsp {

@@ -58,14 +58,8 @@ cases! {
 
 /// A device that understands references, and is told reasons.
 async fn able(ctx: &Ctx, who: Who, kind: ClientType, server: usize) -> Outcome<Device> {
-    let mut device = ctx.connect(server).await?;
-    let mut request = ctx.login_request(who, kind as i32);
     let wanted = capability::REFERENCES | capability::NAK;
-    request.capabilities = Some(wanted);
-    let answer = device.log_in(&request).await?;
-    same("result_code of the login", answer.result_code, 0)?;
-    same("what is granted", answer.capabilities(), wanted)?;
-    Ok(device)
+    ctx.login_announcing(who, kind, server, wanted).await
 }
 
 /// A group of Alice, who made it, and Bob; she at one msg_server, he at another one if there are two.
