@@ -72,6 +72,7 @@ pub use register::{RegisterError, registration};
 pub use revision::{Revised, Revision, RevisionError};
 pub use send::{Outgoing, Sending};
 pub use session::{Session, Waiting};
+pub(crate) use socket::Socket;
 pub(crate) use stream::Stream;
 pub use sync::{Sync, SyncError, SyncPage, SyncedConversation};
 pub use trust::{TlsArgs, Trust};

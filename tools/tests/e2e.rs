@@ -87,6 +87,9 @@ mod websocket;
 #[path = "e2e/tls.rs"]
 mod tls;
 
+#[path = "e2e/tls_tools.rs"]
+mod tls_tools;
+
 #[path = "e2e/office.rs"]
 mod office;
 

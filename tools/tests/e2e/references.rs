@@ -76,6 +76,12 @@ async fn who_is_mentioned_learns_of_it_wherever_he_is() {
     assert_eq!(ann.refusal(later).await, "no_such_message");
 
     // What is edited refers to the same; devices that do not understand that are told without.
+    let plain = Account::new("demo3", PASSWORD, Device::Ios, Status::Online);
+    let plain = plain.announcing(REVISIONS).enter(&here).await.unwrap();
+    let mut plain = Person {
+        session: plain.0,
+        events: plain.1,
+    };
     ann.edit(to, asked, "who comes along?").await.unwrap();
     let edited = bob
         .sees("a revised message", |event| match event {
@@ -84,6 +90,19 @@ async fn who_is_mentioned_learns_of_it_wherever_he_is() {
         })
         .await;
     assert!(edited.references.everybody);
+    let edited = plain
+        .sees("a revised message", |event| match event {
+            Event::Revised(revised) => Some(revised.message),
+            _ => None,
+        })
+        .await;
+    assert_eq!(
+        (edited.id, edited.references),
+        (asked, References::default())
+    );
+    let told = plain.so_far().await;
+    let is_revised = |event: &Event| matches!(event, Event::Revised(_));
+    assert!(!told.iter().any(is_revised), "once: {told:?}");
 
     // The one who was away.
     let cat = Person::with_references(&there, "demo3", Device::Windows).await;
