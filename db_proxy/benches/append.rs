@@ -68,6 +68,7 @@ impl Talk {
                 policy: MessagePolicy::Everyone,
                 body: Bytes::from(body),
                 created_at: UnixMillis::now(),
+                references: None,
             }
         });
         new.collect()

@@ -143,6 +143,8 @@ pub struct MessagesConfig {
     pub recall_seconds: u64,
     /// Seconds within which the sender may edit a text; 0: never.
     pub edit_seconds: u64,
+    /// Whether users see how far others have read, whose clients show it.
+    pub read_positions: bool,
 }
 
 /// Who follows whose presence.
@@ -371,6 +373,7 @@ impl Default for MessagesConfig {
         Self {
             recall_seconds: 120,
             edit_seconds: 900,
+            read_positions: true,
         }
     }
 }

@@ -56,6 +56,8 @@ pub(crate) fn router() -> Router<Arc<DbProxy>> {
         .on_with(msg::missed::missed, refused)
         .on_with(msg::revision::recall, refused)
         .on_with(msg::revision::edit, refused)
+        .on_with(msg::audience::readers, refused)
+        .on_with(msg::audience::reach, refused)
         .on_with(group::normal_list, nobodys)
         .on_with(group::info_list, nobodys)
         .on_with(group::create, refused)

@@ -3,9 +3,13 @@
 /// Messages: sending, reading, what is unread.
 pub mod message;
 
-/// Messages that a msg_server may have missed.
+/// Messages that are recalled or edited.
 pub mod revision;
 
+/// Whom it reaches that somebody is typing, and how far others have read.
+pub mod audience;
+
+/// Messages that a msg_server may have missed.
 pub mod missed;
 
 /// What changed since a device was last here.

@@ -17,6 +17,7 @@ use crate::cache::Caches;
 use crate::config::Config;
 use crate::handlers;
 use crate::logic::account::Accounts;
+use crate::logic::audience::Audiences;
 use crate::logic::circle::Circles;
 use crate::logic::contact::Contacts;
 use crate::logic::department::Departments;
@@ -53,6 +54,7 @@ pub(crate) struct DbProxy {
     pub(crate) sync: Sync,
     pub(crate) missed: Missed,
     pub(crate) revisions: Revisions,
+    pub(crate) audiences: Audiences,
     pub(crate) groups: Groups,
     pub(crate) group_steps: GroupSteps,
     pub(crate) users: Users,
@@ -137,6 +139,11 @@ pub(crate) fn accept(
         messages: Messages::new(store.clone(), write, limits),
         missed: Missed::new(store.clone(), page),
         revisions: Revisions::new(store.clone(), config.messages.limits(MAX_BODY)),
+        audiences: Audiences::new(
+            store.clone(),
+            config.contacts.policy(),
+            config.messages.read_positions,
+        ),
         sync: Sync::new(store.clone(), sync_groups, sync_limits),
         groups: Groups::new(store.clone(), caches.groups, group_limits),
         group_steps: GroupSteps::new(store.clone(), config.groups.step_limits()),

@@ -4,9 +4,11 @@
 //! Any number of stores, in one process or several, may be open on one database at the same time: nothing that
 //! another writer can change is kept in memory.
 
+mod audience;
 mod conversation;
 mod message;
 mod participant;
+mod reference;
 mod revision;
 mod user;
 
@@ -45,6 +47,7 @@ mod trouble;
 
 pub use account::{AccountStore, Closed, RegisterOutcome, RegisterRefusal, Registration};
 pub use archive::{Archive, Batch, Cursor, Page, Row, Table, Value};
+pub use audience::{Audience, AudienceStore};
 pub use contact::{
     Contact, ContactChanges, ContactOutcome, ContactPlace, ContactRefusal, ContactSides,
     ContactState, ContactStep, ContactStore, ContactWish, MAX_GREETING,
@@ -73,8 +76,9 @@ pub use mysql::MySqlStore;
 pub(crate) use mysql::archive::next_id;
 pub use open::{open, open_archive, open_with, shown, sqlite_path};
 pub use participant::{
-    ParticipantStore, ReadMark, RecentConversation, UnreadConversation, UnreadList,
+    ParticipantStore, ReadMark, RecentConversation, ShownRead, UnreadConversation, UnreadList,
 };
+pub use reference::References;
 pub use request::RequestKey;
 pub use resume::{
     MAX_RESUMES, ResumeHash, ResumeLook, ResumeOutcome, ResumeStore, ResumeToken, ResumeWrite,
@@ -101,6 +105,7 @@ pub trait Store:
     + InviteStore
     + MessageStore
     + ParticipantStore
+    + AudienceStore
     + GroupStore
     + GroupStepStore
     + ContactStore
@@ -119,6 +124,7 @@ impl<T> Store for T where
         + InviteStore
         + MessageStore
         + ParticipantStore
+        + AudienceStore
         + GroupStore
         + GroupStepStore
         + ContactStore

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use im_base::telemetry::metrics::DELIVERIES;
 use metrics::{Counter, counter};
 use proto::ids::UserId;
 use proto::im::buddy::ImpcLoginStatusNotify;
 use proto::im::message::ImMsgData;
-use proto::{Body, Pdu};
+use proto::{Body, Pdu, capability};
 use tokio::time::Instant;
 
 use crate::delivered::Delivered;
@@ -51,6 +52,54 @@ impl Source {
     }
 }
 
+/// A message as clients get it: encoded once, or twice if it refers to something, which not all understand.
+#[derive(Clone)]
+pub(crate) struct Frames {
+    plain: Bytes,
+    /// With what it refers to.
+    full: Option<Bytes>,
+}
+
+impl Frames {
+    /// Of a message without what is between servers.
+    pub(crate) fn of(message: &ImMsgData) -> Self {
+        let whole = Pdu::new(message, 0).to_frame();
+        if !refers(message) {
+            return Self::plain(whole);
+        }
+        let plain = ImMsgData {
+            mention_user_id: Vec::new(),
+            mention_all: None,
+            reply_to_msg_id: None,
+            ..message.clone()
+        };
+        Self {
+            plain: Pdu::new(&plain, 0).to_frame(),
+            full: Some(whole),
+        }
+    }
+
+    /// Of a message that refers to nothing.
+    pub(crate) fn plain(frame: Bytes) -> Self {
+        Self {
+            plain: frame,
+            full: None,
+        }
+    }
+
+    /// With everything, as other servers get it.
+    pub(crate) fn whole(&self) -> Bytes {
+        self.full.as_ref().unwrap_or(&self.plain).clone()
+    }
+}
+
+/// Whether a message mentions somebody or answers another one.
+pub(crate) fn refers(message: &ImMsgData) -> bool {
+    !message.mention_user_id.is_empty()
+        || message.mention_all.is_some()
+        || message.reply_to_msg_id.is_some()
+}
+
 impl Fanout {
     pub(crate) fn new(users: Arc<Users>) -> Self {
         Self {
@@ -67,7 +116,7 @@ impl Fanout {
         &self,
         message: &ImMsgData,
         users: impl IntoIterator<Item = UserId>,
-        frame: &[u8],
+        frames: &Frames,
         source: Source,
     ) {
         if !self.delivered.first_time(message) {
@@ -76,9 +125,20 @@ impl Fanout {
         }
         let mut handing_out = trace::HandingOut::of(message);
         for user in users {
-            let is_for = |session: &Session| source.is_for(session);
-            self.users
-                .send_to(user, frame, is_for, |session| handing_out.to(session));
+            let Some(full) = &frames.full else {
+                let is_for = |session: &Session| source.is_for(session);
+                self.users.send_to(user, &frames.plain, is_for, |session| {
+                    handing_out.to(session);
+                });
+                continue;
+            };
+            for (frame, understands) in [(full, true), (&frames.plain, false)] {
+                let is_for = |session: &Session| {
+                    session.can(capability::REFERENCES) == understands && source.is_for(session)
+                };
+                self.users
+                    .send_to(user, frame, is_for, |session| handing_out.to(session));
+            }
         }
         let devices = handing_out.done();
         let counter = match source {

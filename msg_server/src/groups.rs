@@ -18,7 +18,7 @@ use proto::im::message::ImMsgData;
 use tokio::time::Instant;
 use tracing::debug;
 
-use crate::fanout::Source;
+use crate::fanout::{Frames, Source};
 use crate::handlers::msg::ConversationKey;
 use crate::links::raw_ids;
 use crate::members::{Member, Members, Membership, Told, ascending};
@@ -38,7 +38,7 @@ pub(crate) struct Parcel {
     pub(crate) version: u32,
     pub(crate) message: ImMsgData,
     /// As clients get it.
-    pub(crate) frame: Bytes,
+    pub(crate) frames: Frames,
     pub(crate) from: Origin,
 }
 
@@ -183,7 +183,7 @@ impl MsgServer {
         let for_whom = for_whom.filter(|member| was_in(member));
         let users = for_whom.map(|member| member.user);
         self.fanout
-            .message(&parcel.message, users, &parcel.frame, source);
+            .message(&parcel.message, users, &parcel.frames, source);
         match &parcel.from {
             Origin::Here { relay, .. } => {
                 let key = ConversationKey::group(parcel.group);

@@ -55,6 +55,8 @@ pub(crate) fn client_router() -> Router<Session> {
         .on(msg::sync)
         .on(msg::revision::recall)
         .on(msg::revision::edit)
+        .on(msg::typing::typing)
+        .on(msg::readers::readers)
         .on(group::normal_list)
         .on_numbered(group::info)
         .on(group::create)
@@ -74,7 +76,7 @@ pub(crate) fn client_router() -> Router<Session> {
         .on_sync(file::waiting)
         .on_sync(file::brought)
         .on_sync(file::fetched)
-        .on_sync(switch::signal)
+        .on(switch::signal)
         .on_pdu::<ImHeartBeat>(other::heartbeat)
 }
 

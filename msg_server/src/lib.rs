@@ -17,6 +17,7 @@ mod members;
 mod missed;
 mod notice;
 mod presence;
+mod reach;
 mod roster;
 mod server;
 mod session;

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, warn};
 
-use crate::fanout::Source;
+use crate::fanout::{Frames, Source};
 use crate::groups::{Origin, Parcel};
 use crate::links::raw_ids;
 use crate::server::MsgServer;
@@ -276,21 +276,24 @@ impl MsgServer {
             create_time: stored.create_time,
             msg_type: stored.msg_type,
             msg_data: stored.msg_data,
+            mention_user_id: stored.mention_user_id,
+            mention_all: stored.mention_all,
+            reply_to_msg_id: stored.reply_to_msg_id,
             ..Default::default()
         };
-        let frame = Pdu::new(&message, 0).to_frame();
+        let frames = Frames::of(&message);
         if message.msg_type & 0x10 == 0 {
             let receiver = (!withheld).then_some(message.to_session_id);
             let users = [Some(message.from_user_id), receiver];
             let users = users.into_iter().flatten().filter_map(UserId::new);
             let source = Source::Store { since };
-            self.fanout.message(&message, users, &frame, source);
+            self.fanout.message(&message, users, &frames, source);
         } else if let Some(group) = GroupId::new(message.to_session_id) {
             self.group_message(Parcel {
                 group,
                 version: missed.group_version.unwrap_or(0),
                 message,
-                frame,
+                frames,
                 from: Origin::Store { since },
             });
         }

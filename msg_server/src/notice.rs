@@ -2,6 +2,8 @@
 //!
 //! A notice says how something is, not how it differs: it may come twice, when a link was lost.
 
+use std::hash::{Hash, Hasher};
+
 use proto::ids::{GroupId, UserId};
 use proto::im::ext::buddy::{ContactState, ImContactChanged};
 use proto::im::ext::group::ImGroupChanged;
@@ -10,6 +12,7 @@ use proto::{Body, CommandId, Pdu, Role, commands};
 
 use crate::handlers::msg::ConversationKey;
 use crate::server::MsgServer;
+use crate::session::Session;
 
 /// Whom a notice is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +39,27 @@ impl Told {
     }
 }
 
+/// Which devices of theirs.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Devices {
+    /// Only those that have all these extensions in use,
+    pub(crate) with: u64,
+    /// and none of these.
+    pub(crate) without: u64,
+    /// None of this user.
+    pub(crate) but: Option<UserId>,
+    /// Not this session.
+    pub(crate) except: Option<u64>,
+}
+
+impl Devices {
+    fn has(&self, session: &Session) -> bool {
+        session.capabilities & self.with == self.with
+            && !session.can(self.without)
+            && Some(session.id) != self.except
+    }
+}
+
 impl MsgServer {
     /// Hands a notice to those devices that have the extension in use: here, but for one session, and on other
     /// msg_servers. Notices for the same first user, or the same conversation, keep their order.
@@ -46,36 +70,70 @@ impl MsgServer {
         notice: &M,
         except: Option<u64>,
     ) {
+        let devices = Devices {
+            with: capability,
+            except,
+            ..Default::default()
+        };
+        self.tell_devices(told, &devices, notice);
+    }
+
+    /// As [`tell`](Self::tell), to some of the devices.
+    pub(crate) fn tell_devices<M: Body>(&self, told: &Told, devices: &Devices, notice: &M) {
+        if let Some((key, relayed)) = self.tell_from_here(told, devices, notice) {
+            self.routes.relay_message(key, &relayed);
+        }
+    }
+
+    /// As [`tell_devices`](Self::tell_devices), of what is worth nothing a moment later: now or never.
+    pub(crate) fn tell_now<M: Body>(&self, told: &Told, devices: &Devices, notice: &M) {
+        if let Some((key, relayed)) = self.tell_from_here(told, devices, notice) {
+            let relayed = ImNotice {
+                fleeting: Some(true),
+                ..relayed
+            };
+            let frame = Pdu::new(&relayed, 0).to_frame();
+            self.routes.relay_once(key, &frame);
+        }
+    }
+
+    /// Tells those who are here; what is for the other msg_servers, if it is for anybody.
+    fn tell_from_here<M: Body>(
+        &self,
+        told: &Told,
+        devices: &Devices,
+        notice: &M,
+    ) -> Option<(RelayKey, ImNotice)> {
         let pdu = Pdu::new(notice, 0);
-        self.tell_here(told, capability, &pdu.to_frame(), except);
+        self.tell_here(told, devices, &pdu.to_frame());
         let mut relayed = ImNotice {
-            capability,
+            capability: devices.with,
+            without_capability: (devices.without != 0).then_some(devices.without),
+            but_user_id: devices.but.map(UserId::get),
             command: M::ID.0.into(),
             body: pdu.body,
             ..Default::default()
         };
-        match told {
-            Told::Users(users) if users.is_empty() => {}
+        let key = match told {
             Told::Users(users) => {
                 relayed.user_id = users.iter().map(|user| user.get()).collect();
-                self.routes.relay_message(users[0], &relayed);
+                RelayKey::User(*users.first()?)
             }
             Told::Pair(one, other) => {
                 relayed.user_id = vec![one.get(), other.get()];
-                let key = ConversationKey::between(*one, *other);
-                self.routes.relay_message(key, &relayed);
+                RelayKey::Conversation(ConversationKey::between(*one, *other))
             }
             Told::Members(group) => {
                 relayed.group_id = Some(group.get());
-                let key = ConversationKey::group(*group);
-                self.routes.relay_message(key, &relayed);
+                RelayKey::Conversation(ConversationKey::group(*group))
             }
-            Told::Everybody => self.routes.relay_message((), &relayed),
-        }
+            Told::Everybody => RelayKey::Any,
+        };
+        Some((key, relayed))
     }
 
     /// A notice from another msg_server. Returns false for one that is for nobody, or that no client may get.
-    pub(crate) fn told_elsewhere(&self, notice: ImNotice) -> bool {
+    pub(crate) fn told_elsewhere(&self, mut notice: ImNotice) -> bool {
         let command = u16::try_from(notice.command).ok().map(CommandId);
         let is_for_clients = |command: &CommandId| {
             let row = commands::find(*command);
@@ -85,7 +143,7 @@ impl MsgServer {
         else {
             return false;
         };
-        let pdu = Pdu::from_body(command, 0, notice.body);
+        let pdu = Pdu::from_body(command, 0, std::mem::take(&mut notice.body));
         if command == ImContactChanged::ID
             && let (Told::Users(users), Ok(changed)) = (&told, pdu.decode())
         {
@@ -96,7 +154,13 @@ impl MsgServer {
         {
             self.group_noted(&changed);
         }
-        self.tell_here(&told, notice.capability, &pdu.to_frame(), None);
+        let devices = Devices {
+            with: notice.capability,
+            without: notice.without_capability(),
+            but: notice.but_user_id.and_then(UserId::new),
+            except: None,
+        };
+        self.tell_here(&told, &devices, &pdu.to_frame());
         true
     }
 
@@ -109,9 +173,13 @@ impl MsgServer {
         }
     }
 
-    fn tell_here(&self, told: &Told, capability: u64, frame: &[u8], except: Option<u64>) {
+    fn tell_here(&self, told: &Told, devices: &Devices, frame: &[u8]) {
         let users = &self.users;
-        let tell = |user| users.send_to_able_of(user, capability, frame, except);
+        let tell = |user: UserId| {
+            if Some(user) != devices.but {
+                users.send_to(user, frame, |session| devices.has(session), |_| {});
+            }
+        };
         match told {
             Told::Users(told) => told.iter().copied().for_each(tell),
             Told::Pair(one, other) => [*one, *other].into_iter().for_each(tell),
@@ -119,7 +187,28 @@ impl MsgServer {
                 let members = self.groups.members.local(*group);
                 members.iter().map(|member| member.user).for_each(tell);
             }
-            Told::Everybody => users.send_to_able(capability, frame, except),
+            Told::Everybody => users.each_session(|session| {
+                if devices.has(session) && Some(session.user_id()) != devices.but {
+                    session.push(frame);
+                }
+            }),
+        }
+    }
+}
+
+/// What chooses the route_server of a notice: the same as of a message to the same, so that it stays behind that.
+enum RelayKey {
+    User(UserId),
+    Conversation(ConversationKey),
+    Any,
+}
+
+impl Hash for RelayKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::User(user) => user.hash(state),
+            Self::Conversation(conversation) => conversation.hash(state),
+            Self::Any => {}
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::groups::Groups;
 use crate::links::{Db, Logins, Routes};
 use crate::missed::Missed;
 use crate::presence::Presence;
+use crate::reach::Reach;
 use crate::session::Session;
 use crate::users::{Users, Watcher};
 
@@ -23,6 +24,7 @@ pub(crate) struct MsgServer {
     pub(crate) groups: Groups,
     pub(crate) fanout: Fanout,
     pub(crate) missed: Missed,
+    pub(crate) reach: Reach,
     pub(crate) presence: Arc<Presence>,
     pub(crate) db: Arc<Db>,
     pub(crate) routes: Routes,
@@ -46,6 +48,7 @@ impl MsgServer {
             groups: Groups::default(),
             fanout: Fanout::new(users.clone()),
             missed: Missed::default(),
+            reach: Reach::default(),
             presence: Presence::start(&users, shutdown),
             db: Db::start(&config.peers.db, link, config.limits.request(), shutdown),
             routes: Routes::new(config.limits.request()),

@@ -153,18 +153,6 @@ impl Users {
         });
     }
 
-    /// Queues a frame for each device of the user here that has the extension in use, but for one session.
-    pub(crate) fn send_to_able_of(
-        &self,
-        user: UserId,
-        capability: u64,
-        frame: &[u8],
-        except: Option<u64>,
-    ) {
-        let is_for = |session: &Session| session.can(capability) && Some(session.id) != except;
-        self.send_to(user, frame, is_for, |_| {});
-    }
-
     /// Number of sessions that have the extension in use.
     pub(crate) fn able(&self, capability: u64) -> usize {
         let mut able = 0;

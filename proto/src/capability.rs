@@ -24,5 +24,24 @@ pub const GROUPS: u64 = 64;
 /// Messages that are edited and recalled.
 pub const REVISIONS: u64 = 128;
 
+/// Messages that mention users and answer others.
+pub const REFERENCES: u64 = 256;
+
+/// Being told who is typing.
+pub const TYPING: u64 = 512;
+
+/// Seeing how far others have read, and showing it.
+pub const READERS: u64 = 1024;
+
 /// All of them.
-pub const ALL: u64 = RESUME | NAK | RECONNECT | SYNC | ACCOUNT | CONTACTS | GROUPS | REVISIONS;
+pub const ALL: u64 = RESUME
+    | NAK
+    | RECONNECT
+    | SYNC
+    | ACCOUNT
+    | CONTACTS
+    | GROUPS
+    | REVISIONS
+    | REFERENCES
+    | TYPING
+    | READERS;

@@ -47,9 +47,11 @@ mod contact;
 mod group;
 mod group_step;
 mod own;
+mod readers;
 mod revision;
 mod send;
 mod sync;
+mod typing;
 
 mod error;
 
@@ -65,12 +67,15 @@ pub use event::{Event, Events};
 pub use group_step::{GroupError, GroupPage, GroupRequestsPage};
 pub use http::{HttpError, Response, Target, get};
 pub use login::{Client, Device, Status, password_digest};
-pub use message::{Conversation, Message};
+pub use message::{Conversation, Message, References};
 pub use own::AccountError;
+pub use readers::{ReadBy, ReadersError};
 pub use register::{RegisterError, registration};
 pub use revision::{Revised, Revision, RevisionError};
 pub use send::{Outgoing, Sending};
 pub use session::{Session, Waiting};
+pub(crate) use socket::Socket;
 pub(crate) use stream::Stream;
 pub use sync::{Sync, SyncError, SyncPage, SyncedConversation};
 pub use trust::{TlsArgs, Trust};
+pub use typing::Typing;

@@ -30,6 +30,15 @@ mod history;
 #[path = "e2e/revisions.rs"]
 mod revisions;
 
+#[path = "e2e/references.rs"]
+mod references;
+
+#[path = "e2e/typing.rs"]
+mod typing;
+
+#[path = "e2e/readers.rs"]
+mod readers;
+
 #[path = "e2e/sync.rs"]
 mod sync;
 
@@ -79,6 +88,9 @@ mod websocket;
 
 #[path = "e2e/tls.rs"]
 mod tls;
+
+#[path = "e2e/tls_tools.rs"]
+mod tls_tools;
 
 #[path = "e2e/office.rs"]
 mod office;

@@ -1,5 +1,6 @@
 //! Service 3: messages, read marks, unread counts, history.
 
+pub(super) mod audience;
 pub(super) mod missed;
 pub(super) mod revision;
 pub(super) mod sync;
@@ -22,8 +23,8 @@ use super::{store_failed, write_failed};
 use crate::logic::message::{Outgoing, SendError};
 use crate::server::DbProxy;
 use crate::store::{
-    AppendRefusal, ClientKey, Counterpart, MessageKind, Revision, StoredMessage, UnixMillis,
-    UnreadConversation,
+    AppendRefusal, ClientKey, Counterpart, MessageKind, References, Revision, StoredMessage,
+    UnixMillis, UnreadConversation,
 };
 
 /// Stores a message; the answer is the message with its id. Polled first in the order of arrival, which is the order
@@ -46,6 +47,11 @@ pub(super) async fn store(
         withheld: appended.withheld.then_some(true),
         ..message
     };
+    // as it is read again
+    stored.mention_user_id.sort_unstable();
+    stored.mention_user_id.dedup();
+    stored.mention_all = stored.mention_all.filter(|all| *all);
+    stored.reply_to_msg_id = stored.reply_to_msg_id.filter(|id| *id > 0);
     if appended.altered {
         // Whatever came under the key this time: the message is what was stored first.
         let first = proxy
@@ -59,6 +65,9 @@ pub(super) async fn store(
         let first = msg_info(first);
         stored.msg_type = first.msg_type;
         stored.msg_data = first.msg_data;
+        stored.mention_user_id = first.mention_user_id;
+        stored.mention_all = first.mention_all;
+        stored.reply_to_msg_id = first.reply_to_msg_id;
     }
     Ok(stored)
 }
@@ -99,7 +108,22 @@ fn outgoing(message: &ImMsgData) -> Result<Outgoing, HandlerError> {
         body: message.msg_data.clone(),
         created_at: UnixMillis::now(),
         client_key,
+        references: references(message)?,
     })
+}
+
+/// Whom a message mentions and which one it answers. A list that is too long stays so, to be refused.
+fn references(message: &ImMsgData) -> Result<Option<Box<References>>, HandlerError> {
+    let mentioned = &message.mention_user_id;
+    let mentioned = mentioned
+        .iter()
+        .map(|id| UserId::new(*id))
+        .collect::<Option<_>>();
+    Ok(References::new(
+        mentioned.ok_or(HandlerError::Refused("mentions_no_member"))?,
+        message.mention_all(),
+        message.reply_to_msg_id.and_then(MessageId::new),
+    ))
 }
 
 fn refused(error: &SendError) -> HandlerError {
@@ -108,6 +132,17 @@ fn refused(error: &SendError) -> HandlerError {
         SendError::Empty => HandlerError::Refused("empty"),
         SendError::WrongKind => HandlerError::Refused("bad_field"),
         SendError::TooLarge { .. } => HandlerError::Refused("too_large"),
+        SendError::TooManyMentions => HandlerError::Refused("too_many_mentions"),
+        SendError::Refused(AppendRefusal::MentionsInNoGroup) => {
+            HandlerError::Refused("mentions_in_no_group")
+        }
+        SendError::Refused(AppendRefusal::MentionsNoMember) => {
+            HandlerError::Refused("mentions_no_member")
+        }
+        SendError::Refused(AppendRefusal::NotPermitted) => HandlerError::Refused("not_permitted"),
+        SendError::Refused(AppendRefusal::NoSuchMessage) => {
+            HandlerError::Refused("no_such_message")
+        }
         SendError::Refused(AppendRefusal::NoSuchUser) => HandlerError::Refused("no_such_user"),
         SendError::Refused(AppendRefusal::NoSuchGroup) => HandlerError::Refused("no_such_group"),
         SendError::Refused(AppendRefusal::NotAMember) => HandlerError::Refused("not_a_member"),
@@ -129,16 +164,24 @@ pub(super) async fn read(
     request: ImMsgDataReadAck,
 ) -> Result<ImMsgDataReadNotify, HandlerError> {
     let user = user_id(request.user_id)?;
+    let mut shown_msg_id = None;
     if let Some(with) = counterpart(request.session_type, request.session_id)? {
         let up_to = MessageId::new(request.msg_id);
-        let marked = proxy.messages.mark_read(user, with, up_to).await;
-        marked.map_err(|error| write_failed(&error))?;
+        let shown = request.shown() && proxy.audiences.shows_read();
+        let marked = proxy.messages.mark_read(user, with, up_to, shown).await;
+        let shown = marked.map_err(|error| write_failed(&error))?;
+        if let Some(shown) = shown {
+            let told = proxy.audiences.is_told(user, with).await;
+            let told = told.map_err(|error| store_failed(&error))?;
+            shown_msg_id = told.then_some(shown.get());
+        }
     }
     Ok(ImMsgDataReadNotify {
         user_id: request.user_id,
         session_id: request.session_id,
         msg_id: request.msg_id,
         session_type: request.session_type,
+        shown_msg_id,
     })
 }
 
@@ -246,6 +289,7 @@ pub(super) async fn by_ids(
 
 fn msg_info(message: StoredMessage) -> MsgInfo {
     let revision = message.revision;
+    let references = message.references.as_deref();
     MsgInfo {
         msg_id: message.id.get(),
         from_session_id: message.sender.get(),
@@ -256,6 +300,11 @@ fn msg_info(message: StoredMessage) -> MsgInfo {
             Revision::Recalled => RECALLED.clone(),
             Revision::Original | Revision::Edited => message.body,
         },
+        mention_all: references.and_then(|of| of.everybody.then_some(true)),
+        reply_to_msg_id: references.and_then(|of| of.answers).map(MessageId::get),
+        mention_user_id: references.map_or_else(Vec::new, |of| {
+            of.mentioned.iter().map(|user| user.get()).collect()
+        }),
     }
 }
 

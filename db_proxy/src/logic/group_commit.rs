@@ -16,7 +16,7 @@ use std::sync::Arc;
 use im_base::telemetry::metrics::{COMMIT_BATCH, COMMIT_SECONDS, WRITE_QUEUE};
 use metrics::{gauge, histogram};
 use parking_lot::Mutex;
-use proto::ids::UserId;
+use proto::ids::{MessageId, UserId};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::coop::unconstrained;
@@ -26,7 +26,8 @@ use tracing::{debug, warn};
 use super::told::Told;
 use super::trace;
 use crate::store::{
-    AppendOutcome, Conversation, MessageStore, NewMessage, ParticipantStore, ReadMark, StoreError,
+    AppendOutcome, Conversation, MessageStore, NewMessage, ParticipantStore, ReadMark, ShownRead,
+    StoreError,
 };
 
 /// How many writers there are, and their bounds.
@@ -128,7 +129,7 @@ where
 #[derive(Debug)]
 enum Job {
     Append(NewMessage, Reply<AppendOutcome>),
-    MarkRead(ReadMark, Reply<()>),
+    MarkRead(ReadMark, Reply<Option<MessageId>>),
     Hide(UserId, Conversation, Reply<bool>),
 }
 
@@ -146,11 +147,11 @@ impl Writer {
         wait(submitted, answer)
     }
 
-    /// Moves a read position.
+    /// Moves a read position. Where it is now, if others see it and it moved for them.
     pub fn mark_read(
         &self,
         mark: ReadMark,
-    ) -> impl Future<Output = Result<(), WriteError>> + Send + use<> {
+    ) -> impl Future<Output = Result<Option<MessageId>, WriteError>> + Send + use<> {
         let (reply, answer) = oneshot::channel();
         let submitted = self.submit(mark.conversation, Job::MarkRead(mark, reply));
         wait(submitted, answer)
@@ -200,7 +201,7 @@ struct Batch {
     bytes: usize,
     message_replies: Vec<Reply<AppendOutcome>>,
     marks: Vec<ReadMark>,
-    mark_replies: Vec<Reply<()>>,
+    mark_replies: Vec<Reply<Option<MessageId>>>,
     hide: Option<(UserId, Conversation, Reply<bool>)>,
 }
 
@@ -267,8 +268,9 @@ impl<S: MessageStore + ParticipantStore + ?Sized> WriterTask<S> {
         if !batch.marks.is_empty() {
             let marked = self.store.mark_read(&batch.marks).await;
             self.told.lock().of("read positions not stored", &marked);
-            for reply in batch.mark_replies {
-                answer(reply, marked.clone());
+            for (mark, reply) in batch.marks.iter().zip(batch.mark_replies) {
+                let shown = marked.as_ref().map(|shown| shown_of(mark, shown));
+                answer(reply, shown.map_err(Clone::clone));
             }
         }
         if let Some((user, conversation, reply)) = batch.hide {
@@ -331,6 +333,14 @@ impl<S: MessageStore + ParticipantStore + ?Sized> WriterTask<S> {
             }
         }
     }
+}
+
+/// Where others see the position that a mark moved.
+fn shown_of(mark: &ReadMark, moved: &[ShownRead]) -> Option<MessageId> {
+    let of =
+        |shown: &&ShownRead| shown.user == mark.user && shown.conversation == mark.conversation;
+    let moved = moved.iter().filter(of).map(|shown| shown.up_to);
+    moved.max()
 }
 
 fn several_conversations(messages: &[NewMessage]) -> bool {

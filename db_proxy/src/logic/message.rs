@@ -6,8 +6,8 @@ use proto::ids::{MessageId, UserId};
 use super::group_commit::{WriteError, Writer};
 use crate::store::{
     AppendRefusal, Appended, ClientKey, Conversation, Counterpart, MessageKind, MessagePolicy,
-    NewMessage, PageLimit, ReadMark, RecentConversation, Store, StoreError, StoredMessage,
-    UnixMillis, UnreadList,
+    NewMessage, PageLimit, ReadMark, RecentConversation, References, Store, StoreError,
+    StoredMessage, UnixMillis, UnreadList,
 };
 
 /// What a voice message begins with, its seconds: without sound behind it there is no message.
@@ -60,6 +60,8 @@ pub enum SendError {
     WrongKind,
     #[error("the message is longer than {limit} bytes")]
     TooLarge { limit: usize },
+    #[error("more than {} users are mentioned", References::MAX_MENTIONED)]
+    TooManyMentions,
     #[error(transparent)]
     Refused(#[from] AppendRefusal),
     #[error(transparent)]
@@ -75,6 +77,7 @@ impl SendError {
             | Self::Empty
             | Self::WrongKind
             | Self::TooLarge { .. }
+            | Self::TooManyMentions
             | Self::Refused(_) => false,
         }
     }
@@ -89,6 +92,7 @@ pub struct Outgoing {
     pub body: Bytes,
     pub created_at: UnixMillis,
     pub client_key: Option<ClientKey>,
+    pub references: Option<Box<References>>,
 }
 
 /// Messages of conversations, and how far each user has read. `user` is always the one who asks; of a conversation that
@@ -129,6 +133,10 @@ impl Messages {
             length if length > limit => return Err(SendError::TooLarge { limit }),
             _ => {}
         }
+        let mentioned = outgoing.references.as_ref();
+        if mentioned.is_some_and(|of| of.mentioned.len() > References::MAX_MENTIONED) {
+            return Err(SendError::TooManyMentions);
+        }
         let message = NewMessage {
             conversation,
             sender: outgoing.sender,
@@ -137,6 +145,7 @@ impl Messages {
             created_at: outgoing.created_at,
             client_key: outgoing.client_key,
             policy: self.limits.policy,
+            references: outgoing.references,
         };
         Ok(self.writer.append(message).await??)
     }
@@ -212,25 +221,30 @@ impl Messages {
         self.store.recent(user, since_seconds, limit).await
     }
 
-    /// The user has read up to and including that message; `None`: all there is at this moment.
+    /// The user has read up to and including that message; `None`: all there is at this moment. Where that is, if it is to be
+    /// shown to others and has moved for them.
     pub async fn mark_read(
         &self,
         user: UserId,
         with: Counterpart,
         up_to: Option<MessageId>,
-    ) -> Result<(), WriteError> {
+        shown: bool,
+    ) -> Result<Option<MessageId>, WriteError> {
         let Some(conversation) = Conversation::of(user, with) else {
-            return Ok(());
+            return Ok(None);
         };
         let up_to = match up_to {
             Some(up_to) => Some(up_to),
             None => self.store.latest_id(user, conversation).await?,
         };
-        let Some(up_to) = up_to else { return Ok(()) };
+        let Some(up_to) = up_to else {
+            return Ok(None);
+        };
         let mark = ReadMark {
             user,
             conversation,
             up_to,
+            shown,
         };
         self.writer.mark_read(mark).await
     }

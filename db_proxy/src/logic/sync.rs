@@ -74,6 +74,8 @@ pub struct Question<'a> {
     pub contacts: bool,
     /// Whether the client understands messages that are edited and recalled.
     pub revisions: bool,
+    /// Unread messages that mention the user are told of.
+    pub references: bool,
 }
 
 /// As much of what changed as fits into one answer.
@@ -108,6 +110,8 @@ pub struct SyncedConversation {
     pub messages: Vec<StoredMessage>,
     /// Messages from here up to the first one of the list were left out.
     pub missing_from: Option<u32>,
+    /// The newest unread one that mentions the user.
+    pub mentioned: Option<MessageId>,
 }
 
 /// Tells devices what they missed. `user` is always the one who asks.
@@ -188,6 +192,9 @@ impl Sync {
                 let talk = self.talk(&asked, after, begun).await?;
                 room = room.saturating_sub(talk.bytes);
                 (page.conversations, page.groups) = (talk.conversations, talk.groups);
+                if question.references {
+                    self.mentions(user, &mut page.conversations).await?;
+                }
                 talk.next
             }
             stage => stage,
@@ -244,6 +251,33 @@ impl Sync {
             messages: messages.clamp(1, most.max(1)),
             since: cursor.since,
         }
+    }
+
+    /// Notes in which groups something unread mentions the user.
+    async fn mentions(
+        &self,
+        user: UserId,
+        conversations: &mut [SyncedConversation],
+    ) -> Result<(), StoreError> {
+        let unread = conversations.iter().filter(|of| of.unread > 0);
+        let wanted: Vec<(GroupId, u32)> = unread
+            .filter_map(|of| match of.with {
+                Counterpart::Group(group) => Some((group, of.read)),
+                Counterpart::User(_) => None,
+            })
+            .collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let newest = self.store.newest_mentions(user, &wanted).await?;
+        let newest: HashMap<Counterpart, MessageId> = newest
+            .into_iter()
+            .map(|(group, id)| (Counterpart::Group(group), id))
+            .collect();
+        for conversation in conversations {
+            conversation.mentioned = newest.get(&conversation.with).copied();
+        }
+        Ok(())
     }
 
     /// Adds contacts, at least one of what is left; what comes next.

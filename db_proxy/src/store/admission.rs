@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use proto::ids::UserId;
 
+use super::audience::Ties;
 use super::plan::{Head, Heads};
 use super::relation::Flags;
 use super::{Conversation, MessagePolicy, NewMessage};
@@ -49,14 +50,12 @@ pub(super) fn may_write(message: &NewMessage, head: &Head) -> bool {
     let Conversation::Single(pair) = message.conversation else {
         return true;
     };
-    let blocked = || head.flags.blocks(pair.low() == message.sender);
-    match message.policy {
-        MessagePolicy::Everyone => true,
-        MessagePolicy::Friends => head.flags.are_friends(),
-        MessagePolicy::SameDepartmentOrFriends => {
-            head.flags.are_friends() || (head.colleagues && !blocked())
-        }
-    }
+    let ties = Ties {
+        friends: head.flags.are_friends(),
+        colleagues: head.colleagues,
+        blocked: head.flags.blocks(pair.low() == message.sender),
+    };
+    ties.let_write(message.policy)
 }
 
 /// Who is not to see a message: the other one of two, if he blocks its sender.
@@ -89,6 +88,7 @@ mod tests {
             created_at: UnixMillis(7),
             client_key: None,
             policy,
+            references: None,
         }
     }
 

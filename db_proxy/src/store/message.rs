@@ -7,7 +7,7 @@ use blake2::{Blake2b, Digest};
 use bytes::Bytes;
 use proto::ids::{MessageId, UserId};
 
-use super::{Conversation, Revision, StoreError, UnixMillis};
+use super::{Conversation, References, Revision, StoreError, UnixMillis};
 
 /// Messages of conversations, numbered 1, 2, 3 … in each without a gap.
 #[async_trait]
@@ -60,6 +60,14 @@ pub struct NewMessage {
     pub client_key: Option<ClientKey>,
     /// Of a conversation of two: who may write to whom.
     pub policy: MessagePolicy,
+    pub references: Option<Box<References>>,
+}
+
+impl NewMessage {
+    /// The column `kind` of its row.
+    pub(super) fn kind_column(&self) -> i64 {
+        Revision::Original.with(self.kind, self.references.is_some())
+    }
 }
 
 /// Who may write to whom. In groups, and where somebody writes what was stored before, it does not matter.
@@ -83,7 +91,7 @@ pub struct Appended {
     pub created_at: UnixMillis,
     /// It had been stored before: id and time are those of the first.
     pub duplicate: bool,
-    /// A duplicate whose kind or body is not that of the first.
+    /// A duplicate whose kind, body or references are not those of the first.
     pub altered: bool,
     /// The other one of a conversation of two does not get it: he blocks the sender.
     pub withheld: bool,
@@ -106,6 +114,15 @@ pub enum AppendRefusal {
     NotFriends,
     #[error("the conversation has used up its message ids")]
     ConversationFull,
+    #[error("only in a group somebody can be mentioned")]
+    MentionsInNoGroup,
+    #[error("somebody who is mentioned is not in the group")]
+    MentionsNoMember,
+    #[error("the sender may not mention everybody")]
+    NotPermitted,
+    /// Or none that the sender sees.
+    #[error("there is no such message to answer")]
+    NoSuchMessage,
 }
 
 /// The wire's message type; the store does not interpret it.
@@ -139,6 +156,15 @@ pub struct StoredMessage {
     pub revision: Revision,
     /// Somebody who takes part and is not to see it.
     pub withheld_from: Option<UserId>,
+    /// None if it was recalled.
+    pub references: Option<Box<References>>,
+}
+
+impl StoredMessage {
+    /// The column `kind` of its row.
+    pub(super) fn kind_column(&self) -> i64 {
+        self.revision.with(self.kind, self.references.is_some())
+    }
 }
 
 /// Where a page ends: after `rows` entries, or before the bodies exceed `bytes`. The first entry always fits.

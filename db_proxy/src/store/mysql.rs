@@ -10,6 +10,7 @@ pub(super) use open::without_password;
 
 mod account;
 mod append;
+mod audience;
 mod contact;
 mod department;
 mod device;
@@ -20,6 +21,7 @@ mod membership;
 mod message;
 mod meta;
 mod participant;
+mod reference;
 mod request;
 mod resume;
 mod revision;

@@ -7,8 +7,8 @@ use super::{Conversation, Counterpart, PageLimit, StoreError, StoredMessage, Uni
 #[async_trait]
 pub trait ParticipantStore: Send + Sync {
     /// Moves read positions, all in one transaction. A position never moves back and never past the latest message;
-    /// a mark in a conversation that does not exist is nothing.
-    async fn mark_read(&self, marks: &[ReadMark]) -> Result<(), StoreError>;
+    /// a mark in a conversation that does not exist is nothing. Answers with those positions that others see and that moved.
+    async fn mark_read(&self, marks: &[ReadMark]) -> Result<Vec<ShownRead>, StoreError>;
 
     /// Takes the conversation off the user's list until its next message, and marks all of it read. `false` if it was
     /// not on the list.
@@ -34,6 +34,16 @@ pub trait ParticipantStore: Send + Sync {
 /// "I have read everything up to here."
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadMark {
+    pub user: UserId,
+    pub conversation: Conversation,
+    pub up_to: MessageId,
+    /// Others may see it.
+    pub shown: bool,
+}
+
+/// Others of the conversation see from now on that the user has read up to here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShownRead {
     pub user: UserId,
     pub conversation: Conversation,
     pub up_to: MessageId,

@@ -8,11 +8,12 @@ use proto::ids::{GroupId, MessageId, UserId};
 
 use super::admission::{may_write, withheld_from};
 use super::group_rule::muted_until;
+use super::reference::Grounds;
 use super::relation::Flags;
 use super::shown::{Shown, ShownEnd, shown};
 use super::{
     AppendOutcome, AppendRefusal, Appended, ClientKey, Conversation, MessageKind, NewMessage,
-    StoreError, UnixMillis,
+    References, StoreError, UnixMillis,
 };
 
 /// What is taken for granted of the keys of a batch. Nearly all are new, and looking one up costs as much as storing its
@@ -116,6 +117,7 @@ pub(super) struct StoredKey {
     pub(super) kind: MessageKind,
     pub(super) body: Vec<u8>,
     pub(super) withheld: bool,
+    pub(super) references: Option<Box<References>>,
 }
 
 /// The writes of one transaction, to be made in the order of the fields, and its answers.
@@ -161,6 +163,7 @@ struct Holder<'a> {
     kind: MessageKind,
     body: &'a [u8],
     withheld: bool,
+    references: Option<&'a References>,
     place: Place,
 }
 
@@ -174,11 +177,13 @@ enum Place {
 }
 
 impl<'a> Plan<'a> {
-    /// `heads` lacks the conversations that can't exist; `stored` has the batch's keys that are taken.
+    /// `heads` lacks the conversations that can't exist; `stored` has the batch's keys that are taken, `grounds` what its
+    /// messages may refer to.
     pub(super) fn new(
         batch: &'a [NewMessage],
         heads: &Heads,
         standings: &Standings,
+        grounds: &Grounds,
         stored: &'a [StoredKey],
     ) -> Self {
         let mut plan = Self::default();
@@ -193,6 +198,7 @@ impl<'a> Plan<'a> {
                     kind: stored.kind,
                     body: &stored.body,
                     withheld: stored.withheld,
+                    references: stored.references.as_deref(),
                     place: Place::Stored,
                 };
                 ((stored.row, stored.sender, stored.key.as_slice()), holder)
@@ -202,7 +208,7 @@ impl<'a> Plan<'a> {
             let outcome = match heads.get_mut(&message.conversation) {
                 Some(head) => {
                     let admission = Admission::of(message, head, standings);
-                    plan.place(message, admission, head, &mut holders)
+                    plan.place(message, admission, grounds, head, &mut holders)
                 }
                 None => Err(match message.conversation {
                     Conversation::Single(_) => AppendRefusal::NoSuchUser,
@@ -219,6 +225,7 @@ impl<'a> Plan<'a> {
         &mut self,
         message: &'a NewMessage,
         admission: Admission,
+        grounds: &Grounds,
         head: &mut Head,
         holders: &mut Holders<'a>,
     ) -> AppendOutcome {
@@ -230,7 +237,9 @@ impl<'a> Plan<'a> {
         if let Some((key, Entry::Occupied(holder))) = &slot {
             let holder = holder.get();
             if key.counts(holder.created_at, message.created_at) {
-                let altered = holder.kind != message.kind || holder.body != &message.body[..];
+                let altered = holder.kind != message.kind
+                    || holder.body != &message.body[..]
+                    || holder.references != message.references.as_deref();
                 if altered {
                     admission.verdict?;
                 }
@@ -245,6 +254,7 @@ impl<'a> Plan<'a> {
             }
         }
         admission.verdict?;
+        grounds.judge(message, head.row, &self.inserts)?;
         let id = head
             .last
             .checked_add(1)
@@ -288,6 +298,7 @@ impl<'a> Plan<'a> {
             kind: message.kind,
             body: &message.body,
             withheld,
+            references: message.references.as_deref(),
             place: Place::Inserted(self.inserts.len()),
         };
         match slot {
@@ -397,6 +408,7 @@ mod tests {
             created_at: UnixMillis(at),
             client_key,
             policy: MessagePolicy::Everyone,
+            references: None,
         }
     }
 
@@ -423,7 +435,13 @@ mod tests {
     fn a_key_twice_in_one_batch_is_one_message() {
         let key = ClientKey::explicit(b"k");
         let batch = [message(1, key.clone()), message(2, None), message(3, key)];
-        let plan = Plan::new(&batch, &heads(10), &Standings::new(), &[]);
+        let plan = Plan::new(
+            &batch,
+            &heads(10),
+            &Standings::new(),
+            &Grounds::default(),
+            &[],
+        );
         assert_eq!(ids(&plan), [11, 12, 11]);
         assert_eq!(plan.inserts.len(), 2);
         let moved = Moved {
@@ -439,7 +457,13 @@ mod tests {
     fn an_expired_key_changes_hands_inside_a_batch() {
         let key = Some(ClientKey::local(1, MessageKind(1), b"x"));
         let batch = [message(0, key.clone()), message(3_600_000, key)];
-        let plan = Plan::new(&batch, &heads(0), &Standings::new(), &[]);
+        let plan = Plan::new(
+            &batch,
+            &heads(0),
+            &Standings::new(),
+            &Grounds::default(),
+            &[],
+        );
         assert_eq!(ids(&plan), [1, 2]);
         assert!(plan.inserts[0].key.is_none());
         assert!(plan.inserts[1].key.is_some());
@@ -449,7 +473,13 @@ mod tests {
     #[test]
     fn ids_end_where_the_wire_does() {
         let batch = [message(1, None), message(2, None)];
-        let plan = Plan::new(&batch, &heads(u32::MAX - 1), &Standings::new(), &[]);
+        let plan = Plan::new(
+            &batch,
+            &heads(u32::MAX - 1),
+            &Standings::new(),
+            &Grounds::default(),
+            &[],
+        );
         assert_eq!(plan.outcomes[0].unwrap().message_id.get(), u32::MAX);
         assert_eq!(plan.outcomes[1], Err(AppendRefusal::ConversationFull));
         assert_eq!(plan.inserts.len(), 1);
@@ -480,7 +510,7 @@ mod tests {
             ((group, user(3)), standing(false)),
         ]);
         let heads = Heads::from([(conversation, head(10))]);
-        let mut plan = Plan::new(&batch, &heads, &standings, &[]);
+        let mut plan = Plan::new(&batch, &heads, &standings, &Grounds::default(), &[]);
         plan.read.sort_unstable();
         let id = |id| MessageId::new(id).unwrap();
         assert_eq!(plan.read, [(user(1), 5, id(13)), (user(2), 5, id(14))]);

@@ -36,10 +36,13 @@ impl Revision {
     /// Bits of the column `kind` that are the wire's type; the revision is above them.
     const KIND_BITS: u32 = 8;
 
+    /// Added to it if the message refers to something.
+    const REFERS: u32 = 1024;
+
     /// As the column `kind` has both; `None` for what no release has written.
     pub(super) fn split(column: u32) -> Option<(MessageKind, Self)> {
         let kind = MessageKind(column as u8);
-        let revision = match column >> Self::KIND_BITS {
+        let revision = match (column & !Self::REFERS) >> Self::KIND_BITS {
             0 => Self::Original,
             1 => Self::Edited,
             2 => Self::Recalled,
@@ -49,8 +52,9 @@ impl Revision {
     }
 
     /// The column `kind` of a message of that type.
-    pub(super) fn with(self, kind: MessageKind) -> i64 {
-        i64::from(kind.0) | (self as i64) << Self::KIND_BITS
+    pub(super) fn with(self, kind: MessageKind, refers: bool) -> i64 {
+        let refers = i64::from(refers) * i64::from(Self::REFERS);
+        i64::from(kind.0) | (self as i64) << Self::KIND_BITS | refers
     }
 }
 
@@ -131,6 +135,7 @@ impl Held {
             (Revised::Recalled, _) if in_time || self.by_admin => Decision::Change(StoredMessage {
                 body: Bytes::new(),
                 revision: Revision::Recalled,
+                references: None,
                 ..self.message
             }),
             _ => Decision::Refused(RevisionRefusal::TooLate),
@@ -158,11 +163,14 @@ mod tests {
     fn kind_and_revision_share_a_column() {
         for revision in [Revision::Original, Revision::Edited, Revision::Recalled] {
             for kind in [0, 1, 0x12, 0xff].map(MessageKind) {
-                let column = u32::try_from(revision.with(kind)).unwrap();
-                assert_eq!(Revision::split(column), Some((kind, revision)));
+                for refers in [false, true] {
+                    let column = u32::try_from(revision.with(kind, refers)).unwrap();
+                    assert_eq!(Revision::split(column), Some((kind, revision)));
+                }
             }
         }
         assert_eq!(Revision::split(0x301), None);
-        assert_eq!(Revision::Original.with(MessageKind(0x11)), 0x11);
+        assert_eq!(Revision::Original.with(MessageKind(0x11), false), 0x11);
+        assert_eq!(Revision::Edited.with(MessageKind(0x11), true), 0x511);
     }
 }

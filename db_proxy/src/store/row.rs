@@ -14,12 +14,13 @@ pub(super) use self::group::{
     GROUP_DETAILS, GROUP_MEMBER, GROUP_REQUEST, counts, group_details, group_member, group_request,
     group_view, membership, subject,
 };
+use super::audience::Ties;
 use super::relation::Side;
 use super::revision::{Held, is_admin};
 use super::{
-    ActiveConversation, ChangedConversation, Contact, ContactState, Conversation, Department,
-    DepartmentId, Device, Group, GroupKind, GroupVersion, Invite, MessageKind, Profile, Revision,
-    StoreError, StoredMessage, UnixMillis, User, UserStatus,
+    ActiveConversation, Audience, ChangedConversation, Contact, ContactState, Conversation,
+    Department, DepartmentId, Device, Group, GroupKind, GroupVersion, Invite, MessageKind, Profile,
+    References, Revision, StoreError, StoredMessage, UnixMillis, User, UserStatus,
 };
 
 /// A row of any database. The types of columns are the same in all.
@@ -107,7 +108,9 @@ pub(super) fn message_id(row: &impl Columns, column: &str) -> Result<MessageId, 
 
 /// The columns a message is read from, of the table `m`.
 pub(super) const MESSAGE: &str =
-    "m.message_id, m.sender_id, m.kind, m.body, m.created_at_ms, m.withheld_from";
+    "m.message_id, m.sender_id, m.kind, m.body, m.created_at_ms, m.withheld_from,
+    CASE WHEN m.kind >= 1024 THEN (SELECT r.refs FROM message_references AS r
+    WHERE r.conversation_id = m.conversation_id AND r.message_id = m.message_id) END AS refs";
 
 pub(super) fn message(row: &impl Columns) -> Result<StoredMessage, StoreError> {
     let (kind, revision) = message_kind(row)?;
@@ -119,7 +122,13 @@ pub(super) fn message(row: &impl Columns) -> Result<StoredMessage, StoreError> {
         created_at: time(row, "created_at_ms")?,
         revision,
         withheld_from: somebody(row, "withheld_from")?,
+        references: references(row)?,
     })
+}
+
+/// Whom a message mentions and which one it answers, of the column `refs`.
+pub(super) fn references(row: &impl Columns) -> Result<Option<Box<References>>, StoreError> {
+    Ok(References::from_bytes(&blob(row, "refs")?))
 }
 
 /// A message's type, and what became of it: both are in one column.
@@ -137,6 +146,39 @@ pub(super) fn held_message(row: &impl Columns, by: UserId) -> Result<Held, Store
         stored_at: stored_at.unwrap_or(message.created_at),
         by_admin: is_admin(somebody(row, "creator_id")?, by, int(row, "role")?),
         message,
+    })
+}
+
+/// What two users are to each other: of the one, and the other.
+pub(super) const TIES: &str = "SELECT u.department_id, o.department_id AS other_department_id,
+    coalesce(a.state, 0) AS state, coalesce(b.blocked, 0) AS blocked
+    FROM users AS o CROSS JOIN users AS u ON u.id = ?
+    LEFT JOIN contacts AS a ON a.user_id = u.id AND a.other_id = o.id
+    LEFT JOIN contacts AS b ON b.user_id = o.id AND b.other_id = u.id
+    WHERE o.id = ?";
+
+pub(super) fn ties(row: &impl Columns) -> Result<Ties, StoreError> {
+    let department: i64 = int(row, "department_id")?;
+    Ok(Ties {
+        friends: contact_state(row)? == ContactState::Friend,
+        // whoever is in none is nobody's colleague
+        colleagues: department > 0 && department == int::<i64>(row, "other_department_id")?,
+        blocked: flag(row, "blocked")?,
+    })
+}
+
+/// How many are in a group, and whether a user is: of the group, how many are counted at most, the group, the user, the group.
+pub(super) const CROWD: &str = "SELECT g.id, (
+        SELECT count(*) FROM (SELECT 1 FROM group_members WHERE group_id = ? LIMIT ?) AS counted) AS members,
+    EXISTS (SELECT 1 FROM group_members WHERE group_id = ? AND user_id = ?) AS member
+    FROM chat_groups AS g WHERE g.id = ? AND g.status = 0";
+
+pub(super) fn crowd(row: &impl Columns, most: usize) -> Result<Audience, StoreError> {
+    let members: u64 = int(row, "members")?;
+    Ok(match flag(row, "member")? {
+        false => Audience::NotAMember,
+        true if members > most as u64 => Audience::TooMany,
+        true => Audience::Others,
     })
 }
 

@@ -5,6 +5,7 @@ mod open;
 
 mod account;
 mod append;
+mod audience;
 mod contact;
 mod department;
 mod device;
@@ -15,6 +16,7 @@ mod membership;
 mod message;
 mod meta;
 mod participant;
+mod reference;
 mod request;
 mod resume;
 mod revision;

@@ -1,9 +1,10 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use proto::ids::{GroupId, MessageId, UserId};
 
-use super::{Conversation, PageLimit, StoreError, StoredMessage, UnixMillis};
+use super::{Conversation, PageLimit, References, StoreError, StoredMessage, UnixMillis};
 
 /// How long it is kept that somebody left a group.
 pub(super) const FORMER_KEPT: Duration = Duration::from_secs(92 * 24 * 60 * 60);
@@ -46,6 +47,15 @@ pub trait SyncStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<ActiveConversation>, StoreError>;
 
+    /// Of each group, the newest message behind the named one that mentions the user, or everybody; none of groups where
+    /// there is none. Of each group the newest [`LOOKED_AT`] are looked at that refer to something. What the user sees of
+    /// the groups is the asker's to know.
+    async fn newest_mentions(
+        &self,
+        user: UserId,
+        wanted: &[(GroupId, u32)],
+    ) -> Result<Vec<(GroupId, MessageId)>, StoreError>;
+
     /// When a message was stored; `None` if there is no such message.
     async fn stored_at(
         &self,
@@ -60,6 +70,24 @@ pub trait SyncStore: Send + Sync {
         ranges: &[MessageRange],
         limit: PageLimit,
     ) -> Result<Vec<(Conversation, StoredMessage)>, StoreError>;
+}
+
+/// How many messages of a group are looked at for one that mentions somebody.
+pub(super) const LOOKED_AT: u32 = 200;
+
+/// Of messages that refer to something, the newest of each group that mentions the user.
+pub(super) fn newest_mentions(
+    user: UserId,
+    found: impl IntoIterator<Item = (GroupId, MessageId, Option<Box<References>>)>,
+) -> Vec<(GroupId, MessageId)> {
+    let mut newest: BTreeMap<GroupId, MessageId> = BTreeMap::new();
+    for (group, id, references) in found {
+        if references.is_some_and(|references| references.mentions(user)) {
+            let newest = newest.entry(group).or_insert(id);
+            *newest = id.max(*newest);
+        }
+    }
+    Vec::from_iter(newest)
 }
 
 /// A moment of a store.

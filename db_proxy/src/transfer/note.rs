@@ -92,7 +92,7 @@ impl Note {
                 saw(Table::Users, &row[table.column("by_user_id")]);
             }
             Table::Revisions => saw(Table::Users, &row[table.column("revised_by")]),
-            Table::Conversations | Table::Requests | Table::Invites => {}
+            Table::Conversations | Table::References | Table::Requests | Table::Invites => {}
         }
     }
 

@@ -86,5 +86,6 @@ pub(crate) fn outgoing(sender: u32, receiver: u32, body: &'static str) -> Outgoi
         body: Bytes::from_static(body.as_bytes()),
         created_at: UnixMillis(1_000),
         client_key: None,
+        references: None,
     }
 }

@@ -16,6 +16,7 @@ async fn a_circle_is_peers_and_then_fellow_members() {
         created_at: UnixMillis(0),
         client_key: None,
         policy: MessagePolicy::Everyone,
+        references: None,
     };
     let batch = [message(8, 1), message(1, 2), message(3, 9)];
     store.append(&batch).await.unwrap();

@@ -80,7 +80,10 @@ async fn groups_are_written_to_by_their_members_in_their_kinds() {
         assert!(matches!(wrong_kind, SendError::WrongKind));
         let unread = messages.unread(user(2)).await.unwrap();
         assert_eq!(unread.conversations[0].with, group());
-        messages.mark_read(user(2), group(), None).await.unwrap();
+        messages
+            .mark_read(user(2), group(), None, false)
+            .await
+            .unwrap();
         assert_eq!(messages.unread(user(2)).await.unwrap().total, 0);
         let seen = messages.history(user(3), group(), None, 9).await.unwrap();
         assert!(seen.is_empty());
@@ -129,14 +132,14 @@ async fn a_resend_is_the_same_message() {
 async fn reading_everything_leaves_later_messages_unread() {
     with_messages(MessageLimits::default(), |messages| async move {
         let (a, b) = (user(1), user(2));
-        messages.mark_read(b, a.into(), None).await.unwrap();
+        messages.mark_read(b, a.into(), None, false).await.unwrap();
         messages.send(outgoing(1, 2, "1")).await.unwrap();
         messages.send(outgoing(1, 2, "2")).await.unwrap();
-        messages.mark_read(b, a.into(), None).await.unwrap();
+        messages.mark_read(b, a.into(), None, false).await.unwrap();
         messages.send(outgoing(1, 2, "3")).await.unwrap();
         assert_eq!(messages.unread(b).await.unwrap().total, 1);
         messages
-            .mark_read(b, a.into(), MessageId::new(3))
+            .mark_read(b, a.into(), MessageId::new(3), false)
             .await
             .unwrap();
         assert_eq!(messages.unread(b).await.unwrap().total, 0);
@@ -209,7 +212,7 @@ async fn nobody_has_a_conversation_with_himself() {
         );
         assert!(messages.by_ids(a, a.into(), &[]).await.unwrap().is_empty());
         assert_eq!(messages.latest_id(a, a.into()).await.unwrap(), None);
-        assert!(messages.mark_read(a, a.into(), None).await.is_ok());
+        assert!(messages.mark_read(a, a.into(), None, false).await.is_ok());
         assert!(!messages.hide(a, a.into()).await.unwrap());
     })
     .await;

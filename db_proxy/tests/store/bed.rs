@@ -158,6 +158,7 @@ pub(crate) fn text_at(from: UserId, to: UserId, text: &str, at: i64) -> NewMessa
         created_at: UnixMillis(at),
         client_key: None,
         policy: MessagePolicy::Everyone,
+        references: None,
     }
 }
 
@@ -175,6 +176,7 @@ pub(crate) fn mark(user: UserId, peer: UserId, up_to: u32) -> ReadMark {
         user,
         conversation: between(user, peer),
         up_to: id(up_to),
+        shown: false,
     }
 }
 

@@ -100,6 +100,7 @@ impl Bed {
             user,
             conversation: Conversation::Group(group),
             up_to: id(up_to),
+            shown: false,
         };
         self.store.mark_read(&[mark]).await.unwrap();
     }

@@ -114,6 +114,7 @@ impl Device {
             messages: manner.messages,
             contacts: manner.contacts,
             revisions: true,
+            references: true,
         };
         sync.page(self.user, &question).await.unwrap()
     }

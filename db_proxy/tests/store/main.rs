@@ -8,6 +8,7 @@ mod device;
 
 mod accounts;
 mod append;
+mod audience;
 mod concurrent;
 mod contacts;
 mod duplicates;
@@ -21,6 +22,7 @@ mod missed;
 mod model;
 mod organisation;
 mod reading;
+mod references;
 mod requests;
 mod resumes;
 mod revisions;
@@ -81,6 +83,11 @@ macro_rules! suite {
                 in_a_group_its_creator_may_recall_what_others_wrote, who_was_away_hears_what_was_revised,
                 a_resend_of_a_recalled_message_brings_nothing_back,
                 revisions_at_two_stores_at_once_come_one_after_the_other;
+            audience: who_is_heard_is_who_may_write, in_a_group_members_are_heard_while_it_is_small,
+                others_see_what_is_shown_and_no_more, who_is_blocked_sees_nothing_new, of_a_group_members_are_seen_reading;
+            references: a_message_comes_back_with_what_it_refers_to, who_and_what_is_not_there_is_not_referred_to,
+                what_is_withheld_is_answered_by_its_author_alone, a_resend_refers_to_what_the_first_did,
+                many_messages_that_refer_in_one_batch, an_unread_mention_is_found;
             resumes: a_token_leads_to_the_next, a_lost_token_is_made_up_for,
                 a_token_is_for_one_user_and_one_kind_of_device, tokens_are_revoked_by_kind_of_device,
                 of_too_many_tokens_the_longest_unused_go, one_token_shown_twice_at_once_leaves_one_way_on,

@@ -318,6 +318,7 @@ async fn run(mut bed: Bed, steps: Vec<Step>) {
                     user: users[user],
                     conversation,
                     up_to: id(up_to),
+                    shown: false,
                 };
                 bed.store.mark_read(&[mark]).await.unwrap();
                 model.mark_read(users[user], conversation, up_to);

@@ -168,6 +168,7 @@ impl Town {
                     user,
                     conversation,
                     up_to: id(up_to),
+                    shown: false,
                 };
                 bed.store.mark_read(&[mark]).await.unwrap();
                 let last = self.last.get(&conversation).copied().unwrap_or(0);

@@ -7,8 +7,8 @@ use db_proxy::store::{
     AppendRefusal, ClientKey, ContactChanges, ContactStep, ContactWish, Conversation, Device,
     GroupBounds, GroupInviting, GroupJoining, GroupKind, GroupSettings, GroupStep, GroupWish,
     Inserted, Invite, MemberSettings, MessageKind, MessagePolicy, NewDepartment, NewGroup,
-    NewMessage, NewRevision, NewUser, PageLimit, Profile, ReadMark, RequestKey, ResumeLook,
-    ResumeToken, ResumeWrite, Revised, Store, Table, UnixMillis, open, open_archive,
+    NewMessage, NewRevision, NewUser, PageLimit, Profile, ReadMark, References, RequestKey,
+    ResumeLook, ResumeToken, ResumeWrite, Revised, Store, Table, UnixMillis, open, open_archive,
 };
 use db_proxy::transfer::{Reason, StoreSource, TransferError, copy};
 use proto::device::DeviceType;
@@ -36,6 +36,7 @@ fn message(conversation: Conversation, sender: u32, text: &str, key: &[u8]) -> N
         created_at: UnixMillis(1_600_000_000_000),
         client_key: ClientKey::explicit(key),
         policy: MessagePolicy::Everyone,
+        references: None,
     }
 }
 
@@ -88,12 +89,19 @@ async fn fill(store: &dyn Store) -> GroupId {
         let other = Conversation::between(user(3), user(10 + n)).unwrap();
         batch.push(message(other, 3, "hello", b""));
     }
-    batch.push(message(Conversation::Group(group), 1, "all", b"g"));
+    let in_group = message(Conversation::Group(group), 1, "all", b"g");
+    batch.push(in_group.clone());
+    batch.push(NewMessage {
+        references: References::new(vec![user(3), user(2)], true, MessageId::new(1)),
+        client_key: None,
+        ..in_group
+    });
     store.append(&batch).await.unwrap();
     let mark = ReadMark {
         user: user(2),
         conversation: pair,
         up_to: MessageId::new(1_000).unwrap(),
+        shown: false,
     };
     store.mark_read(&[mark]).await.unwrap();
     let hidden = Conversation::between(user(3), user(11)).unwrap();
@@ -341,7 +349,7 @@ async fn every_table_and_column_moves_or_is_named() {
             (table, name),
             ("conversations", "id" | "kind")
                 | (
-                    "participants" | "messages" | "message_revisions",
+                    "participants" | "messages" | "message_revisions" | "message_references",
                     "conversation_id"
                 )
         );

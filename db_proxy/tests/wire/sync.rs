@@ -64,6 +64,7 @@ async fn a_device_asks_what_changed() {
         session_id: 2,
         msg_id: 2,
         session_type: SINGLE,
+        ..Default::default()
     };
     proxy.ask_read(mark).await;
     let change = ImChangeSignInfoReq {

@@ -42,6 +42,7 @@ metrics_table! {
     counter LOGINS = "im_logins_total", Count, "Login attempts. Label outcome.";
     counter REGISTRATIONS = "im_registrations_total", Count, "Requests for an account. Label outcome (accepted, refused, or why there was no answer).";
     counter DELIVERIES = "im_deliveries_total", Count, "Messages handed to a device's connection. Label source (local, relay, store).";
+    counter TYPING_DROPPED = "im_typing_dropped_total", Count, "Times a client said too soon again that its user types or not, which nobody was told.";
     counter MISSED_LOOKS = "im_missed_looks_total", Count, "Times a msg_server asked the store for messages that a loss may have kept from it. Label outcome.";
     counter GROUP_FETCHES = "im_group_fetches_total", Count, "Times a msg_server asked who is in a group because a change had not reached it. Label outcome.";
     counter RELAYS = "im_relays_total", Count, "Frames relayed to a msg_server by route_server. Label command.";

@@ -1,8 +1,9 @@
 //! Service 3: messages, read marks, unread counts, history.
 
+pub(super) mod readers;
 pub(super) mod revision;
+pub(super) mod typing;
 
-use bytes::Bytes;
 use im_base::dispatch::HandlerError;
 use im_base::peer::CallError;
 use proto::error::read_enum;
@@ -14,17 +15,17 @@ use proto::im::message::{
     ImGetMsgByIdRsp, ImGetMsgListReq, ImGetMsgListRsp, ImMsgData, ImMsgDataAck, ImMsgDataReadAck,
     ImMsgDataReadNotify, ImUnreadMsgCntReq, ImUnreadMsgCntRsp,
 };
-use proto::{NoReply, Pdu};
+use proto::{NoReply, Pdu, capability};
 
 use super::buddy::other_devices;
 use super::other::ask;
 use crate::clock;
-use crate::fanout::Source;
+use crate::fanout::{Frames, Source, refers};
 use crate::groups::{Origin, Parcel};
 use crate::links::Pushed;
 use crate::session::Session;
 use crate::trace::{Sending, acknowledged, arrived, relayed};
-use revision::Unrevised as _;
+use revision::Understood as _;
 
 /// Bytes of the key by which a client knows its own message again.
 const MAX_CLIENT_KEY: usize = 64;
@@ -78,12 +79,12 @@ async fn store_and_hand_out(
     let group_version = stored.group_version;
     let withheld = stored.withheld;
     let delivery = for_clients(stored);
-    let frame = Pdu::new(&delivery, 0).to_frame();
+    let frames = Frames::of(&delivery);
     match addressee {
         Addressee::User(_) if withheld.unwrap_or_default() => {
             let users = [session.user_id()];
             let source = Source::Session(session.id);
-            server.fanout.message(&delivery, users, &frame, source);
+            server.fanout.message(&delivery, users, &frames, source);
             let relay = ImMsgData {
                 withheld,
                 ..delivery.clone()
@@ -98,8 +99,8 @@ async fn store_and_hand_out(
             }
             server
                 .fanout
-                .message(&delivery, users, &frame, Source::Session(session.id));
-            relayed(&delivery, server.routes.relay(conversation, frame));
+                .message(&delivery, users, &frames, Source::Session(session.id));
+            relayed(&delivery, server.routes.relay(conversation, frames.whole()));
         }
         Addressee::Group(group) => {
             let relay = ImMsgData {
@@ -110,7 +111,7 @@ async fn store_and_hand_out(
                 group,
                 version: group_version.unwrap_or(0),
                 message: delivery,
-                frame,
+                frames,
                 from: Origin::Here {
                     session: session.id,
                     relay: Pdu::new(&relay, 0).to_frame(),
@@ -213,7 +214,7 @@ pub(super) fn deliver(pushed: &Pushed, pdu: &Pdu) -> Result<Option<Pdu>, Handler
     let message: ImMsgData = pdu
         .decode()
         .map_err(|_| HandlerError::Refused("unreadable"))?;
-    let frame = deliverable(pdu, &message);
+    let frames = deliverable(pdu, &message);
     let server = &pushed.server;
     arrived(&message, pushed.link);
     if message.msg_type & 0x10 != 0 {
@@ -223,7 +224,7 @@ pub(super) fn deliver(pushed: &Pushed, pdu: &Pdu) -> Result<Option<Pdu>, Handler
             group,
             version: message.group_version.unwrap_or(0),
             message,
-            frame,
+            frames,
             from: Origin::Elsewhere,
         });
         return Ok(None);
@@ -241,21 +242,22 @@ pub(super) fn deliver(pushed: &Pushed, pdu: &Pdu) -> Result<Option<Pdu>, Handler
     let users = users.into_iter().flatten();
     server
         .fanout
-        .message(&message, users, &frame, Source::Relay);
+        .message(&message, users, &frames, Source::Relay);
     Ok(None)
 }
 
-/// The frame for clients: as it came, unless it carries what is not for them.
-fn deliverable(pdu: &Pdu, message: &ImMsgData) -> Bytes {
+/// The frames for clients: as it came, unless it carries what is not for them, or not for all.
+fn deliverable(pdu: &Pdu, message: &ImMsgData) -> Frames {
     let notes = [&message.attach_data, &message.client_msg_id];
     if pdu.seq_num() == 0
         && notes.into_iter().all(Option::is_none)
         && message.group_version.is_none()
         && message.withheld.is_none()
+        && !refers(message)
     {
-        return pdu.to_frame();
+        return Frames::plain(pdu.to_frame());
     }
-    Pdu::new(&for_clients(message.clone()), 0).to_frame()
+    Frames::of(&for_clients(message.clone()))
 }
 
 /// Without what is between servers.
@@ -281,11 +283,17 @@ pub(super) async fn read(
     request: ImMsgDataReadAck,
 ) -> Result<NoReply, HandlerError> {
     let _known: SessionType = read_enum(request.session_type, "session_type")?;
+    let request = ImMsgDataReadAck {
+        shown: session.can(capability::READERS).then_some(true),
+        ..request
+    };
     // Our db_proxy answers with the notice, where the original's answers nothing.
-    let notice: ImMsgDataReadNotify = session.server.db.call(session.user_id(), &request).await?;
+    let mut notice: ImMsgDataReadNotify =
+        session.server.db.call(session.user_id(), &request).await?;
     if notice == ImMsgDataReadNotify::default() {
         return Err(HandlerError::Unavailable("no_answer"));
     }
+    readers::shown(&session, &mut notice);
     other_devices(&session, &notice);
     Ok(NoReply)
 }
@@ -326,7 +334,7 @@ pub(super) async fn history(
     request: ImGetMsgListReq,
 ) -> Result<ImGetMsgListRsp, HandlerError> {
     let _known: SessionType = read_enum(request.session_type, "session_type")?;
-    Ok(ask(&session, request).await?.unrevised(&session))
+    Ok(ask(&session, request).await?.understood(&session))
 }
 
 pub(super) async fn latest_id(
@@ -342,7 +350,7 @@ pub(super) async fn by_ids(
     request: ImGetMsgByIdReq,
 ) -> Result<ImGetMsgByIdRsp, HandlerError> {
     let _known: SessionType = read_enum(request.session_type, "session_type")?;
-    Ok(ask(&session, request).await?.unrevised(&session))
+    Ok(ask(&session, request).await?.understood(&session))
 }
 
 /// Everything that changed since a device was last here (PROTOCOL.md, "Sync"). It costs as much as a message.
@@ -358,5 +366,5 @@ pub(super) async fn sync(session: Session, request: ImSyncReq) -> Result<ImSyncR
         capabilities: Some(session.capabilities),
         ..request
     };
-    Ok(ask(&session, request).await?.unrevised(&session))
+    Ok(ask(&session, request).await?.understood(&session))
 }

@@ -6,24 +6,34 @@ use proto::im::switch_service::Imp2pCmdMsg;
 use proto::{NoReply, Pdu};
 
 use crate::links::Pushed;
+use crate::notice::{Devices, Told};
+use crate::reach::Place;
 use crate::session::Session;
 
 /// Largest signal, in bytes of text: typing, a shake of the window. A stream of larger ones would fill others' queues.
 const MAX_SIGNAL: usize = 4 * 1024;
 
-/// To the sender's other devices and the receiver's, here and elsewhere. The sender is the session's user.
-pub(super) fn signal(session: &Session, signal: Imp2pCmdMsg) -> Result<NoReply, HandlerError> {
+/// To the sender's other devices and the receiver's, here and elsewhere, if what the sender writes would reach the receiver.
+/// To one who blocks him it goes to his own devices alone. The sender is the session's user.
+pub(super) async fn signal(session: Session, signal: Imp2pCmdMsg) -> Result<NoReply, HandlerError> {
     let receiver = UserId::new(signal.to_user_id).ok_or(HandlerError::Refused("no_receiver"))?;
     if signal.cmd_msg_data.len() > MAX_SIGNAL {
         return Err(HandlerError::Refused("too_large"));
     }
     session.take_allowance()?;
     let server = &session.server;
+    let user = session.user_id();
+    if receiver != user && !server.reaches(&session, Place::With(receiver)).await? {
+        let devices = Devices {
+            except: Some(session.id),
+            ..Default::default()
+        };
+        server.tell_now(&Told::Users(vec![user]), &devices, &signal);
+        return Ok(NoReply);
+    }
     let frame = Pdu::new(&signal, 0).to_frame();
-    server
-        .users
-        .send(session.user_id(), &frame, Some(session.id));
-    if receiver != session.user_id() {
+    server.users.send(user, &frame, Some(session.id));
+    if receiver != user {
         server.users.send(receiver, &frame, None);
     }
     server.routes.relay_once(session.user_id(), &frame);

@@ -26,7 +26,7 @@ fn stored(to: u32, msg_id: u32, age_ms: u32) -> MissedMessage {
             create_time: 1,
             msg_type: msg_type as i32,
             msg_data: "text".into(),
-            revision: None,
+            ..Default::default()
         },
         group_version: None,
         age_ms,

@@ -2,8 +2,9 @@
 
 use crate::im::base_define::SessionType;
 use crate::im::ext::message::{
-    ImEditReq, ImMessageRevised, ImMissedReq, ImMissedRsp, ImRecallReq, ImReviseRsp, ImSyncHint,
-    ImSyncReq, ImSyncRsp,
+    ImEditReq, ImMessageRevised, ImMissedReq, ImMissedRsp, ImReachReq, ImReachRsp, ImReadBy,
+    ImReadersReq, ImReadersRsp, ImRecallReq, ImReviseRsp, ImSyncHint, ImSyncReq, ImSyncRsp,
+    ImTyping, ImTypingReq,
 };
 use crate::im::message::{
     ImClientTimeReq, ImClientTimeRsp, ImGetLatestMsgIdReq, ImGetLatestMsgIdRsp, ImGetMsgByIdReq,
@@ -131,7 +132,8 @@ commands! {
     0x0384 CID_EXT_MISSED_RESPONSE ImMissedRsp = "IM.Ext.Message.IMMissedRsp" {
         path: [DbProxy => MsgServer],
         attach: attach_data,
-    }    /// Takes a message back.
+    }
+    /// Takes a message back.
     0x0385 CID_EXT_RECALL_REQUEST ImRecallReq = "IM.Ext.Message.IMRecallReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
@@ -156,5 +158,46 @@ commands! {
     /// A message was recalled or edited.
     0x0388 CID_EXT_MESSAGE_REVISED ImMessageRevised = "IM.Ext.Message.IMMessageRevised" {
         path: [MsgServer => Client],
+    }
+    /// A user begins or ceases to write.
+    0x0389 CID_EXT_TYPING_REQUEST ImTypingReq = "IM.Ext.Message.IMTypingReq" {
+        path: [Client => MsgServer],
+        owner: user_id,
+    }
+    /// Tells the others of a conversation that somebody does.
+    0x038a CID_EXT_TYPING ImTyping = "IM.Ext.Message.IMTyping" {
+        path: [MsgServer => Client],
+    }
+    /// Asks how far the others of a conversation have read.
+    0x038b CID_EXT_READERS_REQUEST ImReadersReq = "IM.Ext.Message.IMReadersReq" {
+        path: [Client => MsgServer, MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImReadersRsp,
+        refusal: |req| ImReadersRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// Those who have shown it, and how far.
+    0x038c CID_EXT_READERS_RESPONSE ImReadersRsp = "IM.Ext.Message.IMReadersRsp" {
+        path: [DbProxy => MsgServer, MsgServer => Client],
+        attach: attach_data,
+        reason: reason,
+    }
+    /// Tells the others of a conversation how far somebody has read.
+    0x038d CID_EXT_READ_BY ImReadBy = "IM.Ext.Message.IMReadBy" {
+        path: [MsgServer => Client],
+    }
+    /// Asks whether what a user does in a conversation, without writing, reaches the others.
+    0x038e CID_EXT_REACH_REQUEST ImReachReq = "IM.Ext.Message.IMReachReq" {
+        path: [MsgServer => DbProxy],
+        owner: user_id,
+        attach: attach_data,
+        reply: ImReachRsp,
+        refusal: |req| ImReachRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+    }
+    /// Whether it does.
+    0x038f CID_EXT_REACH_RESPONSE ImReachRsp = "IM.Ext.Message.IMReachRsp" {
+        path: [DbProxy => MsgServer],
+        attach: attach_data,
+        reason: reason,
     }
 }

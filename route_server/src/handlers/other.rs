@@ -85,8 +85,12 @@ pub(super) fn notice(peer: &Peer, pdu: &Pdu) -> Result<Option<Pdu>, HandlerError
         None if notice.user_id.is_empty() => Receivers::Everybody,
         None => Receivers::users(notice.user_id),
     };
+    let lasting = match notice.fleeting {
+        Some(true) => Lasting::No,
+        Some(false) | None => Lasting::Yes,
+    };
     peer.route
-        .pass_on::<ImNotice>(peer.id, receivers, pdu, Lasting::Yes);
+        .pass_on::<ImNotice>(peer.id, receivers, pdu, lasting);
     Ok(None)
 }
 

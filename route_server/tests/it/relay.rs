@@ -75,6 +75,7 @@ async fn notices_and_kicks_go_to_the_users_other_msg_servers() {
         session_id: 2,
         msg_id: 3,
         session_type: 1,
+        shown_msg_id: None,
     };
     a.0.send(&read, 0).await;
     assert_eq!(
@@ -116,6 +117,7 @@ async fn a_notice_of_an_extension_goes_to_its_users_its_group_or_everybody() {
         capability: 32,
         command: 0x028a,
         body: body.into(),
+        ..Default::default()
     };
     let to_users = notice(&[1, 2, 3], None, "users");
     let to_group = notice(&[], Some(9), "group");
@@ -152,6 +154,13 @@ async fn a_msg_server_that_was_away_gets_what_it_missed_but_no_stale_signals() {
         cmd_msg_data: "{}".to_owned(),
     };
     sender.0.send(&typing, 0).await;
+    let fleeting = ImNotice {
+        user_id: vec![2],
+        command: 0x038a,
+        fleeting: Some(true),
+        ..Default::default()
+    };
+    sender.0.send(&fleeting, 0).await;
     sender.is_served().await;
 
     let stream = TcpStream::connect(route.started.servers).await.unwrap();

@@ -121,6 +121,7 @@ async fn read(model: Arc<Model>, request: ImMsgDataReadAck) -> Handled<ImMsgData
         session_id: request.session_id,
         msg_id: request.msg_id,
         session_type: request.session_type,
+        shown_msg_id: None,
     })
 }
 

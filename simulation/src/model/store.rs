@@ -127,7 +127,7 @@ impl Stored {
             create_time: 1,
             msg_type: self.msg_type,
             msg_data: self.body.clone(),
-            revision: None,
+            ..Default::default()
         }
     }
 }

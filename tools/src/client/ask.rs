@@ -29,6 +29,7 @@ impl Session {
             session_id: conversation.id(),
             msg_id,
             session_type: conversation.session_type(),
+            ..Default::default()
         })
         .await
     }

@@ -6,7 +6,7 @@ use proto::im::buddy::{
 };
 use proto::im::ext::buddy::{Contact, ImContactChanged};
 use proto::im::ext::group::{GroupRequest, ImGroupChanged, ImGroupRequestChanged};
-use proto::im::ext::message::ImMessageRevised;
+use proto::im::ext::message::{ImMessageRevised, ImReadBy, ImTyping};
 use proto::im::group::ImGroupChangeMemberNotify;
 use proto::im::login::ImKickUser;
 use proto::im::message::{ImMsgData, ImMsgDataReadNotify};
@@ -15,7 +15,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::error::CloseReason;
 use super::message::Message;
+use super::readers::ReadBy;
 use super::revision::Revised;
+use super::typing::Typing;
 
 /// Events that wait for their reader; more are counted and dropped, see [`Event::Lagged`].
 pub(super) const EVENT_CAPACITY: usize = 4096;
@@ -48,6 +50,10 @@ pub enum Event {
     ContactChanged(Contact),
     /// A message was recalled or edited. To clients that announced it. It may come before the message itself was fetched.
     Revised(Revised),
+    /// Somebody begins or ceases to write. To clients that announced it.
+    Typing(Typing),
+    /// Somebody has read further. To clients that announced it.
+    ReadBy(ReadBy),
     /// A further page of an address book; the first one answered the request.
     MoreUsers(ImAllUserRsp),
     /// This session is displaced; [`Event::Closed`] follows.
@@ -94,6 +100,8 @@ impl Event {
                 Self::ContactChanged(pdu.decode::<ImContactChanged>().ok()?.contact)
             }
             ImMessageRevised::ID => Self::Revised(Revised::from_notice(me, pdu.decode().ok()?)?),
+            ImTyping::ID => Self::Typing(Typing::from_notice(pdu.decode().ok()?)),
+            ImReadBy::ID => Self::ReadBy(ReadBy::from_notice(pdu.decode().ok()?)),
             ImAllUserRsp::ID => Self::MoreUsers(pdu.decode().ok()?),
             ImKickUser::ID => Self::Kicked {
                 reason: pdu.decode::<ImKickUser>().ok()?.kick_reason,

@@ -78,6 +78,26 @@ pub struct Message {
     pub kind: i32,
     /// As it came: enciphered text, or sound.
     pub data: Bytes,
+    /// What it refers to; nothing, to a client that did not announce that it understands it.
+    pub references: References,
+}
+
+/// Whom a message mentions, and which one it answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct References {
+    /// Members of the group, at most 50.
+    pub mentions: Vec<u32>,
+    /// Everybody in the group.
+    pub everybody: bool,
+    /// The id of an earlier message of the conversation.
+    pub answers: Option<u32>,
+}
+
+impl References {
+    /// Whether the message is for this user's attention.
+    pub fn mention(&self, user_id: u32) -> bool {
+        self.everybody || self.mentions.contains(&user_id)
+    }
 }
 
 impl Message {
@@ -97,6 +117,11 @@ impl Message {
             sent_at: data.create_time,
             kind: data.msg_type,
             data: data.msg_data,
+            references: References {
+                mentions: data.mention_user_id,
+                everybody: data.mention_all.unwrap_or(false),
+                answers: data.reply_to_msg_id,
+            },
         }
     }
 
@@ -109,6 +134,11 @@ impl Message {
             sent_at: info.create_time,
             kind: info.msg_type,
             data: info.msg_data,
+            references: References {
+                mentions: info.mention_user_id,
+                everybody: info.mention_all.unwrap_or(false),
+                answers: info.reply_to_msg_id,
+            },
         }
     }
 

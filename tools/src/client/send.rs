@@ -6,7 +6,7 @@ use proto::im::message::{ImMsgData, ImMsgDataAck};
 use proto::text;
 
 use super::error::SendError;
-use super::message::Conversation;
+use super::message::{Conversation, References};
 use super::session::{Session, Waiting};
 
 /// A message to be sent, with the key that makes a resend the same message. Clones are the same message.
@@ -22,6 +22,8 @@ pub struct Outgoing {
     pub key: Option<Bytes>,
     /// 0, or a number of the client's own as some web clients send.
     pub msg_id: u32,
+    /// Whom it mentions, and which message it answers.
+    pub references: References,
 }
 
 impl Outgoing {
@@ -40,7 +42,29 @@ impl Outgoing {
             data: data.into(),
             key: Some(fresh_key()),
             msg_id: 0,
+            references: References::default(),
         }
+    }
+
+    /// The same message, mentioning these members of the group.
+    #[must_use]
+    pub fn mentioning(mut self, users: impl IntoIterator<Item = u32>) -> Self {
+        self.references.mentions.extend(users);
+        self
+    }
+
+    /// The same message, mentioning everybody in the group.
+    #[must_use]
+    pub fn mentioning_everybody(mut self) -> Self {
+        self.references.everybody = true;
+        self
+    }
+
+    /// The same message, answering an earlier one of the conversation.
+    #[must_use]
+    pub fn answering(mut self, id: u32) -> Self {
+        self.references.answers = Some(id);
+        self
     }
 
     /// The same message as a client of the base protocol would send it.
@@ -91,6 +115,9 @@ impl Session {
             msg_type: message.kind,
             msg_data: message.data.clone(),
             client_msg_id: message.key.clone(),
+            mention_user_id: message.references.mentions.clone(),
+            mention_all: message.references.everybody.then_some(true),
+            reply_to_msg_id: message.references.answers,
             ..Default::default()
         };
         Ok(Sending {

@@ -21,9 +21,14 @@ impl Socket {
     /// Connects, and shakes hands if there is somebody to believe; without a deadline of its own.
     pub(crate) async fn open(host: &str, port: u16, trust: Option<&Trust>) -> io::Result<Self> {
         let stream = dial((host, port)).await?;
-        let Some(trust) = trust else {
-            return Ok(Self::Plain(stream));
-        };
+        match trust {
+            Some(trust) => Self::seal(stream, host, trust).await,
+            None => Ok(Self::Plain(stream)),
+        }
+    }
+
+    /// Shakes hands with a host that is connected, without a deadline of its own.
+    pub(crate) async fn seal(stream: TcpStream, host: &str, trust: &Trust) -> io::Result<Self> {
         let mut stream = trust.dialer().dial(stream, host)?;
         stream.handshake().await?;
         Ok(Self::Tls(Box::new(stream)))

@@ -68,6 +68,8 @@ pub struct SyncedConversation {
     pub messages: Vec<Message>,
     /// Messages from this id up to the first one of the list were left out; history has them.
     pub missing_from: Option<u32>,
+    /// The newest unread message that mentions the user, if the client announced that it understands it.
+    pub mentioned: Option<u32>,
 }
 
 impl From<SyncConversation> for SyncedConversation {
@@ -84,6 +86,7 @@ impl From<SyncConversation> for SyncedConversation {
                 .map(|info| Message::from_history(conversation, info))
                 .collect(),
             missing_from: told.missing_from_msg_id,
+            mentioned: told.mentioned_msg_id,
         }
     }
 }

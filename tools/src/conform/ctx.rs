@@ -169,6 +169,23 @@ impl Ctx {
         Ok(device)
     }
 
+    /// Logs in with extensions, which have to be granted.
+    pub(crate) async fn login_announcing(
+        &self,
+        who: Who,
+        kind: ClientType,
+        server: usize,
+        capabilities: u64,
+    ) -> Outcome<Device> {
+        let mut device = self.connect(server).await?;
+        let mut request = self.login_request(who, kind as i32);
+        request.capabilities = Some(capabilities);
+        let answer = device.log_in(&request).await?;
+        same("result_code of the login", answer.result_code, 0)?;
+        same("what is granted", answer.capabilities(), capabilities)?;
+        Ok(device)
+    }
+
     /// What a stock client sends to log in.
     pub(crate) fn login_request(&self, who: Who, client_type: i32) -> ImLoginReq {
         let user = self.user(who);

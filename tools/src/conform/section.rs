@@ -31,10 +31,14 @@ pub enum Section {
     MessageText,
     /// "Read positions and unread"
     Reading,
+    /// "Read positions of others"
+    Readers,
     /// "History"
     History,
     /// "Recall and edit"
     Revisions,
+    /// "Mentions and replies"
+    References,
     /// "Sync"
     Sync,
     /// "Recent sessions"
@@ -53,6 +57,8 @@ pub enum Section {
     Push,
     /// "Signals"
     Signals,
+    /// "Typing"
+    Typing,
     /// "Files"
     Files,
     /// "Heartbeats"
@@ -79,8 +85,10 @@ impl Section {
             Self::Messages => "Messages",
             Self::MessageText => "Message text",
             Self::Reading => "Read positions and unread",
+            Self::Readers => "Read positions of others",
             Self::History => "History",
             Self::Revisions => "Recall and edit",
+            Self::References => "Mentions and replies",
             Self::Sync => "Sync",
             Self::RecentSessions => "Recent sessions",
             Self::Users => "Users and the address book",
@@ -90,6 +98,7 @@ impl Section {
             Self::Groups => "Groups",
             Self::Push => "Push settings",
             Self::Signals => "Signals",
+            Self::Typing => "Typing",
             Self::Files => "Files",
             Self::Heartbeats => "Heartbeats",
             Self::Refusals => "Refusals",

@@ -28,6 +28,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::client::TlsArgs;
 use crate::fuzzer::streams::{print, say};
 use crate::terminal::Paint;
 use campaign::Campaign;
@@ -39,7 +40,7 @@ pub use options::FuzzArgs;
 use play::{Player, Secrets};
 use probe::Probe;
 use report::{Progress, Summary};
-use target::{Owner, Target};
+use target::{Owner, Seal, Target};
 use watch::{Log, Watch};
 
 /// Runs the command.
@@ -149,6 +150,9 @@ impl FuzzArgs {
             login.clone_from(&self.login);
         }
         let Some(named) = &self.target else {
+            if self.tls != TlsArgs::default() {
+                bail!("--tls is for one port: say which with --target HOST:PORT");
+            }
             if !self.all {
                 bail!(
                     "say which port with --target HOST:PORT, or --run DIR --all for every port of an installation"
@@ -169,17 +173,24 @@ impl FuzzArgs {
             .parse()
             .with_context(|| format!("{port:?} is no port"))?;
         let address = self.permit.resolve(host, port)?;
-        let (target, guessed) = self.one(address, known).await?;
+        let (target, guessed) = self.one(host, address, known).await?;
         Ok((vec![(target, guessed)], login))
     }
 
-    async fn one(&self, address: SocketAddr, known: Vec<Target>) -> anyhow::Result<(Target, bool)> {
+    async fn one(
+        &self,
+        host: &str,
+        address: SocketAddr,
+        known: Vec<Target>,
+    ) -> anyhow::Result<(Target, bool)> {
+        let trust = self.tls.trust()?;
         let known = known
             .into_iter()
             .find(|target| target.address.port() == address.port());
         let (dialect, guessed) = match (self.dialect, &known) {
             (Some(dialect), _) => (dialect, false),
             (None, Some(known)) => (known.dialect, false),
+            (None, None) if trust.is_some() => (Dialect::Client, false),
             (None, None) => (target::guess(address).await?, true),
         };
         let owner = match (self.pid, &known) {
@@ -193,6 +204,10 @@ impl FuzzArgs {
             address,
             dialect,
             owner,
+            seal: trust.map(|trust| Seal {
+                host: host.trim_matches(['[', ']']).to_owned(),
+                trust,
+            }),
         };
         Ok((target, guessed))
     }
@@ -203,7 +218,7 @@ impl FuzzArgs {
             api_key: self.api_key()?,
         };
         Ok(Player::new(
-            target.address,
+            target.clone(),
             secrets,
             self.connections,
             self.rate,
@@ -212,8 +227,7 @@ impl FuzzArgs {
 
     async fn watch(&self, target: Target, login: Option<String>) -> anyhow::Result<Watch> {
         let probe = Probe {
-            target: target.address,
-            dialect: target.dialect,
+            target: target.clone(),
             user: self.honest_user()?,
             login: login.filter(|_| !self.no_login),
             permit: self.permit,

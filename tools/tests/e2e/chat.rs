@@ -127,6 +127,7 @@ async fn numbers_are_echoed_and_claims_are_not_believed() {
         session_id: a,
         msg_id: 1,
         session_type: SessionType::Single as i32,
+        ..Default::default()
     };
     alice.tell(&read, 3).await;
     let unread: ImUnreadMsgCntRsp = alice.ask(&question, 4).await;

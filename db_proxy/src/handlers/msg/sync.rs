@@ -33,6 +33,7 @@ pub(in crate::handlers) async fn sync(
         messages: request.messages.unwrap_or(0),
         contacts: request.capabilities() & capability::CONTACTS != 0,
         revisions: request.capabilities() & capability::REVISIONS != 0,
+        references: request.capabilities() & capability::REFERENCES != 0,
     };
     let page = proxy.sync.page(user, &question).await;
     let page = page.map_err(|error| store_failed(&error))?;
@@ -73,5 +74,6 @@ fn conversation(synced: SyncedConversation) -> SyncConversation {
         hidden: Some(synced.hidden),
         msg_list: synced.messages.into_iter().map(msg_info).collect(),
         missing_from_msg_id: synced.missing_from,
+        mentioned_msg_id: synced.mentioned.map(MessageId::get),
     }
 }

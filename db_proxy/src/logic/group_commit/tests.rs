@@ -14,8 +14,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::*;
 use crate::store::{
-    Appended, MessageKind, MessagePolicy, PageLimit, RecentConversation, StoredMessage, UnixMillis,
-    UnreadList,
+    Appended, MessageKind, MessagePolicy, PageLimit, RecentConversation, ShownRead, StoredMessage,
+    UnixMillis, UnreadList,
 };
 
 fn writer(store: Arc<Fake>, limits: WriterLimits) -> (Writer, WriterTask<Fake>) {
@@ -115,8 +115,14 @@ impl MessageStore for Fake {
 
 #[async_trait]
 impl ParticipantStore for Fake {
-    async fn mark_read(&self, marks: &[ReadMark]) -> Result<(), StoreError> {
-        self.call(format!("read {}", marks.len())).await
+    async fn mark_read(&self, marks: &[ReadMark]) -> Result<Vec<ShownRead>, StoreError> {
+        self.call(format!("read {}", marks.len())).await?;
+        let shown = |mark: &ReadMark| ShownRead {
+            user: mark.user,
+            conversation: mark.conversation,
+            up_to: mark.up_to,
+        };
+        Ok(marks.iter().filter(|mark| mark.shown).map(shown).collect())
     }
 
     async fn hide(&self, _: UserId, _: Conversation) -> Result<bool, StoreError> {
@@ -158,6 +164,7 @@ fn message(body: &'static str) -> NewMessage {
         created_at: UnixMillis(0),
         client_key: None,
         policy: MessagePolicy::Everyone,
+        references: None,
     }
 }
 
@@ -166,6 +173,7 @@ fn mark() -> ReadMark {
         user: user(2),
         conversation: conversation(),
         up_to: MessageId::new(1).unwrap(),
+        shown: false,
     }
 }
 

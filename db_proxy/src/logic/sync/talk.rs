@@ -273,6 +273,7 @@ impl Told {
                     .filter(|message| message.withheld_from != Some(asked.user))
                     .collect(),
                 missing_from: wanted.missing_from,
+                mentioned: None,
             });
         }
         if ended && wanted.is_whole() {

@@ -16,6 +16,7 @@ pub enum Table {
     FormerMembers,
     Invites,
     Revisions,
+    References,
     Contacts,
     GroupRequests,
 }
@@ -32,7 +33,7 @@ use Kind::{Bytes, Int, Text};
 
 impl Table {
     /// In an order in which each refers only to those before it.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Departments,
         Self::Users,
         Self::Groups,
@@ -45,6 +46,7 @@ impl Table {
         Self::FormerMembers,
         Self::Invites,
         Self::Revisions,
+        Self::References,
         Self::Contacts,
         Self::GroupRequests,
     ];
@@ -67,6 +69,7 @@ impl Table {
             Self::FormerMembers => "former members",
             Self::Invites => "invites",
             Self::Revisions => "revised messages",
+            Self::References => "references",
             Self::Contacts => "contacts",
             Self::GroupRequests => "requests of groups",
         }
@@ -80,6 +83,7 @@ impl Table {
             Self::FormerMembers => "former_members",
             Self::Revisions => "message_revisions",
             Self::GroupRequests => "group_requests",
+            Self::References => "message_references",
             other => other.name(),
         }
     }
@@ -163,6 +167,7 @@ impl Table {
                 ("updated_at_ms", Int),
                 ("shown_last_id", Int),
                 ("shown_last_at_ms", Int),
+                ("shown_read_id", Int),
             ],
             Self::Messages => &[
                 ("party_low", Int),
@@ -202,6 +207,12 @@ impl Table {
                 ("revised_at_ms", Int),
                 ("revised_by", Int),
             ],
+            Self::References => &[
+                ("party_low", Int),
+                ("party_high", Int),
+                ("message_id", Int),
+                ("refs", Bytes),
+            ],
             Self::Contacts => &[
                 ("user_id", Int),
                 ("other_id", Int),
@@ -227,7 +238,11 @@ impl Table {
     pub fn has_parties(self) -> bool {
         matches!(
             self,
-            Self::Conversations | Self::Participants | Self::Messages | Self::Revisions
+            Self::Conversations
+                | Self::Participants
+                | Self::Messages
+                | Self::Revisions
+                | Self::References
         )
     }
 
@@ -241,7 +256,7 @@ impl Table {
             | Self::FormerMembers
             | Self::Contacts
             | Self::GroupRequests => 2,
-            Self::Participants | Self::Messages | Self::Revisions => 3,
+            Self::Participants | Self::Messages | Self::Revisions | Self::References => 3,
         }
     }
 
@@ -280,7 +295,9 @@ impl Table {
             Self::FormerMembers => numbers(&["t.user_id", "t.group_id"]),
             Self::Contacts => numbers(&["t.user_id", "t.other_id"]),
             Self::Participants => numbers(&["t.user_id", "t.conversation_id"]),
-            Self::Messages | Self::Revisions => numbers(&["t.conversation_id", "t.message_id"]),
+            Self::Messages | Self::Revisions | Self::References => {
+                numbers(&["t.conversation_id", "t.message_id"])
+            }
             Self::Devices => Key {
                 numbers: &["t.device_type"],
                 text: Some(("t.token", Text)),

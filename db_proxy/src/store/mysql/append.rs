@@ -10,15 +10,16 @@ use proto::ids::{GroupId, UserId};
 use sqlx::MySqlConnection;
 use sqlx::mysql::MySqlRow;
 
-use super::contact;
 use super::key::{self, key};
 use super::meta::NOW;
 use super::statement::{CHUNK, Statement, list, padded, piece, rows};
 use super::user::{add_id, existing};
+use super::{contact, reference};
 use crate::store::admission::{of_colleagues, to_begin};
 use crate::store::plan::{Head, Heads, Keys, Plan, Standing, Standings, StoredKey, Writer};
 use crate::store::relation::Flags;
 use crate::store::revision::is_admin;
+use crate::store::row::MESSAGE;
 use crate::store::shown::ShownEnd;
 use crate::store::time::ChangeClock;
 use crate::store::{
@@ -46,14 +47,15 @@ pub(super) async fn append(
         now = now.max(lock(connection, &begun, &mut heads).await?);
     }
     let standings = standings(connection, batch).await?;
+    let grounds = reference::grounds(connection, batch).await?;
     let mut stored = Vec::new();
-    let mut plan = Plan::new(batch, &heads, &standings, &[]);
+    let mut plan = Plan::new(batch, &heads, &standings, &grounds, &[]);
     // what is refused may be stored already, by somebody who could still write then
     if keys == Keys::LookedUp || plan.outcomes.iter().any(Result::is_err) {
         stored = stored_keys(connection, batch, &heads).await?;
     }
     if !stored.is_empty() {
-        plan = Plan::new(batch, &heads, &standings, &stored);
+        plan = Plan::new(batch, &heads, &standings, &grounds, &stored);
     }
     write(connection, &plan, clock.stamp_of(now), bytes).await?;
     Ok(plan.outcomes)
@@ -314,8 +316,8 @@ async fn stored_keys(
         let keys = padded(chunk);
         let sql =
             format!(
-            "SELECT conversation_id, sender_id, client_key, message_id, created_at_ms, kind, body, withheld_from
-             FROM messages FORCE INDEX (messages_by_client_key) WHERE (conversation_id, sender_id, client_key) IN ({})",
+            "SELECT m.conversation_id, m.client_key, {MESSAGE} FROM messages AS m FORCE INDEX (messages_by_client_key)
+             WHERE (m.conversation_id, m.sender_id, m.client_key) IN ({})",
             rows(keys.len(), 3)
         );
         let found = Statement::new(sql).bind_all(keys, |row, (conversation, sender, key)| {
@@ -333,6 +335,7 @@ async fn stored_keys(
                 kind: row::message_kind(found)?.0,
                 body: row::blob(found, "body")?,
                 withheld: row::flag(found, "withheld_from")?,
+                references: row::references(found)?,
             });
         }
     }
@@ -367,7 +370,7 @@ async fn write(
             row.add(insert.row);
             row.add(i64::from(insert.id.get()));
             row.add(i64::from(insert.message.sender.get()));
-            row.add(i64::from(insert.message.kind.0));
+            row.add(insert.message.kind_column());
             row.add(&insert.message.body[..]);
             row.add(insert.message.created_at.0);
             row.add(insert.key);
@@ -375,6 +378,7 @@ async fn write(
         });
         new.execute(connection).await?;
     }
+    reference::insert(connection, &plan.inserts, bytes).await?;
     withhold(connection, plan, now).await?;
     move_heads(connection, plan, now).await?;
     move_senders(connection, plan).await

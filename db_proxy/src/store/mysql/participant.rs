@@ -7,6 +7,7 @@ use sqlx::mysql::MySqlRow;
 
 use super::MySqlStore;
 use super::attempt::{Repeat, attempts};
+use super::audience::show_read;
 use super::key::{self, key};
 use super::meta::NOW;
 use super::statement::{CHUNK, Statement, list, padded, rows};
@@ -14,7 +15,7 @@ use super::user::add_id;
 use crate::store::each::Each;
 use crate::store::{
     Conversation, Counterpart, PageLimit, ParticipantStore, ReadMark, RecentConversation,
-    StoreError, UNSETTLED, UnixMillis, UnreadConversation, UnreadList, row,
+    ShownRead, StoreError, UNSETTLED, UnixMillis, UnreadConversation, UnreadList, row,
 };
 
 /// The newest message that the participant `p` sees of the conversation `c`, and when it was stored.
@@ -37,7 +38,7 @@ const NEWEST: &str = "ORDER BY coalesce(p.shown_last_at_ms, c.last_message_at_ms
 
 #[async_trait]
 impl ParticipantStore for MySqlStore {
-    async fn mark_read(&self, marks: &[ReadMark]) -> Result<(), StoreError> {
+    async fn mark_read(&self, marks: &[ReadMark]) -> Result<Vec<ShownRead>, StoreError> {
         // ascending, as everybody locks them; of several marks only the furthest goes in
         let mut furthest: BTreeMap<(UserId, i64), MessageId> = BTreeMap::new();
         for mark in marks {
@@ -62,7 +63,15 @@ impl ParticipantStore for MySqlStore {
             })
             .await?;
         }
-        Ok(())
+        if !marks.iter().any(|mark| mark.shown) {
+            return Ok(Vec::new());
+        }
+        attempts(Repeat::Harmless, || async {
+            let mut transaction = self.begin().await?;
+            let shown = show_read(&mut transaction, marks).await;
+            transaction.end(shown, |_| true).await
+        })
+        .await
     }
 
     async fn hide(&self, user: UserId, conversation: Conversation) -> Result<bool, StoreError> {

@@ -12,8 +12,8 @@ use crate::store::revision::{Decision, Held};
 use crate::store::row::{self, MESSAGE};
 use crate::store::sync::FORMER_KEPT;
 use crate::store::{
-    Conversation, NewRevision, RevisionOutcome, RevisionRefusal, RevisionStore, StoreError,
-    StoredMessage, UnixMillis,
+    Conversation, NewRevision, Revision, RevisionOutcome, RevisionRefusal, RevisionStore,
+    StoreError, StoredMessage, UnixMillis,
 };
 
 /// Old revisions that are forgotten at once.
@@ -121,12 +121,21 @@ async fn change(
     Statement::new(
         "UPDATE messages SET kind = ?, body = ? WHERE conversation_id = ? AND message_id = ?",
     )
-    .bind(message.revision.with(message.kind))
+    .bind(message.kind_column())
     .bind(&message.body[..])
     .bind(conversation)
     .bind(id)
     .execute(connection)
     .await?;
+    if message.revision == Revision::Recalled {
+        Statement::new(
+            "DELETE FROM message_references WHERE conversation_id = ? AND message_id = ?",
+        )
+        .bind(conversation)
+        .bind(id)
+        .execute(connection)
+        .await?;
+    }
     Statement::new(
         "INSERT INTO message_revisions (conversation_id, message_id, revised_at_ms, revised_by) VALUES (?, ?, ?, ?)
          ON DUPLICATE KEY UPDATE revised_at_ms = VALUES(revised_at_ms), revised_by = VALUES(revised_by)",

@@ -16,7 +16,7 @@ use super::session::Session;
 use super::statement::{CHUNK, Statement, list, padded};
 use super::user::add_id;
 use crate::store::row::{self, MESSAGE};
-use crate::store::sync::{FORMER_KEPT, pieces};
+use crate::store::sync::{FORMER_KEPT, LOOKED_AT, newest_mentions, pieces};
 use crate::store::{
     ActiveConversation, ChangedConversation, Changes, Conversation, MessageRange, Moment,
     PageLimit, StoreError, StoredMessage, SyncStore, UnixMillis,
@@ -146,6 +146,42 @@ impl SyncStore for MySqlStore {
             }
         }
         Ok(active.into_values().take(limit).collect())
+    }
+
+    async fn newest_mentions(
+        &self,
+        user: UserId,
+        wanted: &[(GroupId, u32)],
+    ) -> Result<Vec<(GroupId, MessageId)>, StoreError> {
+        let mut mentions = Vec::new();
+        for chunk in wanted.chunks(CHUNK) {
+            let wanted = padded(chunk);
+            let place = "(conversation_id = ? AND message_id > ?)";
+            let sql = format!(
+                "SELECT group_id, message_id, refs FROM (
+                     SELECT conversation_id AS group_id, message_id, refs,
+                     row_number() OVER (PARTITION BY conversation_id ORDER BY message_id DESC) AS place
+                     FROM message_references FORCE INDEX (PRIMARY) WHERE {}) AS ranked
+                 WHERE place <= {LOOKED_AT}",
+                vec![place; wanted.len()].join(" OR ")
+            );
+            let found = Statement::new(sql).bind_all(wanted, |row, (group, after)| {
+                row.add(key(Conversation::Group(group)));
+                row.add(i64::from(after));
+            });
+            let found = self.rows(found).await?;
+            let found = found.iter().map(|found| {
+                let id = row::message_id(found, "message_id")?;
+                Ok((
+                    row::group_id(found, "group_id")?,
+                    id,
+                    row::references(found)?,
+                ))
+            });
+            let found = found.collect::<Result<Vec<_>, StoreError>>()?;
+            mentions.extend(newest_mentions(user, found));
+        }
+        Ok(mentions)
     }
 
     async fn stored_at(

@@ -12,11 +12,12 @@ use sqlx::{Arguments, AssertSqlSafe};
 
 use super::user::existing;
 use super::values::{CHUNK, Values};
-use super::{contact, row};
+use super::{contact, reference, row};
 use crate::store::admission::{of_colleagues, to_begin};
 use crate::store::plan::{Head, Heads, Keys, Plan, Standing, Standings, StoredKey, Writer};
 use crate::store::relation::Flags;
 use crate::store::revision::is_admin;
+use crate::store::row::MESSAGE;
 use crate::store::shown::ShownEnd;
 use crate::store::{AppendOutcome, ClientKey, Conversation, NewMessage, StoreError, UnixMillis};
 
@@ -36,14 +37,15 @@ pub(super) async fn append(
     find_colleagues(connection, &of_colleagues(batch, &heads), &mut heads).await?;
     begin(connection, &to_begin(batch, &heads), &mut heads).await?;
     let standings = standings(connection, batch).await?;
+    let grounds = reference::grounds(connection, batch).await?;
     let mut stored = Vec::new();
-    let mut plan = Plan::new(batch, &heads, &standings, &[]);
+    let mut plan = Plan::new(batch, &heads, &standings, &grounds, &[]);
     // what is refused may be stored already, by somebody who could still write then
     if keys == Keys::LookedUp || plan.outcomes.iter().any(Result::is_err) {
         stored = stored_keys(connection, batch, &heads).await?;
     }
     if !stored.is_empty() {
-        plan = Plan::new(batch, &heads, &standings, &stored);
+        plan = Plan::new(batch, &heads, &standings, &grounds, &stored);
     }
     write(connection, &plan, now).await?;
     Ok(plan.outcomes)
@@ -307,8 +309,7 @@ async fn stored_keys(
             .query(|values| {
                 format!(
                     "WITH wanted(conversation, sender, key) AS ({values})
-                     SELECT m.conversation_id, m.sender_id, m.client_key, m.message_id, m.created_at_ms,
-                     m.kind, m.body, m.withheld_from
+                     SELECT m.conversation_id, m.client_key, {MESSAGE}
                      FROM wanted CROSS JOIN messages AS m INDEXED BY messages_by_client_key
                      ON m.conversation_id = wanted.conversation AND m.sender_id = wanted.sender
                      AND m.client_key = wanted.key"
@@ -326,6 +327,7 @@ async fn stored_keys(
                 kind: row::message_kind(found)?.0,
                 body: row::blob(found, "body")?,
                 withheld: row::flag(found, "withheld_from")?,
+                references: row::references(found)?,
             });
         }
     }
@@ -351,7 +353,7 @@ async fn write(
             row.add(insert.row)?;
             row.add(i64::from(insert.id.get()))?;
             row.add(i64::from(insert.message.sender.get()))?;
-            row.add(i64::from(insert.message.kind.0))?;
+            row.add(insert.message.kind_column())?;
             row.add(&insert.message.body[..])?;
             row.add(insert.message.created_at.0)?;
             row.add(insert.key)?;
@@ -368,6 +370,7 @@ async fn write(
         .execute(&mut *connection)
         .await?;
     }
+    reference::insert(connection, &plan.inserts).await?;
     withhold(connection, plan, now).await?;
     for chunk in plan.heads.chunks(CHUNK) {
         let heads = Values::new(chunk, 4, |row, moved| {

@@ -149,7 +149,7 @@ fn select(table: Table, after: &Cursor) -> Result<(String, SqliteArguments), Sto
     let places = places.map(|(n, column)| format!("{column} AS place_{n}"));
     let places = Vec::from_iter(places).join(", ");
     let from = match table {
-        Table::Participants | Table::Messages | Table::Revisions => format!(
+        Table::Participants | Table::Messages | Table::Revisions | Table::References => format!(
             "{} AS t CROSS JOIN conversations AS c ON c.id = t.conversation_id",
             table.sql_name()
         ),
@@ -241,7 +241,7 @@ async fn insert(
                  low_messages = excluded.low_messages, last_message_at_ms = excluded.last_message_at_ms, created_at_ms = excluded.created_at_ms,
                  contact_flags = excluded.contact_flags"
             ),
-            Table::Participants | Table::Messages | Table::Revisions => {
+            Table::Participants | Table::Messages | Table::Revisions | Table::References => {
                 let own = columns[2..].join(", ");
                 let from = columns[2..].join(", new.");
                 format!(

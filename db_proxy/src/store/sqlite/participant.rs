@@ -5,6 +5,7 @@ use proto::ids::{MessageId, UserId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Arguments, AssertSqlSafe};
 
+use super::audience::show_read;
 use super::message::fill;
 use super::user::wanted;
 use super::values::{CHUNK, Values};
@@ -12,7 +13,7 @@ use super::{SqliteStore, row};
 use crate::store::each::Each;
 use crate::store::{
     Conversation, Counterpart, PageLimit, ParticipantStore, ReadMark, RecentConversation,
-    StoreError, UnixMillis, UnreadConversation, UnreadList,
+    ShownRead, StoreError, UnixMillis, UnreadConversation, UnreadList,
 };
 
 /// The newest message that the participant `p` sees of the conversation `c`, and when it was stored.
@@ -49,7 +50,7 @@ fn with_latest(list: &str) -> AssertSqlSafe<String> {
 
 #[async_trait]
 impl ParticipantStore for SqliteStore {
-    async fn mark_read(&self, marks: &[ReadMark]) -> Result<(), StoreError> {
+    async fn mark_read(&self, marks: &[ReadMark]) -> Result<Vec<ShownRead>, StoreError> {
         // a row may be matched once by a statement, so of several marks only the furthest goes in
         let mut furthest: HashMap<(UserId, Conversation), MessageId> = HashMap::new();
         for mark in marks {
@@ -59,7 +60,7 @@ impl ParticipantStore for SqliteStore {
             *up_to = mark.up_to.max(*up_to);
         }
         if furthest.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let furthest = Vec::from_iter(furthest);
         let mut transaction = self.begin().await?;
@@ -100,8 +101,9 @@ impl ParticipantStore for SqliteStore {
                 .execute(&mut *transaction)
                 .await?;
         }
+        let shown = show_read(&mut transaction, marks).await?;
         transaction.commit().await?;
-        Ok(())
+        Ok(shown)
     }
 
     async fn hide(&self, user: UserId, conversation: Conversation) -> Result<bool, StoreError> {

@@ -7,8 +7,8 @@ use super::{SqliteStore, row};
 use crate::store::revision::{Decision, Held};
 use crate::store::sync::FORMER_KEPT;
 use crate::store::{
-    Conversation, NewRevision, RevisionOutcome, RevisionRefusal, RevisionStore, StoreError,
-    StoredMessage, UnixMillis,
+    Conversation, NewRevision, Revision, RevisionOutcome, RevisionRefusal, RevisionStore,
+    StoreError, StoredMessage, UnixMillis,
 };
 
 #[async_trait]
@@ -103,12 +103,19 @@ async fn change(
     sqlx::query(
         "UPDATE messages SET kind = ?, body = ? WHERE conversation_id = ? AND message_id = ?",
     )
-    .bind(message.revision.with(message.kind))
+    .bind(message.kind_column())
     .bind(&message.body[..])
     .bind(conversation)
     .bind(id)
     .execute(&mut *connection)
     .await?;
+    if message.revision == Revision::Recalled {
+        sqlx::query("DELETE FROM message_references WHERE conversation_id = ? AND message_id = ?")
+            .bind(conversation)
+            .bind(id)
+            .execute(&mut *connection)
+            .await?;
+    }
     sqlx::query(
         "INSERT INTO message_revisions (conversation_id, message_id, revised_at_ms, revised_by)
          VALUES (?, ?, ?, ?) ON CONFLICT (conversation_id, message_id)

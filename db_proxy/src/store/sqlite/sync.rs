@@ -5,9 +5,9 @@ use sqlx::{Arguments, AssertSqlSafe};
 
 use super::message::fill;
 use super::participant::{LAST, LAST_AT, UNREAD};
-use super::values::Values;
+use super::values::{CHUNK, Values};
 use super::{SqliteStore, row};
-use crate::store::sync::pieces;
+use crate::store::sync::{LOOKED_AT, newest_mentions, pieces};
 use crate::store::{
     ActiveConversation, ChangedConversation, Changes, Conversation, MessageRange, MetaStore,
     Moment, PageLimit, StoreError, StoredMessage, SyncStore, UnixMillis,
@@ -131,6 +131,47 @@ impl SyncStore for SqliteStore {
             row::active_conversation(found, conversation)
         };
         found.iter().map(active).collect()
+    }
+
+    async fn newest_mentions(
+        &self,
+        user: UserId,
+        wanted: &[(GroupId, u32)],
+    ) -> Result<Vec<(GroupId, MessageId)>, StoreError> {
+        let mut mentions = Vec::new();
+        for chunk in wanted.chunks(CHUNK) {
+            let wanted = Values::new(chunk, 2, |row, (group, after)| {
+                row.add(i64::from(group.get()))?;
+                row.add(i64::from(*after))
+            })?;
+            let found = wanted
+                .query(|values| {
+                    format!(
+                        "WITH wanted(group_id, after) AS ({values})
+                         SELECT * FROM (
+                             SELECT wanted.group_id, r.message_id, r.refs,
+                             row_number() OVER (PARTITION BY wanted.group_id ORDER BY r.message_id DESC) AS place
+                             FROM wanted CROSS JOIN conversations AS c
+                             ON c.kind = 2 AND c.party_low = 0 AND c.party_high = wanted.group_id
+                             CROSS JOIN message_references AS r
+                             ON r.conversation_id = c.id AND r.message_id > wanted.after)
+                         WHERE place <= {LOOKED_AT}"
+                    )
+                })
+                .fetch_all(&self.readers)
+                .await?;
+            let found = found.iter().map(|found| {
+                let id = row::message_id(found, "message_id")?;
+                Ok((
+                    row::group_id(found, "group_id")?,
+                    id,
+                    row::references(found)?,
+                ))
+            });
+            let found = found.collect::<Result<Vec<_>, StoreError>>()?;
+            mentions.extend(newest_mentions(user, found));
+        }
+        Ok(mentions)
     }
 
     async fn stored_at(

@@ -229,6 +229,7 @@ impl Talk {
                 session.updated.max(created).0.into(),
                 Value::Null,
                 Value::Null,
+                0i64.into(),
             ]);
         }
         ended

@@ -2,14 +2,13 @@
 
 use im_base::dispatch::HandlerError;
 use proto::capability;
-use proto::error::read_enum;
-use proto::ids::{GroupId, UserId};
 use proto::im::base_define::{MsgInfo, SessionType};
 use proto::im::ext::message::{ImEditReq, ImMessageRevised, ImRecallReq, ImReviseRsp, ImSyncRsp};
 use proto::im::message::{ImGetMsgByIdRsp, ImGetMsgListRsp};
 
 use crate::handlers::other::ask;
-use crate::notice::Told;
+use crate::notice::{Devices, Told};
+use crate::reach::Place;
 use crate::session::Session;
 
 /// Takes a message back. Those who see it are told.
@@ -17,7 +16,7 @@ pub(in crate::handlers) async fn recall(
     session: Session,
     request: ImRecallReq,
 ) -> Result<ImReviseRsp, HandlerError> {
-    let of = Place::read(request.session_type, request.session_id)?;
+    let of = place(request.session_type, request.session_id)?;
     session.take_allowance()?;
     let answer = ask(&session, request).await?;
     Ok(tell(&session, of, answer))
@@ -28,7 +27,7 @@ pub(in crate::handlers) async fn edit(
     session: Session,
     request: ImEditReq,
 ) -> Result<ImReviseRsp, HandlerError> {
-    let of = Place::read(request.session_type, request.session_id)?;
+    let of = place(request.session_type, request.session_id)?;
     if request.msg_data.len() > session.server.limits.text_bytes {
         return Err(HandlerError::Refused("too_large"));
     }
@@ -37,21 +36,9 @@ pub(in crate::handlers) async fn edit(
     Ok(tell(&session, of, answer))
 }
 
-/// The conversation of a message.
-#[derive(Clone, Copy)]
-enum Place {
-    With(UserId),
-    In(GroupId),
-}
-
-impl Place {
-    fn read(session_type: i32, session_id: u32) -> Result<Self, HandlerError> {
-        let place = match read_enum(session_type, "session_type")? {
-            SessionType::Single => UserId::new(session_id).map(Self::With),
-            SessionType::Group => GroupId::new(session_id).map(Self::In),
-        };
-        place.ok_or(HandlerError::Refused("no_such_message"))
-    }
+fn place(session_type: i32, session_id: u32) -> Result<Place, HandlerError> {
+    let place = Place::read(session_type, session_id)?;
+    place.ok_or(HandlerError::Refused("no_such_message"))
 }
 
 fn tell(session: &Session, of: Place, mut answer: ImReviseRsp) -> ImReviseRsp {
@@ -68,39 +55,62 @@ fn tell(session: &Session, of: Place, mut answer: ImReviseRsp) -> ImReviseRsp {
         Place::With(other) => (Told::Pair(user, other), SessionType::Single, other.get()),
         Place::In(group) => (Told::Members(group), SessionType::Group, group.get()),
     };
-    let notice = ImMessageRevised {
+    let mut notice = ImMessageRevised {
         user_id: user.get(),
         session_type: session_type as i32,
         to_session_id,
         message: message.clone(),
     };
     let server = &session.server;
-    server.tell(&told, capability::REVISIONS, &notice, Some(session.id));
+    let refers = !message.mention_user_id.is_empty()
+        || message.mention_all.is_some()
+        || message.reply_to_msg_id.is_some();
+    if refers {
+        let understand = Devices {
+            with: capability::REVISIONS | capability::REFERENCES,
+            except: Some(session.id),
+            ..Default::default()
+        };
+        server.tell_devices(&told, &understand, &notice);
+        strip_references(&mut notice.message);
+    }
+    let others = Devices {
+        with: capability::REVISIONS,
+        without: if refers { capability::REFERENCES } else { 0 },
+        except: Some(session.id),
+        ..Default::default()
+    };
+    server.tell_devices(&told, &others, &notice);
+    if let Some(message) = &mut answer.message
+        && !session.can(capability::REFERENCES)
+    {
+        strip_references(message);
+    }
     answer
 }
 
-/// An answer with messages, as it is for a client that knows of no revisions: what stands in place of a recalled message
-/// is all that it gets.
-pub(super) trait Unrevised {
-    fn unrevised(self, session: &Session) -> Self;
+/// An answer with messages, as it is for a client that does not know of all that can be said of one: what stands in place of a
+/// recalled message is all that it gets of that, and it gets nothing of what a message refers to.
+pub(super) trait Understood {
+    fn understood(self, session: &Session) -> Self;
 }
 
-impl Unrevised for ImGetMsgListRsp {
-    fn unrevised(mut self, session: &Session) -> Self {
+impl Understood for ImGetMsgListRsp {
+    fn understood(mut self, session: &Session) -> Self {
         strip(session, &mut self.msg_list);
         self
     }
 }
 
-impl Unrevised for ImGetMsgByIdRsp {
-    fn unrevised(mut self, session: &Session) -> Self {
+impl Understood for ImGetMsgByIdRsp {
+    fn understood(mut self, session: &Session) -> Self {
         strip(session, &mut self.msg_list);
         self
     }
 }
 
-impl Unrevised for ImSyncRsp {
-    fn unrevised(mut self, session: &Session) -> Self {
+impl Understood for ImSyncRsp {
+    fn understood(mut self, session: &Session) -> Self {
         for conversation in &mut self.conversation {
             strip(session, &mut conversation.msg_list);
         }
@@ -110,8 +120,17 @@ impl Unrevised for ImSyncRsp {
 
 fn strip(session: &Session, messages: &mut [MsgInfo]) {
     if !session.can(capability::REVISIONS) {
-        for message in messages {
+        for message in messages.iter_mut() {
             message.revision = None;
         }
     }
+    if !session.can(capability::REFERENCES) {
+        messages.iter_mut().for_each(strip_references);
+    }
+}
+
+fn strip_references(message: &mut MsgInfo) {
+    message.mention_user_id = Vec::new();
+    message.mention_all = None;
+    message.reply_to_msg_id = None;
 }

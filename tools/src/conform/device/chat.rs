@@ -109,6 +109,7 @@ impl Device {
             session_id: conversation.id(),
             msg_id,
             session_type: conversation.session_type(),
+            ..Default::default()
         };
         let seq_num = self.seq_num();
         self.tell(&mark, seq_num).await

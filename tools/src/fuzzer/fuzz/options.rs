@@ -9,7 +9,7 @@ use super::campaign::Bounds;
 use super::dialect::Dialect;
 use super::play::{ApiKey, User};
 use crate::accounts::DEMO_PASSWORD;
-use crate::client::password_digest;
+use crate::client::{TlsArgs, password_digest};
 use crate::fuzzer::permit::Permit;
 
 /// Demo users that take part: the first one is the honest one.
@@ -32,6 +32,7 @@ Exit code 0 when nothing was found, 1 when something was, 2 when it could not be
 Examples:
   pdu-fuzzer fuzz --target 127.0.0.1:8000 --seconds 60
   pdu-fuzzer fuzz --run data --all --seconds 600 --log up.log
+  pdu-fuzzer fuzz --target 127.0.0.1:8443 --tls --ca data/tls/ca.pem         inside TLS, as --as says, client if it does not
   pdu-fuzzer fuzz --target 127.0.0.1:8000 --seed 7 --fresh --rounds 20     the same scripts every time
   pdu-fuzzer fuzz --target 127.0.0.1:8000 --replay findings/died-….minimal.json")]
 pub struct FuzzArgs {
@@ -47,6 +48,8 @@ pub struct FuzzArgs {
     /// What the port speaks, and as whom; otherwise it is told from `run.json` or from what the port answers
     #[arg(long = "as", value_name = "DIALECT", value_enum)]
     pub(super) dialect: Option<Dialect>,
+    #[command(flatten)]
+    pub(super) tls: TlsArgs,
     /// A login_server that an honest client goes through between rounds, besides the port itself
     #[arg(long, value_name = "URL")]
     pub(super) login: Option<String>,

@@ -7,19 +7,19 @@ mod unwrap;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use proto::im::base_define::UserStatType;
 use proto::im::login::{ImLoginReq, ImLoginRes};
 use proto::{Body, Pdu};
-use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::dialect::Dialect;
 use super::grammar::websocket_frame;
 use super::script::{Part, Script, Step};
+use super::target::Target;
+use crate::client::Socket;
 use connection::Connection;
 use ids::Ids;
 pub(super) use seen::{Ending, Mark, Seen};
@@ -80,7 +80,7 @@ pub(super) const PLACE_OF_KEY: &[u8] = b"@THE-API-KEY@";
 /// Plays scripts on one port. Several may be played at once, in one task.
 #[derive(Debug)]
 pub(super) struct Player {
-    target: SocketAddr,
+    target: Target,
     secrets: Secrets,
     ids: Ids,
     /// How many connections are open at most.
@@ -115,7 +115,7 @@ struct Stage<'a> {
 
 impl Player {
     /// For a target that is permitted. `rate` is in frames a second, 0 without a limit.
-    pub(super) fn new(target: SocketAddr, secrets: Secrets, connections: u32, rate: u32) -> Self {
+    pub(super) fn new(target: Target, secrets: Secrets, connections: u32, rate: u32) -> Self {
         let gap = (rate > 0).then(|| Duration::from_secs(1) / rate);
         Self {
             target,
@@ -195,7 +195,7 @@ impl Player {
             stage.seen.end(Ending::OverLimit);
             return;
         };
-        match timeout(CONNECT, connection::dial(self.target, narrow)).await {
+        match timeout(CONNECT, connection::dial(&self.target, narrow)).await {
             Ok(Ok(stream)) => {
                 stage.seen.connections += 1;
                 let connection = Connection::new(stream, stage.dialect);
@@ -210,9 +210,9 @@ impl Player {
         let Ok(_permit) = self.connections.try_acquire_many(count) else {
             return;
         };
-        let mut crowd: Vec<TcpStream> = Vec::new();
+        let mut crowd: Vec<Socket> = Vec::new();
         for _ in 0..count {
-            match timeout(CONNECT, connection::dial(self.target, false)).await {
+            match timeout(CONNECT, connection::dial(&self.target, false)).await {
                 Ok(Ok(stream)) => crowd.push(stream),
                 _ => break,
             }

@@ -1,6 +1,5 @@
 //! What an honest client gets, from outside.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,6 +10,7 @@ use proto::im::message::ImClientTimeReq;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::dialect::Dialect;
+use super::target::Target;
 use crate::client::{Address, Client, Connection, Device, Status, Target as Url, get};
 use crate::fuzzer::permit::Permit;
 
@@ -24,9 +24,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 #[derive(Clone)]
 pub(super) struct Probe {
     /// The port under attack.
-    pub(super) target: SocketAddr,
-    /// What it speaks.
-    pub(super) dialect: Dialect,
+    pub(super) target: Target,
     /// Who logs in; nobody else does as this user.
     pub(super) user: Option<(String, String)>,
     /// A login_server that is asked for a msg_server to log in at, besides.
@@ -68,7 +66,7 @@ impl Probe {
     async fn attempt(&self) -> anyhow::Result<()> {
         self.at_the_port()
             .await
-            .with_context(|| format!("at {}", self.target))?;
+            .with_context(|| format!("at {}", self.target.address))?;
         let Some(url) = &self.login else {
             return Ok(());
         };
@@ -84,8 +82,8 @@ impl Probe {
     }
 
     async fn at_the_port(&self) -> anyhow::Result<()> {
-        let mut address = Address::direct(&self.target.ip().to_string(), self.target.port());
-        match self.dialect {
+        let mut address = self.target.dialled();
+        match self.target.dialect {
             Dialect::Client => self.log_in(&address).await,
             Dialect::Websocket => {
                 address.websocket = Some("/chat".into());
@@ -93,10 +91,10 @@ impl Probe {
             }
             Dialect::Http => {
                 let url = Url {
-                    host: self.target.ip().to_string(),
-                    port: self.target.port(),
+                    host: address.prior.clone(),
+                    port: address.port,
                     path: "/".into(),
-                    trust: None,
+                    trust: address.trust.clone(),
                 };
                 // Any status is an answer.
                 get(&url, WORD).await.map(drop).map_err(Into::into)
@@ -139,6 +137,7 @@ pub(super) async fn word(address: &Address, pdu: &Pdu) -> anyhow::Result<Pdu> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::target::Owner;
     use super::*;
 
     /// Each attempt is refused at once, and the time for it ends all the same.
@@ -148,8 +147,13 @@ mod tests {
         let target = port.local_addr().unwrap();
         drop(port);
         let probe = Probe {
-            target,
-            dialect: Dialect::Client,
+            target: Target {
+                name: target.to_string(),
+                address: target,
+                dialect: Dialect::Client,
+                owner: Owner::Listener,
+                seal: None,
+            },
             user: None,
             login: None,
             permit: Permit::LOOPBACK,

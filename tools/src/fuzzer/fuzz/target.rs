@@ -20,7 +20,7 @@ use super::dialect::Dialect;
 use super::grammar::HANDSHAKE;
 use super::probe::word;
 use super::watch::listener;
-use crate::client::Address;
+use crate::client::{Address, Trust};
 
 /// How long each question of a guess may take.
 const QUESTION: std::time::Duration = std::time::Duration::from_secs(1);
@@ -33,6 +33,15 @@ pub(super) struct Target {
     pub(super) address: SocketAddr,
     pub(super) dialect: Dialect,
     pub(super) owner: Owner,
+    /// The port is one for TLS.
+    pub(super) seal: Option<Seal>,
+}
+
+/// Who has to be at the other end of TLS, and who vouches for that.
+#[derive(Clone, Debug)]
+pub(super) struct Seal {
+    pub(super) host: String,
+    pub(super) trust: Trust,
 }
 
 /// How the process behind a port is found.
@@ -51,6 +60,18 @@ pub(super) enum Owner {
 }
 
 impl Target {
+    /// As a client dials it.
+    pub(super) fn dialled(&self) -> Address {
+        let host = match &self.seal {
+            Some(seal) => seal.host.clone(),
+            None => self.address.ip().to_string(),
+        };
+        Address {
+            trust: self.seal.as_ref().map(|seal| seal.trust.clone()),
+            ..Address::direct(&host, self.address.port())
+        }
+    }
+
     /// The process, if it is known and there.
     pub(super) fn process(&self) -> Option<u32> {
         match &self.owner {
@@ -115,6 +136,7 @@ pub(super) fn of_run(dir: &Path) -> anyhow::Result<(Vec<Target>, Option<String>)
                     role: entry.role.clone(),
                     index: entry.index,
                 },
+                seal: None,
             });
         }
     }

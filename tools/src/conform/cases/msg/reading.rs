@@ -194,6 +194,7 @@ async fn reader_is_the_session(ctx: &Ctx) -> Outcome {
         session_id: alice.id,
         msg_id: id,
         session_type: 1,
+        ..Default::default()
     };
     carol.tell(&forged, 0).await?;
     carol.unread().await?;

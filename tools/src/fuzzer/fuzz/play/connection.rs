@@ -1,18 +1,19 @@
 //! One connection of a script: bytes out, marks in.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::ids::Ids;
 use super::seen::{Ending, Mark, Seen};
 use super::unwrap::Unwrap;
+use crate::client::Socket;
 use crate::fuzzer::fuzz::dialect::Dialect;
+use crate::fuzzer::fuzz::target::Target;
 
 /// How long a write may be blocked.
 const WRITE: Duration = Duration::from_millis(500);
@@ -27,25 +28,29 @@ const READ_SIZE: usize = 16 * 1024;
 const MOST_READ: usize = 16 * 1024 * 1024;
 
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Socket,
     unwrap: Unwrap,
 }
 
-/// Connects, with the smallest receive buffer if it is to be `narrow`.
-pub(super) async fn dial(target: SocketAddr, narrow: bool) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(target), Type::STREAM, None)?;
+/// Connects, with the smallest receive buffer if it is to be `narrow`, and shakes hands if the port is one for TLS.
+pub(super) async fn dial(target: &Target, narrow: bool) -> io::Result<Socket> {
+    let to = target.address;
+    let socket = socket2::Socket::new(Domain::for_address(to), Type::STREAM, None)?;
     if narrow {
         socket.set_recv_buffer_size(1)?;
     }
     socket.set_nonblocking(true)?;
     let socket = TcpSocket::from_std_stream(socket.into());
-    let stream = socket.connect(target).await?;
+    let stream = socket.connect(to).await?;
     stream.set_nodelay(true)?;
-    Ok(stream)
+    match &target.seal {
+        Some(seal) => Socket::seal(stream, &seal.host, &seal.trust).await,
+        None => Ok(Socket::Plain(stream)),
+    }
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, dialect: Dialect) -> Self {
+    pub(super) fn new(stream: Socket, dialect: Dialect) -> Self {
         Self {
             stream,
             unwrap: Unwrap::new(dialect),
@@ -54,7 +59,11 @@ impl Connection {
 
     /// Writes; an error without an ending leaves the connection to be read.
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Option<Ending>> {
-        match timeout(WRITE, self.stream.write_all(bytes)).await {
+        let writing = async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        };
+        match timeout(WRITE, writing).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(None),
             Err(_) => Err(Some(Ending::NotTaken)),
@@ -108,6 +117,9 @@ impl Connection {
 
     /// Closes with a reset, or without a trace where the target has closed: no port is kept waiting.
     pub(super) fn reset(self) {
-        drop(self.stream.set_zero_linger());
+        // Inside TLS the connection is closed as it is.
+        if let Socket::Plain(stream) = &self.stream {
+            drop(stream.set_zero_linger());
+        }
     }
 }
