@@ -1,12 +1,15 @@
 //! Admins, names in a group, and who is muted.
 
+use proto::im::base_define::ClientType;
 use proto::im::ext::group::{GroupRole, ImGroupMemberSetReq, ImGroupSetReq};
+use proto::im::ext::other::ImNak;
 use proto::im::group::ImGroupChangeMemberReq;
 use proto::im::message::ImMsgData;
+use proto::{Body, capability};
 
 use super::running::{admin, named, three, version};
 use crate::conform::case::{Outcome, cases};
-use crate::conform::ctx::{Ctx, DAVE};
+use crate::conform::ctx::{BOB, Ctx, DAVE};
 use crate::conform::device::chat::text;
 use crate::conform::device::group_steps::{done, refused};
 use crate::conform::expect::{holds, same};
@@ -29,6 +32,11 @@ cases! {
     }
     /// A muted member writes nothing until it is lifted; nobody mutes the owner, and only the owner mutes admins.
     "ferrotalk/groups-mute" mute in Groups {
+        commands: [ImGroupMemberSetReq, ImMsgData],
+        needs: [Ferrotalk],
+    }
+    /// A client that announced reasons is told that it is muted, and for how long.
+    "ferrotalk/groups-mute-reason" mute_reason in Groups {
         commands: [ImGroupMemberSetReq, ImMsgData],
         needs: [Ferrotalk],
     }
@@ -180,6 +188,30 @@ async fn mute(ctx: &Ctx) -> Outcome {
     let again = ctx.text();
     carol.says(group, &again).await?;
     alice.hears(&again).await?;
+    done(alice.ends(group).await?).map(drop)
+}
+
+async fn mute_reason(ctx: &Ctx) -> Outcome {
+    let (mut alice, mut bob, _carol, group) = three(ctx).await?;
+    bob.leave().await?;
+    let mut bob = ctx.connect(1).await?;
+    let mut request = ctx.login_request(BOB, ClientType::Windows as i32);
+    request.capabilities = Some(capability::NAK);
+    bob.log_in(&request).await?;
+    done(alice.sets_member(group, bob.id, muted(600)).await?)?;
+    let seq_num = bob.seq_num();
+    bob.tell(&text(group, &ctx.text()), seq_num).await?;
+    let what = "the reason why a message is refused";
+    let fits = |nak: &ImNak| nak.command == u32::from(ImMsgData::ID.0);
+    let (frame, nak) = bob.frame::<ImNak>(what, fits).await?;
+    same("its number", frame.seq_num(), seq_num)?;
+    same("reason", nak.reason.as_str(), "muted")?;
+    let after = nak.retry_after_ms();
+    holds(
+        "until the silence ends",
+        (1..=600_000).contains(&after),
+        after,
+    )?;
     done(alice.ends(group).await?).map(drop)
 }
 
