@@ -156,6 +156,11 @@ impl Judge<'_> {
     fn decide(self, applicant: UserId, accept: bool) -> Outcome {
         let is_admin = self.role()? != GroupRole::Member;
         let request = self.found.request(applicant);
+        let waits_for_nobody = request.is_none() && self.found.member(applicant).is_none();
+        if waits_for_nobody && !accept {
+            // to one who blocks, an invitation was never told: taking it back is no way to find out
+            return Ok(self.effects);
+        }
         let is_own = request
             .is_some_and(|request| request.kind == Invitation && request.by == self.wish.user);
         if !is_admin && (!is_own || accept) {

@@ -337,6 +337,11 @@ pub(crate) async fn an_invitation_by_somebody_blocked_is_never_seen(bed: Bed) {
     bed.store.take_step(&block).await.unwrap().unwrap();
     let invited = bed.done(owner, group, invite(&[a])).await;
     assert!(invited.requests.is_empty());
+    // taking it back tells no more than when he does not block
+    for inviter in [other, owner] {
+        let back = bed.done(inviter, group, decide(a, false)).await;
+        assert!(back.requests.is_empty());
+    }
     let unblock = contact(ContactStep::Unblock);
     bed.store.take_step(&unblock).await.unwrap().unwrap();
     assert_eq!(bed.waiting(a).await, []);

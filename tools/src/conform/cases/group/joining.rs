@@ -309,9 +309,10 @@ async fn answer_refusals(ctx: &Ctx) -> Outcome {
             bob.decides(group, None, accept).await?,
             none(),
         )?;
-        let nobody = alice.decides(group, Some(bob.id), accept).await?;
-        same("nobody asks", nobody, none())?;
     }
+    let nobody = alice.decides(group, Some(bob.id), true).await?;
+    same("nobody asks", nobody, none())?;
+    done(alice.decides(group, Some(bob.id), false).await?)?;
     done(alice.sets(group, joining(GroupJoining::Approval)).await?)?;
     alice.adds(group, &[bob.id]).await?;
     done(carol.joins(group, "").await?)?;
