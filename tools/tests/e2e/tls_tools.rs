@@ -133,9 +133,11 @@ messages = 200
 
     let (ca, dir) = (ca.display(), world.topology().dir.clone());
     let findings = dir.join("findings");
+    let https = world.topology().ports.login[0].https;
     for (port, speaks) in [
         (ports[0].tls, ""),
         (ports[1].websocket_tls, "--as websocket"),
+        (https, "--as http"),
     ] {
         let attack = format!(
             "fuzz --target 127.0.0.1:{port} {speaks} --tls --ca {ca} --rounds 1 --seed 11 --fresh --json --findings {}",
