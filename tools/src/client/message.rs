@@ -5,6 +5,8 @@ use proto::im::base_define::{MsgInfo, MsgType, SessionType};
 use proto::im::message::ImMsgData;
 use proto::text;
 
+use super::revision::Revision;
+
 /// Bit of a message type that marks a group's message.
 const GROUP_BIT: i32 = 0x10;
 
@@ -78,6 +80,8 @@ pub struct Message {
     pub kind: i32,
     /// As it came: enciphered text, or sound.
     pub data: Bytes,
+    /// What became of it since it was sent, to clients that announced that they understand it.
+    pub revision: Option<Revision>,
 }
 
 impl Message {
@@ -97,12 +101,14 @@ impl Message {
             sent_at: data.create_time,
             kind: data.msg_type,
             data: data.msg_data,
+            revision: None,
         }
     }
 
     /// A message out of a page of history.
     pub fn from_history(conversation: Conversation, info: MsgInfo) -> Self {
         Self {
+            revision: Revision::of(&info),
             id: info.msg_id,
             conversation,
             from: info.from_session_id,

@@ -1,0 +1,12 @@
+//! The client that remembers: its local history by itself, and all of it against a server that each test scripts by hand.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "client/fake.rs"]
+mod fake;
+
+#[path = "messenger/order.rs"]
+mod order;
+
+#[path = "messenger/store.rs"]
+mod store;
