@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[allow(dead_code, reason = "shared with other tests, each of which uses a part")]
 #[path = "client/fake.rs"]
 mod fake;
 
 #[path = "messenger/order.rs"]
 mod order;
+
+#[path = "messenger/line.rs"]
+mod line;
 
 #[path = "messenger/store.rs"]
 mod store;

@@ -57,7 +57,8 @@ pub use news::{EndReason, News, NewsStream};
 pub use place::{AttemptError, Place};
 pub use steps::StepError;
 pub use store::{
-    Arrival, ConversationState, Draft, DraftId, Entry, Known, LocalStore, OutboxFull, StoreError, Taken,
+    Arrival, ConversationState, Draft, DraftId, Entry, Known, LocalStore, OutboxFull, StoreError,
+    Taken,
 };
 
 use super::message::Conversation;

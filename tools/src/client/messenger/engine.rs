@@ -7,24 +7,24 @@
 mod catching;
 mod filling;
 mod hearing;
+mod jobs;
 mod line;
 mod sending;
 mod telling;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use proto::capability;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::news::{EndReason, News};
 use super::place::Place;
-use super::store::{DraftId, LocalStore, StoreError};
+use super::store::{LocalStore, StoreError};
 use crate::client::message::Conversation;
 use crate::client::{Account, Event, Events, Session};
-use line::{Done, Line};
+use jobs::{Done, Jobs};
+use line::Line;
 use sending::Sending;
 
 /// What the handles want.
@@ -59,7 +59,7 @@ pub(super) struct Engine {
     old: Option<Events>,
     /// Connections so far; what was begun on an earlier one says nothing about this one.
     number: u32,
-    jobs: FuturesUnordered<BoxFuture<'static, (u32, Done)>>,
+    jobs: Jobs,
     entering: bool,
     failures: u32,
     /// The server's clock minus this one's, in seconds.
@@ -108,7 +108,7 @@ impl Engine {
             line: None,
             old: None,
             number: 0,
-            jobs: FuturesUnordered::new(),
+            jobs: Jobs::default(),
             entering: false,
             failures: 0,
             clock: 0,
@@ -148,6 +148,7 @@ impl Engine {
         }
         self.line = None;
         self.reins.session.send_replace(None);
+        self.jobs.stop().await;
         self.last_words(reason).await;
     }
 
@@ -178,9 +179,7 @@ impl Engine {
                     self.heard(events, true).await?;
                 }
                 events = ready_events(self.old.as_mut()) => self.heard(events, false).await?,
-                Some((number, done)) = self.jobs.next(), if !self.jobs.is_empty() => {
-                    self.done(number, done).await?;
-                }
+                (number, done) = self.jobs.next() => self.done(number, done).await?,
                 heard = room(&self.reins.news), if !self.queue.is_empty() => self.hand_out(heard),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
             }
@@ -193,11 +192,13 @@ impl Engine {
             self.catch_up();
             self.fill();
             self.refresh();
-            self.learn();
             self.mark_read();
             self.send().await?;
         }
-        self.tell().await
+        self.tell().await?;
+        // what is told of says who is to be asked for
+        self.learn();
+        Ok(())
     }
 
     fn next_due(&self) -> Option<Instant> {
@@ -234,18 +235,12 @@ impl Engine {
         }
     }
 
-    fn start(&self, job: impl Future<Output = Done> + Send + 'static) {
-        let number = self.number;
-        self.jobs
-            .push(Box::pin(async move { (number, job.await) }));
-    }
-
     /// Something that was begun has come to its end.
     async fn done(&mut self, number: u32, done: Done) -> Result<(), EndReason> {
         let of_now = number == self.number;
         match done {
             Done::Entered(entered) => self.entered(entered).await?,
-            Done::Sent(draft, outcome) => self.sent(*draft, outcome).await?,
+            Done::Sent(draft, outcome) => self.sent(number, *draft, outcome).await?,
             // the rest was begun on a connection, and says nothing about the next one
             _ if !of_now => {}
             Done::Pinged(answered) => self.pinged(answered),
@@ -260,11 +255,6 @@ impl Engine {
             }
         }
         Ok(())
-    }
-
-    fn attempted(&mut self, draft: DraftId) {
-        self.sending.in_flight.remove(&draft);
-        self.sending.look = true;
     }
 }
 

@@ -81,9 +81,7 @@ impl Place {
         let entering = async {
             let address = match self {
                 Self::At(address) => address.clone(),
-                Self::Login { url, trust } => {
-                    Address::from_login_with(url, trust.as_ref()).await?
-                }
+                Self::Login { url, trust } => Address::from_login_with(url, trust.as_ref()).await?,
             };
             Ok(account.enter(&address).await?)
         };

@@ -67,7 +67,9 @@ pub enum StoreError {
     #[error("{} is in use by another program", .0.display())]
     InUse(PathBuf),
     /// It is another account's.
-    #[error("the local history belongs to user {kept}, and the server says that this is user {told}")]
+    #[error(
+        "the local history belongs to user {kept}, and the server says that this is user {told}"
+    )]
     Foreign {
         /// Whose it is.
         kept: u32,
@@ -196,7 +198,10 @@ impl LocalStore {
 
 /// SQLite gives its side files the mode of the file made here.
 fn create(file: &Path) -> io::Result<()> {
-    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         let mut builder = DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::super::news::{EndReason, News};
 use super::super::store::{LocalStore, StoreError, Taken};
 use super::Engine;
-use super::line::Done;
+use super::jobs::Done;
 use crate::client::message::{Conversation, Message};
 use crate::client::{RequestError, Session, SyncError};
 

@@ -6,7 +6,7 @@ use super::super::news::{EndReason, News};
 use super::super::store::{Entry, LocalStore};
 use super::Engine;
 use super::catching::CatchError;
-use super::line::Done;
+use super::jobs::Done;
 use crate::client::Session;
 use crate::client::message::{Conversation, Message};
 

@@ -67,7 +67,10 @@ impl Engine {
             Event::Revised(revised) => self.revised(revised).await?,
             Event::ReadNotify(notice) => {
                 let conversation = Conversation::from_wire(notice.session_id, notice.session_type);
-                let moved = self.store.read_to(conversation, notice.msg_id, false).await?;
+                let moved = self
+                    .store
+                    .read_to(conversation, notice.msg_id, false)
+                    .await?;
                 if let Some(id) = moved {
                     self.say(News::Read { conversation, id });
                 }

@@ -3,46 +3,20 @@
 use std::time::Duration;
 
 use proto::capability;
-use proto::ids::MessageId;
-use proto::im::base_define::{GroupInfo, UserInfo};
 use proto::im::ext::login::ImReconnect;
 use tokio::time::{Instant, sleep};
 
 use super::super::news::{EndReason, News};
 use super::super::place::{self, AttemptError};
-use super::super::store::{Draft, Entry, StoreError, Taken};
 use super::Engine;
-use super::catching::CatchError;
-use crate::client::message::Conversation;
-use crate::client::{
-    Address, CloseReason, EnterError, Events, LoginError, RequestError, SendError, Session,
-};
+use super::jobs::Done;
+use crate::client::{Address, CloseReason, EnterError, Events, LoginError, RequestError, Session};
 
 /// How long a connection that let a request wait in vain may take for a heartbeat.
 const PING: Duration = Duration::from_secs(5);
 
 /// How long a logout may take.
 const LOG_OUT: Duration = Duration::from_secs(2);
-
-/// What became of something that was begun.
-pub(super) enum Done {
-    Entered(Result<(Session, Events), AttemptError>),
-    Pinged(bool),
-    Clock(i64),
-    CaughtUp(Result<Taken, CatchError>),
-    Filled(Conversation, Result<(), CatchError>),
-    Refreshed(Result<Vec<Entry>, CatchError>),
-    Learned(Result<Learned, StoreError>),
-    MarkedRead(Result<(), StoreError>),
-    Sent(Box<Draft>, Result<MessageId, SendError>),
-}
-
-/// Profiles and groups that were asked for, and what came of it.
-pub(super) struct Learned {
-    pub(super) asked: (Vec<u32>, Vec<u32>),
-    pub(super) users: Vec<UserInfo>,
-    pub(super) groups: Vec<GroupInfo>,
-}
 
 pub(super) struct Line {
     pub(super) session: Session,
@@ -69,7 +43,7 @@ impl Engine {
             (None, failures) => place::wait(failures),
         };
         let (place, account) = (self.place.clone(), self.account.clone());
-        self.start(async move {
+        self.jobs.start_for_good(self.number, async move {
             sleep(wait).await;
             Done::Entered(place.enter_by(&account, &servers).await)
         });
@@ -91,7 +65,9 @@ impl Engine {
             }
             Err(error) => {
                 // one that the server called no good
-                self.store.keep_token(self.account.token().as_deref()).await?;
+                self.store
+                    .keep_token(self.account.token().as_deref())
+                    .await?;
                 Err(match error {
                     AttemptError::Enter(EnterError::Login(error)) => refused(error),
                     _ => EndReason::PasswordNeeded,
@@ -136,6 +112,7 @@ impl Engine {
         self.learning = false;
         self.reading = false;
         self.pinging = false;
+        self.jobs.next_connection();
         self.untold.append(&mut self.unnamed);
         self.unknowable.clear();
     }
@@ -150,6 +127,7 @@ impl Engine {
 
     fn unlink(&mut self, reason: &str) {
         self.line = None;
+        self.grounded(self.number);
         self.number += 1;
         self.forget_jobs();
         self.reins.session.send_replace(None);
@@ -240,5 +218,7 @@ fn refused(error: LoginError) -> EndReason {
 
 pub(in crate::client::messenger) fn unix_now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
 }

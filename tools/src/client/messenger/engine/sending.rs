@@ -10,7 +10,7 @@ use super::super::news::{EndReason, News};
 use super::super::store::{Draft, DraftId, LocalStore, StoreError};
 use super::Engine;
 use super::hearing::PATIENCE;
-use super::line::Done;
+use super::jobs::Done;
 use crate::client::message::Conversation;
 use crate::client::{RequestError, SendError, Session};
 
@@ -31,7 +31,8 @@ const AFTER_REFUSAL: Duration = Duration::from_secs(1);
 pub(super) struct Sending {
     /// Something may be in the outbox that can leave.
     pub(super) look: bool,
-    pub(super) in_flight: BTreeSet<DraftId>,
+    /// On which connection.
+    pub(super) in_flight: BTreeMap<DraftId, u32>,
     retry_at: BTreeMap<DraftId, Instant>,
     refusals: BTreeMap<DraftId, u32>,
     /// When the latest ones left.
@@ -84,7 +85,7 @@ impl Engine {
             behind = last.id;
             for draft in drafts {
                 let to = draft.outgoing.to;
-                if self.sending.in_flight.contains(&draft.id) {
+                if self.sending.in_flight.contains_key(&draft.id) {
                     continue;
                 }
                 if held.contains(&to) || self.sending.retry_at.contains_key(&draft.id) {
@@ -112,23 +113,37 @@ impl Engine {
             return;
         };
         self.sending.left.push_back(Instant::now());
-        self.sending.in_flight.insert(draft.id);
+        self.sending.in_flight.insert(draft.id, self.number);
         // A connection that is left stays until what went over it is answered.
         let session = session.clone();
-        self.start(async move {
+        self.jobs.start_for_good(self.number, async move {
             let outcome = sending.stored().await;
             drop(session);
             Done::Sent(Box::new(draft), outcome)
         });
     }
 
+    /// What waits for an answer over a connection that is gone waits in vain.
+    pub(super) fn grounded(&mut self, connection: u32) {
+        let sending = &mut self.sending;
+        sending.in_flight.retain(|_, over| *over != connection);
+        sending.look = true;
+    }
+
     pub(super) async fn sent(
         &mut self,
+        connection: u32,
         draft: Draft,
         outcome: Result<MessageId, SendError>,
     ) -> Result<(), EndReason> {
         let id = draft.id;
-        self.attempted(id);
+        if self.sending.in_flight.get(&id) == Some(&connection) {
+            self.sending.in_flight.remove(&id);
+            self.sending.look = true;
+        } else if outcome.is_err() {
+            // it was sent again meanwhile
+            return Ok(());
+        }
         let retry_at = match outcome {
             Ok(stored) => {
                 let now = self.now();
@@ -172,7 +187,11 @@ impl Engine {
 
     /// Tells the server how far the user has read.
     pub(super) fn mark_read(&mut self) {
-        let Some(line) = self.line.as_ref().filter(|_| self.reads_due && !self.reading) else {
+        let Some(line) = self
+            .line
+            .as_ref()
+            .filter(|_| self.reads_due && !self.reading)
+        else {
             return;
         };
         self.reads_due = false;

@@ -1,11 +1,10 @@
 //! What the application is told: messages out of the store, as fast as it takes them, and everything else.
 
-
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::super::news::{CAPACITY, EndReason, News};
 use super::super::store::{LocalStore, StoreError};
-use super::line::{Done, Learned};
+use super::jobs::{Done, Learned};
 use super::{Engine, Order};
 use crate::client::Session;
 use crate::client::message::Conversation;
@@ -122,7 +121,10 @@ impl Engine {
         self.start(async move { Done::Learned(learn(&store, &session, asked).await) });
     }
 
-    pub(super) fn learned(&mut self, learned: Result<Learned, StoreError>) -> Result<(), StoreError> {
+    pub(super) fn learned(
+        &mut self,
+        learned: Result<Learned, StoreError>,
+    ) -> Result<(), StoreError> {
         self.learning = false;
         let learned = learned?;
         // what was asked for and did not come is not asked for again

@@ -223,7 +223,10 @@ impl LocalStore {
         let mut transaction = self.begin().await?;
         let newest = page.iter().map(|message| message.id).max();
         let oldest = page.iter().map(|message| message.id).min();
-        let mut timeline = match (Timeline::load(&mut transaction, conversation).await?, newest) {
+        let mut timeline = match (
+            Timeline::load(&mut transaction, conversation).await?,
+            newest,
+        ) {
             (Some(timeline), _) => timeline,
             (None, Some(newest)) => Timeline::from(newest.saturating_add(1)),
             (None, None) => return Ok(()),

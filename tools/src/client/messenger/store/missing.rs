@@ -66,14 +66,12 @@ impl LocalStore {
         conversation: Conversation,
         latest: u32,
     ) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE conversations SET latest = max(latest, ?) WHERE kind = ? AND peer = ?",
-        )
-        .bind(latest)
-        .bind(conversation.session_type())
-        .bind(conversation.id())
-        .execute(&self.pool)
-        .await?;
+        sqlx::query("UPDATE conversations SET latest = max(latest, ?) WHERE kind = ? AND peer = ?")
+            .bind(latest)
+            .bind(conversation.session_type())
+            .bind(conversation.id())
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 

@@ -56,11 +56,7 @@ impl LocalStore {
     }
 
     /// Takes a page over, all of it and its cursor or nothing. `known` is what was named in the question.
-    pub async fn take(
-        &self,
-        page: SyncPage,
-        known: &Known,
-    ) -> Result<Taken, StoreError> {
+    pub async fn take(&self, page: SyncPage, known: &Known) -> Result<Taken, StoreError> {
         let mut transaction = self.begin().await?;
         let connection: &mut SqliteConnection = &mut transaction;
         let had_cursor: bool = sqlx::query_scalar("SELECT cursor IS NOT NULL FROM account")

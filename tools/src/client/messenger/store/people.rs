@@ -1,8 +1,8 @@
 //! Profiles, groups, contacts: the wire's records, by their numbers.
 
+use prost::Message as _;
 use proto::im::base_define::{DepartInfo, GroupInfo, UserInfo};
 use proto::im::ext::buddy::{Contact, ContactState};
-use prost::Message as _;
 use sqlx::SqliteConnection;
 
 use super::{LocalStore, StoreError};

@@ -1,0 +1,491 @@
+//! Connections that come, break and come back, at a server that each test scripts.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use proto::im::base_define::{ContactSessionInfo, MsgInfo, UnreadInfo, UserInfo};
+use proto::im::buddy::{
+    ImAllUserReq, ImAllUserRsp, ImRecentContactSessionReq, ImRecentContactSessionRsp,
+    ImUsersInfoReq, ImUsersInfoRsp,
+};
+use proto::im::group::{ImNormalGroupListReq, ImNormalGroupListRsp};
+use proto::im::login::{ImKickUser, ImLoginReq, ImLoginRes};
+use proto::im::message::{
+    ImClientTimeReq, ImClientTimeRsp, ImGetMsgByIdReq, ImGetMsgByIdRsp, ImGetMsgListReq,
+    ImGetMsgListRsp, ImMsgData, ImMsgDataAck, ImMsgDataReadAck, ImUnreadMsgCntReq,
+    ImUnreadMsgCntRsp,
+};
+use proto::im::other::ImHeartBeat;
+use proto::{Body, Pdu, capability};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tools::client::messenger::{EndReason, LocalStore, Messenger, News, NewsStream, Place};
+use tools::client::{Account, Address, Conversation, Device, Outgoing, Status};
+
+use crate::fake::{self, ME, Peer};
+
+/// Longer than anything here takes; only a failing test waits for it.
+const SOON: Duration = Duration::from_secs(20);
+
+const BOB: u32 = 2;
+
+/// A server of the base protocol with one conversation.
+struct Server {
+    listener: TcpListener,
+    messages: BTreeMap<u32, (u32, Bytes)>,
+    unread: u32,
+    /// Ids that were asked for one by one.
+    asked: Vec<u32>,
+}
+
+impl Server {
+    async fn new(messages: u32, unread: u32) -> (Self, Address) {
+        let (address, listener) = fake::listen().await;
+        let mut server = Self {
+            listener,
+            messages: BTreeMap::new(),
+            unread,
+            asked: Vec::new(),
+        };
+        for id in 1..=messages {
+            server.stores(BOB, &format!("text {id}"));
+        }
+        (server, address)
+    }
+
+    fn stores(&mut self, from: u32, text: &str) -> u32 {
+        let id = self.messages.len() as u32 + 1;
+        let data = Outgoing::text(BOB, text).data;
+        self.messages.insert(id, (from, data));
+        id
+    }
+
+    async fn accepts(&self) -> (Peer, ImLoginReq) {
+        self.accepts_with(fake::accepted()).await
+    }
+
+    async fn accepts_with(&self, answer: ImLoginRes) -> (Peer, ImLoginReq) {
+        let mut peer = fake::accept(&self.listener).await;
+        let (seq_num, request) = peer.expect::<ImLoginReq>().await;
+        peer.reply(seq_num, &answer).await;
+        (peer, request)
+    }
+
+    fn info(&self, id: u32) -> Option<MsgInfo> {
+        let (from, data) = self.messages.get(&id)?;
+        Some(MsgInfo {
+            msg_id: id,
+            from_session_id: *from,
+            create_time: 1_000 + id,
+            msg_type: 1,
+            msg_data: data.clone(),
+            ..MsgInfo::default()
+        })
+    }
+
+    async fn pushes(&self, peer: &mut Peer, id: u32) {
+        let (from, data) = &self.messages[&id];
+        let push = ImMsgData {
+            from_user_id: *from,
+            to_session_id: if *from == ME { BOB } else { ME },
+            msg_id: id,
+            create_time: 1_000 + id,
+            msg_type: 1,
+            msg_data: data.clone(),
+            ..ImMsgData::default()
+        };
+        peer.reply(0, &push).await;
+    }
+
+    /// Answers what clients ask, until a message comes, or the end.
+    async fn until_a_message(&mut self, peer: &mut Peer) -> Option<(u16, ImMsgData)> {
+        while let Some(pdu) = peer.next().await {
+            if pdu.command() == ImMsgData::ID {
+                return Some((pdu.seq_num(), pdu.decode().unwrap()));
+            }
+            self.answers(peer, &pdu).await;
+        }
+        None
+    }
+
+    async fn answers(&mut self, peer: &mut Peer, pdu: &Pdu) {
+        let number = pdu.seq_num();
+        let latest = self.messages.len() as u32;
+        match pdu.command() {
+            ImClientTimeReq::ID => {
+                let answer = ImClientTimeRsp { server_time: 5_000 };
+                peer.reply(number, &answer).await;
+            }
+            ImHeartBeat::ID => peer.reply(number, &ImHeartBeat {}).await,
+            ImAllUserReq::ID => peer.reply(number, &ImAllUserRsp::default()).await,
+            ImNormalGroupListReq::ID => {
+                peer.reply(number, &ImNormalGroupListRsp::default()).await;
+            }
+            ImUsersInfoReq::ID => {
+                let asked: ImUsersInfoReq = pdu.decode().unwrap();
+                let known = asked.user_id_list.into_iter().map(|user_id| UserInfo {
+                    user_id,
+                    user_nick_name: format!("nick {user_id}"),
+                    ..UserInfo::default()
+                });
+                let answer = ImUsersInfoRsp {
+                    user_info_list: known.collect(),
+                    ..ImUsersInfoRsp::default()
+                };
+                peer.reply(number, &answer).await;
+            }
+            ImRecentContactSessionReq::ID => {
+                let list = (latest > 0).then(|| ContactSessionInfo {
+                    session_id: BOB,
+                    session_type: 1,
+                    latest_msg_id: latest,
+                    ..ContactSessionInfo::default()
+                });
+                let answer = ImRecentContactSessionRsp {
+                    contact_session_list: list.into_iter().collect(),
+                    ..ImRecentContactSessionRsp::default()
+                };
+                peer.reply(number, &answer).await;
+            }
+            ImUnreadMsgCntReq::ID => {
+                let list = (self.unread > 0).then(|| UnreadInfo {
+                    session_id: BOB,
+                    session_type: 1,
+                    unread_cnt: self.unread,
+                    latest_msg_id: latest,
+                    ..UnreadInfo::default()
+                });
+                let answer = ImUnreadMsgCntRsp {
+                    total_cnt: self.unread,
+                    unreadinfo_list: list.into_iter().collect(),
+                    ..ImUnreadMsgCntRsp::default()
+                };
+                peer.reply(number, &answer).await;
+            }
+            ImGetMsgListReq::ID => {
+                let asked: ImGetMsgListReq = pdu.decode().unwrap();
+                let begin = match asked.msg_id_begin {
+                    0 => latest,
+                    begin => begin,
+                };
+                let ids = (1..=begin).rev().take(asked.msg_cnt as usize);
+                let answer = ImGetMsgListRsp {
+                    msg_list: ids.filter_map(|id| self.info(id)).collect(),
+                    ..ImGetMsgListRsp::default()
+                };
+                peer.reply(number, &answer).await;
+            }
+            ImGetMsgByIdReq::ID => {
+                let asked: ImGetMsgByIdReq = pdu.decode().unwrap();
+                self.asked.extend(&asked.msg_id_list);
+                let ids = asked.msg_id_list.iter().rev();
+                let answer = ImGetMsgByIdRsp {
+                    msg_list: ids.filter_map(|id| self.info(*id)).collect(),
+                    ..ImGetMsgByIdRsp::default()
+                };
+                peer.reply(number, &answer).await;
+            }
+            // what a client says of messages it got is not answered
+            ImMsgDataAck::ID | ImMsgDataReadAck::ID => {}
+            other => panic!("{other} was not expected"),
+        }
+    }
+}
+
+fn ack(msg_id: u32) -> ImMsgDataAck {
+    ImMsgDataAck {
+        user_id: ME,
+        session_id: BOB,
+        msg_id,
+        session_type: 1,
+    }
+}
+
+async fn start(address: &Address, store: &LocalStore) -> (Messenger, NewsStream) {
+    let account = Account::new("alice", "demo", Device::Windows, Status::Online);
+    let place = Place::At(address.clone());
+    let started = Messenger::start(place, account, store.clone()).await;
+    started.unwrap()
+}
+
+/// The news up to one that `last` makes something of; messages' ids and texts among them.
+async fn news_until<T>(
+    news: &mut NewsStream,
+    mut last: impl FnMut(&News) -> Option<T>,
+) -> (Vec<(u32, String)>, T) {
+    let mut messages = Vec::new();
+    let waiting = async {
+        loop {
+            let next = news.next().await.expect("it goes on");
+            if let News::Message(entry) | News::Sent { entry, .. } = &next {
+                messages.push((entry.message.id, entry.message.text().unwrap()));
+            }
+            if let Some(found) = last(&next) {
+                return found;
+            }
+        }
+    };
+    let found = timeout(SOON, waiting).await.expect("it comes in time");
+    (messages, found)
+}
+
+fn caught_up(news: &News) -> Option<()> {
+    matches!(news, News::CaughtUp).then_some(())
+}
+
+/// Written down before it is sent, with one key whatever happens, and in the history under its id in the end.
+#[tokio::test]
+async fn what_is_not_acknowledged_is_sent_again_with_the_same_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("history.db");
+    let (mut server, address) = Server::new(0, 0).await;
+
+    let store = LocalStore::open(&file).await.unwrap();
+    let (messenger, mut news) = start(&address, &store).await;
+    // No connection yet: it waits.
+    messenger.send_text(BOB, "first").await.unwrap();
+    messenger.send_text(BOB, "second").await.unwrap();
+    assert_eq!(store.waiting().await.unwrap(), 2);
+
+    let mut keys: Vec<Bytes> = Vec::new();
+    let key = |data: ImMsgData| data.client_msg_id.unwrap();
+    let (mut peer, _) = server.accepts().await;
+    for _ in 0..2 {
+        keys.push(key(server.until_a_message(&mut peer).await.unwrap().1));
+    }
+    // The connection breaks before the answers: stored or not, nobody knows.
+    drop(peer);
+    let (mut peer, _) = server.accepts().await;
+    let (number, again) = server.until_a_message(&mut peer).await.unwrap();
+    assert_eq!(key(again), keys[0]);
+    server.stores(ME, "first");
+    peer.reply(number, &ack(1)).await;
+    let (_, again) = server.until_a_message(&mut peer).await.unwrap();
+    assert_eq!(key(again), keys[1]);
+    let first_sent = |news: &News| match news {
+        News::Sent { entry, .. } => (entry.message.id == 1).then_some(()),
+        _ => None,
+    };
+    tokio::select! {
+        _ = news_until(&mut news, first_sent) => {}
+        _ = server.until_a_message(&mut peer) => panic!("everything was sent"),
+    }
+    server.stores(ME, "second");
+    // The program dies, and with it the connection; the second one is stored, but the answer came to nobody.
+    drop((messenger, news));
+    while server.until_a_message(&mut peer).await.is_some() {}
+    store.close().await;
+
+    let store = LocalStore::open(&file).await.unwrap();
+    let (messenger, mut news) = start(&address, &store).await;
+    let (mut peer, _) = server.accepts().await;
+    let serving = async {
+        let (number, again) = server.until_a_message(&mut peer).await.unwrap();
+        assert_eq!(key(again), keys[1]);
+        peer.reply(number, &ack(2)).await;
+        server.until_a_message(&mut peer).await
+    };
+    let listening = async {
+        // It came back by itself, in the lists of the server; it is told of once, as what was written here.
+        let sent = |news: &News| match news {
+            News::Sent { entry, .. } => (entry.message.id == 2).then_some(()),
+            _ => None,
+        };
+        let (messages, ()) = news_until(&mut news, sent).await;
+        assert_eq!(messages.last().unwrap(), &(2, "second".to_owned()));
+        assert!(messages.iter().filter(|(id, _)| *id == 2).count() == 1);
+        messenger.close().await;
+    };
+    tokio::join!(serving, listening);
+    assert_eq!(store.waiting().await.unwrap(), 0);
+    let here = store
+        .messages(Conversation::User(BOB), 0, 10)
+        .await
+        .unwrap();
+    let texts: Vec<_> = here
+        .iter()
+        .map(|entry| (entry.message.id, entry.message.text().unwrap()))
+        .collect();
+    assert_eq!(texts, [(1, "first".into()), (2, "second".into())]);
+}
+
+/// A server without sync: the lists of stock clients, then gaps by id, in order.
+#[tokio::test]
+async fn a_stock_server_is_caught_up_with_by_its_lists() {
+    let (mut server, address) = Server::new(40, 3).await;
+    let store = LocalStore::in_memory().await.unwrap();
+    let (messenger, mut news) = start(&address, &store).await;
+    let (mut peer, login) = server.accepts().await;
+    assert_ne!(login.capabilities(), 0, "it says what it understands");
+    let listening = async {
+        let (messages, ()) = news_until(&mut news, caught_up).await;
+        let ids: Vec<u32> = messages.iter().map(|(id, _)| *id).collect();
+        assert_eq!(ids, [38, 39, 40], "what is unread");
+        // What is older is fetched when somebody looks for it.
+        let older = messenger.history(BOB, 0, 30).await.unwrap();
+        assert_eq!(older.len(), 30);
+        assert_eq!(older[0].message.id, 11);
+        messenger.mark_read(BOB, 40).await.unwrap();
+    };
+    tokio::select! {
+        () = listening => {}
+        _ = server.until_a_message(&mut peer) => panic!("nobody writes"),
+    }
+    drop(peer);
+
+    // Away while three more come. Then one is overtaken, and one is pushed twice.
+    for id in 41..=43 {
+        server.stores(BOB, &format!("text {id}"));
+    }
+    let (mut peer, _) = server.accepts().await;
+    for id in [44, 45, 46] {
+        server.stores(BOB, &format!("text {id}"));
+        if id != 44 {
+            server.pushes(&mut peer, id).await;
+            server.pushes(&mut peer, id).await;
+        }
+    }
+    let listening = async {
+        let last = |news: &News| match news {
+            News::Message(entry) => (entry.message.id == 46).then_some(()),
+            _ => None,
+        };
+        let (messages, ()) = news_until(&mut news, last).await;
+        let ids: Vec<u32> = messages.iter().map(|(id, _)| *id).collect();
+        assert_eq!(ids, [41, 42, 43, 44, 45, 46]);
+    };
+    tokio::select! {
+        () = listening => {}
+        _ = server.until_a_message(&mut peer) => panic!("nobody writes"),
+    }
+    assert!(server.asked.contains(&44), "{:?}", server.asked);
+    let names = store.users().await.unwrap();
+    assert!(names.iter().any(|user| user.user_nick_name == "nick 2"));
+    messenger.close().await;
+}
+
+/// An application that does not listen costs nothing but its own time: every message is there when it does.
+#[tokio::test]
+async fn a_slow_reader_misses_no_message() {
+    let (mut server, address) = Server::new(0, 0).await;
+    let store = LocalStore::in_memory().await.unwrap();
+    let (messenger, mut news) = start(&address, &store).await;
+    let (mut peer, _) = server.accepts().await;
+    const MANY: u32 = 1_500;
+    for id in 1..=MANY {
+        server.stores(BOB, &format!("text {id}"));
+        server.pushes(&mut peer, id).await;
+    }
+    let listening = async {
+        let all_here = async {
+            loop {
+                let state = store.conversation(Conversation::User(BOB)).await.unwrap();
+                if state.is_some_and(|state| state.complete_to == MANY) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(SOON, all_here).await.unwrap();
+        let last = |news: &News| match news {
+            News::Message(entry) => (entry.message.id == MANY).then_some(()),
+            _ => None,
+        };
+        let (messages, ()) = news_until(&mut news, last).await;
+        let ids: Vec<u32> = messages.iter().map(|(id, _)| *id).collect();
+        assert_eq!(ids, (1..=MANY).collect::<Vec<u32>>());
+    };
+    tokio::select! {
+        () = listening => {}
+        _ = server.until_a_message(&mut peer) => panic!("nobody writes"),
+    }
+    messenger.close().await;
+}
+
+/// The token is kept for the next run, the password stands in for one that is no good, and who is refused is told so.
+#[tokio::test]
+async fn the_token_of_the_last_run_logs_in_and_the_password_where_it_does_not() {
+    let store = LocalStore::in_memory().await.unwrap();
+    let (server, address) = Server::new(0, 0).await;
+    let with_token = |token: &'static [u8]| ImLoginRes {
+        capabilities: Some(capability::RESUME),
+        resume_token: Some(Bytes::from_static(token)),
+        ..fake::accepted()
+    };
+    let no_good = ImLoginRes {
+        result_code: 6,
+        resume_refused: Some(true),
+        ..ImLoginRes::default()
+    };
+    let (messenger, mut news) = start(&address, &store).await;
+    let (_peer, request) = server.accepts_with(with_token(b"one")).await;
+    assert!(request.resume_token.is_none());
+    let connected = |news: &News| matches!(news, News::Connected).then_some(());
+    news_until(&mut news, connected).await;
+    messenger.close().await;
+    assert_eq!(store.token().await.unwrap().unwrap(), "one");
+
+    let (messenger, mut news) = start(&address, &store).await;
+    let (_, request) = server.accepts_with(no_good.clone()).await;
+    assert_eq!(request.resume_token.unwrap(), "one");
+    let (_peer, request) = server.accepts_with(with_token(b"two")).await;
+    assert!(request.resume_token.is_none() && !request.password.is_empty());
+    news_until(&mut news, connected).await;
+    messenger.close().await;
+
+    // Without a password there is nothing left to try.
+    let account = Account::without_password("alice", Device::Windows, Status::Online);
+    let place = Place::At(address.clone());
+    let started = Messenger::start(place, account, store.clone()).await;
+    let (_messenger, mut news) = started.unwrap();
+    server.accepts_with(no_good).await;
+    let ended = |news: &News| match news {
+        News::Ended(reason) => Some(reason.clone()),
+        _ => None,
+    };
+    let (_, reason) = news_until(&mut news, ended).await;
+    assert!(matches!(reason, EndReason::PasswordNeeded), "{reason}");
+    assert_eq!(store.token().await.unwrap(), None);
+
+    let (_messenger, mut news) = start(&address, &store).await;
+    let wrong = ImLoginRes {
+        result_code: 6,
+        ..ImLoginRes::default()
+    };
+    server.accepts_with(wrong).await;
+    let (_, reason) = news_until(&mut news, ended).await;
+    assert!(matches!(reason, EndReason::Refused(_)), "{reason}");
+}
+
+#[tokio::test]
+async fn a_kick_ends_it_and_a_lost_connection_does_not() {
+    let store = LocalStore::in_memory().await.unwrap();
+    let (server, address) = Server::new(0, 0).await;
+    let (_messenger, mut news) = start(&address, &store).await;
+    let (peer, _) = server.accepts().await;
+    drop(peer);
+    let (mut peer, _) = server.accepts().await;
+    let kick = ImKickUser {
+        user_id: ME,
+        kick_reason: 1,
+    };
+    peer.reply(0, &kick).await;
+    let mut seen = Vec::new();
+    let ended = |news: &News| match news {
+        News::Connected => {
+            seen.push("connected");
+            None
+        }
+        News::Disconnected { .. } => {
+            seen.push("disconnected");
+            None
+        }
+        News::Ended(reason) => Some(reason.clone()),
+        _ => None,
+    };
+    let (_, reason) = news_until(&mut news, ended).await;
+    assert!(matches!(reason, EndReason::Kicked(_)), "{reason}");
+    assert_eq!(seen, ["connected", "disconnected", "connected"]);
+    assert!(news.next().await.is_none());
+}
