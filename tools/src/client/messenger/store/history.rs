@@ -34,6 +34,8 @@ pub struct ConversationState {
     pub complete_to: u32,
     /// See `complete_to`; what is older is at the server. 1: here is everything.
     pub complete_from: u32,
+    /// Up to here the application was told.
+    pub told: u32,
     /// Up to where the user has read, on whatever device.
     pub read: u32,
     /// What others wrote behind that, as far as it is here.
@@ -106,7 +108,7 @@ impl LocalStore {
         one: Option<Conversation>,
     ) -> Result<Vec<ConversationState>, StoreError> {
         let rows = sqlx::query(
-            "SELECT kind, peer, latest, upto, floor, read, hidden, active_at,
+            "SELECT kind, peer, latest, upto, floor, read, hidden, active_at, told,
                  (SELECT count(*) FROM messages WHERE messages.kind = conversations.kind
                       AND messages.peer = conversations.peer AND id > read
                       AND sender <> (SELECT user_id FROM account)) AS unread
@@ -274,6 +276,7 @@ fn state(row: &SqliteRow) -> Result<ConversationState, sqlx::Error> {
         read: row.try_get(5)?,
         hidden: row.try_get(6)?,
         active_at: row.try_get(7)?,
-        unread: row.try_get(8)?,
+        told: row.try_get(8)?,
+        unread: row.try_get(9)?,
     })
 }
