@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[allow(dead_code, reason = "shared with other tests, each of which uses a part")]
+#[allow(
+    dead_code,
+    reason = "shared with other tests, each of which uses a part"
+)]
 #[path = "client/fake.rs"]
 mod fake;
 

@@ -34,7 +34,7 @@ impl Talk {
         let waiting = store.drafts().await?;
         if !waiting.is_empty() {
             let text = format!("{} messages of before are sent now", waiting.len());
-            self.view.note("outbox", &text);
+            self.view.note("resending", &text);
             self.pending.extend(waiting.iter().map(|draft| draft.id));
         }
         // What an earlier run was told of and did not come to show.
@@ -57,6 +57,7 @@ impl Talk {
         match news {
             News::Connected => self.connected().await?,
             News::CaughtUp => {
+                self.quiet_until = None;
                 self.names_come(false);
                 self.look_again().await?;
                 self.ask_who_is_there().await;

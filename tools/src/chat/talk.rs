@@ -17,6 +17,9 @@ use crate::client::messenger::{DraftId, Messenger, NewsStream, StoreError};
 /// How long a name that nobody has may still turn up: a large address book comes in pages.
 const NAME_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long a pipe is left unread until everything is here that was said before.
+const CATCHING_UP: Duration = Duration::from_secs(5);
+
 /// How long the messages of a piped input may take after its end.
 pub(super) const LAST_ACKS: Duration = Duration::from_secs(60);
 
@@ -45,6 +48,8 @@ pub(super) struct Talk {
     pub(super) read: BTreeMap<Conversation, u32>,
     pub(super) read_at: Option<Instant>,
     pub(super) partner: Option<Conversation>,
+    /// Until when lines are left unread.
+    pub(super) quiet_until: Option<Instant>,
     /// A line for somebody who is not known yet.
     held: Option<String>,
     /// From when on a name that nobody has is nobody's.
@@ -67,7 +72,10 @@ impl Talk {
         view: View,
         lasting: bool,
     ) -> Self {
+        // Somebody who types sees what comes, and is not kept waiting for it.
+        let quiet = !input.is_interactive();
         Self {
+            quiet_until: quiet.then(|| Instant::now() + CATCHING_UP),
             messenger,
             news,
             input,
@@ -124,8 +132,10 @@ impl Talk {
             if self.leaving.is_some() && self.pending.is_empty() && self.held.is_none() {
                 return Ok(());
             }
-            let reading =
-                self.leaving.is_none() && self.held.is_none() && self.pending.len() < MAX_PENDING;
+            let reading = self.leaving.is_none()
+                && self.held.is_none()
+                && self.quiet_until.is_none()
+                && self.pending.len() < MAX_PENDING;
             tokio::select! {
                 line = self.input.next(), if reading => match line {
                     Some(line) => self.typed(line).await?,
@@ -138,6 +148,7 @@ impl Talk {
                 () = sleep_until(self.names_due), if self.held.is_some() => {
                     self.look_again().await?;
                 }
+                () = until(self.quiet_until) => self.quiet_until = None,
                 () = until(self.read_at) => self.mark_read().await,
                 () = until(self.leaving) => {
                     self.give_up().await?;

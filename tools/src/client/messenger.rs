@@ -67,7 +67,13 @@ use super::{Account, Events, RequestError, Session};
 use engine::{Engine, Order, Reins};
 
 /// The extensions that a messenger has a use for.
-pub const CAPABILITIES: u64 = capability::ALL;
+pub const CAPABILITIES: u64 = capability::RESUME
+    | capability::NAK
+    | capability::RECONNECT
+    | capability::SYNC
+    | capability::ACCOUNT
+    | capability::CONTACTS
+    | capability::REVISIONS;
 
 /// A client that remembers; clones are the same one. It ends when the last one is dropped, or by [`close`](Self::close).
 #[derive(Clone, Debug)]

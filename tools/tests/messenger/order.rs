@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use proptest::prelude::*;
+use proto::im::base_define::MsgInfo;
+use proto::im::ext::message::SyncConversation;
 use proto::text;
 use tools::client::messenger::{Arrival, LocalStore};
-use tools::client::{Conversation, Message, SyncPage, SyncedConversation};
+use tools::client::{Conversation, Message, SyncPage};
 
 const ME: u32 = 1;
 const WITH: Conversation = Conversation::User(2);
@@ -50,36 +52,40 @@ struct Server {
 
 impl Server {
     fn message(&self, id: u32) -> Option<Message> {
+        Some(Message::from_history(WITH, self.info(id)?))
+    }
+
+    fn info(&self, id: u32) -> Option<MsgInfo> {
         let there = (1..=self.latest).contains(&id) && !self.withheld.contains(&id);
-        there.then(|| Message {
-            id,
-            conversation: WITH,
-            from: WITH.id(),
-            sent_at: 1_000 + id,
-            kind: WITH.text_type(),
-            data: Bytes::from(text::encrypt(&format!("text {id}"), text::DEFAULT_KEY)),
-            revision: None,
-        })
+        let info = MsgInfo {
+            msg_id: id,
+            from_session_id: WITH.id(),
+            create_time: 1_000 + id,
+            msg_type: WITH.text_type(),
+            msg_data: text::encrypt(&format!("text {id}"), text::DEFAULT_KEY).into(),
+            ..MsgInfo::default()
+        };
+        there.then_some(info)
     }
 
     /// As PROTOCOL.md has it ("Sync").
     fn page(&self, known: Option<u32>, most: u32) -> SyncPage {
         let behind = known.unwrap_or(self.cursor);
-        let all: Vec<Message> = (behind + 1..=self.latest)
-            .filter_map(|id| self.message(id))
+        let all: Vec<MsgInfo> = (behind + 1..=self.latest)
+            .filter_map(|id| self.info(id))
             .collect();
         let left_out = all.len().saturating_sub(most as usize);
-        let missing_from = (left_out > 0).then(|| all[0].id);
+        let told = SyncConversation {
+            session_type: WITH.session_type(),
+            session_id: WITH.id(),
+            latest_msg_id: self.latest,
+            unread_cnt: self.latest,
+            missing_from_msg_id: (left_out > 0).then(|| all[0].msg_id),
+            msg_list: all[left_out..].to_vec(),
+            ..SyncConversation::default()
+        };
         SyncPage {
-            conversations: vec![SyncedConversation {
-                conversation: WITH,
-                latest: self.latest,
-                read: 0,
-                unread: self.latest,
-                hidden: false,
-                messages: all[left_out..].to_vec(),
-                missing_from,
-            }],
+            conversations: vec![told.into()],
             cursor: Bytes::copy_from_slice(&self.latest.to_be_bytes()),
             ..SyncPage::default()
         }

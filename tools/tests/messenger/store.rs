@@ -4,36 +4,40 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use bytes::Bytes;
-use proto::im::base_define::{GroupInfo, UserInfo};
+use proto::im::base_define::{GroupInfo, MsgInfo, UserInfo};
 use proto::im::ext::buddy::{Contact, ContactState};
+use proto::im::ext::message::SyncConversation;
 use tools::client::messenger::{LocalStore, StoreError};
 use tools::client::{Conversation, Message, Outgoing, Revision, SyncPage, SyncedConversation};
 
 const BOB: Conversation = Conversation::User(2);
 
-fn message(id: u32, text: &str) -> Message {
-    let outgoing = Outgoing::text(BOB, text);
-    Message {
-        id,
-        conversation: BOB,
-        from: 2,
-        sent_at: 100 + id,
-        kind: outgoing.kind,
-        data: outgoing.data,
-        revision: None,
+fn info(id: u32, text: &str) -> MsgInfo {
+    MsgInfo {
+        msg_id: id,
+        from_session_id: 2,
+        create_time: 100 + id,
+        msg_type: BOB.text_type(),
+        msg_data: Outgoing::text(BOB, text).data,
+        ..MsgInfo::default()
     }
 }
 
-fn told(latest: u32, read: u32, unread: u32, messages: Vec<Message>) -> SyncedConversation {
-    SyncedConversation {
-        conversation: BOB,
-        latest,
-        read,
-        unread,
-        hidden: false,
-        messages,
-        missing_from: None,
-    }
+fn message(id: u32, text: &str) -> Message {
+    Message::from_history(BOB, info(id, text))
+}
+
+fn told(latest: u32, read: u32, unread: u32, messages: Vec<MsgInfo>) -> SyncedConversation {
+    let told = SyncConversation {
+        session_type: BOB.session_type(),
+        session_id: BOB.id(),
+        latest_msg_id: latest,
+        read_msg_id: read,
+        unread_cnt: unread,
+        msg_list: messages,
+        ..SyncConversation::default()
+    };
+    told.into()
 }
 
 #[tokio::test]
@@ -80,12 +84,7 @@ async fn a_page_is_taken_over_with_its_cursor() {
     let store = LocalStore::in_memory().await.unwrap();
     store.belongs_to(1).await.unwrap();
     let page = SyncPage {
-        conversations: vec![told(
-            12,
-            10,
-            2,
-            (8..=12).map(|id| message(id, "x")).collect(),
-        )],
+        conversations: vec![told(12, 10, 2, (8..=12).map(|id| info(id, "x")).collect())],
         groups: vec![GroupInfo {
             group_id: 7,
             version: 3,
@@ -136,12 +135,7 @@ async fn a_page_is_taken_over_with_its_cursor() {
 
     let page = SyncPage {
         reset: true,
-        conversations: vec![told(
-            3,
-            1,
-            2,
-            (1..=3).map(|id| message(id, "new")).collect(),
-        )],
+        conversations: vec![told(3, 1, 2, (1..=3).map(|id| info(id, "new")).collect())],
         cursor: Bytes::from_static(b"other"),
         ..SyncPage::default()
     };

@@ -139,6 +139,7 @@ impl Engine {
         let reason = match self.live(linked).await {
             Ok(reason) | Err(reason) => reason,
         };
+        self.last_reads().await;
         if *self.reins.orders.borrow() == Order::LogOut
             && let Some(line) = self.line.take()
         {

@@ -10,6 +10,9 @@ use super::jobs::Done;
 use crate::client::Session;
 use crate::client::message::{Conversation, Message};
 
+/// Messages that changed, of which the application is told at once.
+const CHUNK: usize = 100;
+
 /// Conversations whose gaps are filled at the same time.
 const AT_ONCE: usize = 4;
 
@@ -68,7 +71,7 @@ impl Engine {
     ) -> Result<(), EndReason> {
         self.refreshing = false;
         match revised {
-            // nothing is left
+            // nothing is left, or nothing that the application knows
             Ok(revised) if revised.is_empty() => {}
             Ok(revised) => {
                 for entry in revised {
@@ -119,16 +122,15 @@ async fn by_ids(
     Ok(found)
 }
 
-/// What the messages of one conversation are now that changed; nothing when there are none.
+/// What messages are now that changed, as far as the application was told of them.
 async fn refresh(store: &LocalStore, session: &Session) -> Result<Vec<Entry>, CatchError> {
-    loop {
-        let Some((conversation, ids)) = store.stale().await? else {
-            return Ok(Vec::new());
-        };
+    let mut revised = Vec::new();
+    while let Some((conversation, ids)) = store.stale().await? {
         let found = by_ids(session, conversation, ids.clone()).await?;
-        let revised = store.refreshed(conversation, &ids, &found).await?;
-        if !revised.is_empty() {
-            return Ok(revised);
+        revised.extend(store.refreshed(conversation, &ids, &found).await?);
+        if revised.len() >= CHUNK {
+            break;
         }
     }
+    Ok(revised)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use proto::ids::MessageId;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::super::news::{EndReason, News};
 use super::super::store::{Draft, DraftId, LocalStore, StoreError};
@@ -183,6 +183,16 @@ impl Engine {
             self.say(News::NotSent { draft, reason });
         }
         Ok(())
+    }
+
+    /// What the user read is told before the end, if that can be.
+    pub(super) async fn last_reads(&self) {
+        /// How long that may take.
+        const MOST: Duration = Duration::from_secs(2);
+        if let Some(line) = &self.line {
+            // What is not told now is told by the next run.
+            drop(timeout(MOST, mark_read(&self.store, &line.session)).await);
+        }
     }
 
     /// Tells the server how far the user has read.

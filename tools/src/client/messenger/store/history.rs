@@ -1,12 +1,12 @@
 //! Reading what is here.
 
+use proto::im::base_define::MsgInfo;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::timeline::Timeline;
 use super::{DraftId, LocalStore, StoreError};
 use crate::client::message::{Conversation, Message};
-use crate::client::revision::Revision;
 
 /// Messages that one question gives at most.
 const MOST: u32 = 500;
@@ -247,22 +247,20 @@ impl LocalStore {
 
 pub(super) fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
     let data: Vec<u8> = row.try_get(6)?;
-    let revision: i64 = row.try_get(7)?;
+    let revision: u32 = row.try_get(7)?;
     let draft: Option<i64> = row.try_get(8)?;
+    let mut info = MsgInfo {
+        msg_id: row.try_get(2)?,
+        from_session_id: row.try_get(3)?,
+        create_time: row.try_get(4)?,
+        msg_type: row.try_get(5)?,
+        msg_data: data.into(),
+        ..MsgInfo::default()
+    };
+    info.revision = (revision != 0).then_some(revision);
+    let conversation = Conversation::from_wire(row.try_get(1)?, row.try_get(0)?);
     Ok(Entry {
-        message: Message {
-            conversation: Conversation::from_wire(row.try_get(1)?, row.try_get(0)?),
-            id: row.try_get(2)?,
-            from: row.try_get(3)?,
-            sent_at: row.try_get(4)?,
-            kind: row.try_get(5)?,
-            data: data.into(),
-            revision: match revision {
-                1 => Some(Revision::Edited),
-                2 => Some(Revision::Recalled),
-                _ => None,
-            },
-        },
+        message: Message::from_history(conversation, info),
         draft: draft.map(DraftId),
     })
 }

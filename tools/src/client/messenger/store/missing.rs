@@ -76,9 +76,7 @@ impl LocalStore {
     }
 
     /// Messages of one conversation that changed and were not fetched since, at most 100; nothing when there are none.
-    pub(in crate::client::messenger) async fn stale(
-        &self,
-    ) -> Result<Option<(Conversation, Vec<u32>)>, StoreError> {
+    pub async fn stale(&self) -> Result<Option<(Conversation, Vec<u32>)>, StoreError> {
         let mut transaction = self.begin().await?;
         let first: Option<(i32, u32)> = sqlx::query_as("SELECT kind, peer FROM stale LIMIT 1")
             .fetch_optional(&mut *transaction)
@@ -96,14 +94,17 @@ impl LocalStore {
         Ok(Some((Conversation::from_wire(peer, kind), ids)))
     }
 
-    /// What those are now. Of one that was not asked for any more something newer is here.
-    pub(in crate::client::messenger) async fn refreshed(
+    /// What those are now. Of one that was not asked for any more something newer is here. Gives those that the application
+    /// was told of in their old form.
+    pub async fn refreshed(
         &self,
         conversation: Conversation,
         settled: &[u32],
         found: &[Message],
     ) -> Result<Vec<Entry>, StoreError> {
         let mut transaction = self.begin().await?;
+        let timeline = Timeline::load(&mut transaction, conversation).await?;
+        let told = timeline.map_or(0, |timeline| timeline.told);
         let mut revised = Vec::new();
         for id in settled {
             let gone = sqlx::query("DELETE FROM stale WHERE kind = ? AND peer = ? AND id = ?")
@@ -118,6 +119,7 @@ impl LocalStore {
             }
         }
         transaction.commit().await?;
+        revised.retain(|entry| entry.message.id <= told);
         Ok(revised)
     }
 }

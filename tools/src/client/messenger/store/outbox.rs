@@ -1,6 +1,7 @@
 //! Messages that were written and are not known to be stored by the server.
 
 use bytes::Bytes;
+use proto::im::base_define::MsgInfo;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use thiserror::Error;
@@ -42,15 +43,15 @@ impl Draft {
     }
 
     pub(super) fn as_message(&self, id: u32, from: u32, sent_at: u32) -> Message {
-        Message {
-            id,
-            conversation: self.outgoing.to,
-            from,
-            sent_at,
-            kind: self.outgoing.kind,
-            data: self.outgoing.data.clone(),
-            revision: None,
-        }
+        let info = MsgInfo {
+            msg_id: id,
+            from_session_id: from,
+            create_time: sent_at,
+            msg_type: self.outgoing.kind,
+            msg_data: self.outgoing.data.clone(),
+            ..MsgInfo::default()
+        };
+        Message::from_history(self.outgoing.to, info)
     }
 }
 
@@ -177,14 +178,12 @@ async fn remove(
 fn draft(row: &SqliteRow) -> Result<Draft, sqlx::Error> {
     let data: Vec<u8> = row.try_get(4)?;
     let key: Vec<u8> = row.try_get(5)?;
+    let to = Conversation::from_wire(row.try_get(2)?, row.try_get(1)?);
     Ok(Draft {
         id: DraftId(row.try_get(0)?),
         outgoing: Outgoing {
-            to: Conversation::from_wire(row.try_get(2)?, row.try_get(1)?),
-            kind: row.try_get(3)?,
-            data: data.into(),
             key: Some(Bytes::from(key)),
-            msg_id: 0,
+            ..Outgoing::raw(to, row.try_get(3)?, data)
         },
         attempts: row.try_get(6)?,
     })
