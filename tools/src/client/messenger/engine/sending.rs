@@ -147,12 +147,15 @@ impl Engine {
         let retry_at = match outcome {
             Ok(stored) => {
                 let now = self.now();
-                let arrival = self
+                let (arrival, told) = self
                     .store
                     .acknowledged(&draft, stored.get(), self.me, now)
                     .await?;
                 self.placed(draft.outgoing.to, arrival, Instant::now() + PATIENCE);
                 self.sending.refusals.remove(&id);
+                if let Some(entry) = told {
+                    self.say(News::Sent { draft: id, entry });
+                }
                 return Ok(());
             }
             Err(SendError::Request(RequestError::Nak {

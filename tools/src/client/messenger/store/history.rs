@@ -1,8 +1,8 @@
 //! Reading what is here.
 
 use proto::im::base_define::MsgInfo;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 
 use super::timeline::Timeline;
 use super::{DraftId, LocalStore, StoreError};
@@ -197,18 +197,20 @@ impl LocalStore {
     }
 
     /// Begins a conversation that was not known with its end: what is older is history. The application counts as told up to
-    /// `told`.
+    /// `told`, unless the conversation became known meanwhile.
     pub(in crate::client::messenger) async fn begin_at(
         &self,
         conversation: Conversation,
         page: &[Message],
         told: u32,
     ) -> Result<(), StoreError> {
-        self.older(conversation, 0, page).await?;
         let mut transaction = self.begin().await?;
-        if let Some(mut timeline) = Timeline::load(&mut transaction, conversation).await? {
+        let known = Timeline::load(&mut transaction, conversation).await?;
+        older(&mut transaction, conversation, 0, page).await?;
+        let begun = Timeline::load(&mut transaction, conversation).await?;
+        if let (None, Some(mut timeline)) = (known, begun) {
             timeline.told = told.min(timeline.upto);
-            timeline.read = timeline.read.max(told.min(timeline.upto));
+            timeline.read = timeline.told;
             timeline.save(&mut transaction, conversation).await?;
         }
         Ok(transaction.commit().await?)
@@ -223,26 +225,39 @@ impl LocalStore {
         page: &[Message],
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let newest = page.iter().map(|message| message.id).max();
-        let oldest = page.iter().map(|message| message.id).min();
-        let mut timeline = match (
-            Timeline::load(&mut transaction, conversation).await?,
-            newest,
-        ) {
-            (Some(timeline), _) => timeline,
-            (None, Some(newest)) => Timeline::from(newest.saturating_add(1)),
-            (None, None) => return Ok(()),
-        };
-        timeline.save(&mut transaction, conversation).await?;
-        for message in page {
-            timeline.put(&mut transaction, message, None).await?;
-        }
-        if begin == 0 || begin.saturating_add(1) >= timeline.floor {
-            timeline.floor = timeline.floor.min(oldest.unwrap_or(1)).max(1);
-        }
-        timeline.save(&mut transaction, conversation).await?;
+        older(&mut transaction, conversation, begin, page).await?;
         Ok(transaction.commit().await?)
     }
+}
+
+async fn older(
+    connection: &mut SqliteConnection,
+    conversation: Conversation,
+    begin: u32,
+    page: &[Message],
+) -> Result<(), sqlx::Error> {
+    let newest = page.iter().map(|message| message.id).max();
+    let oldest = page.iter().map(|message| message.id).min();
+    let known = Timeline::load(connection, conversation).await?;
+    let mut timeline = match (known, newest) {
+        (Some(timeline), _) => timeline,
+        (None, Some(newest)) => Timeline::from(newest.saturating_add(1)),
+        (None, None) => return Ok(()),
+    };
+    timeline.save(connection, conversation).await?;
+    for message in page {
+        timeline.put(connection, message, None).await?;
+    }
+    let upto = timeline.upto;
+    timeline.complete_to(connection, conversation, upto).await?;
+    let joins = match known {
+        None => true,
+        Some(before) => begin != 0 && begin.saturating_add(1) >= before.floor,
+    };
+    if joins {
+        timeline.floor = timeline.floor.min(oldest.unwrap_or(1)).max(1);
+    }
+    timeline.save(connection, conversation).await
 }
 
 pub(super) fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {

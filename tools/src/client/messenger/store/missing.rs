@@ -48,14 +48,13 @@ impl LocalStore {
         for message in found {
             timeline.put(&mut transaction, message, None).await?;
         }
-        if let (Some(first), Some(last)) = (asked.first(), asked.last())
-            && *first <= timeline.upto.saturating_add(1)
-        {
-            let last = *last;
-            timeline
-                .complete_to(&mut transaction, conversation, last)
-                .await?;
-        }
+        let upto = match (asked.first(), asked.last()) {
+            (Some(first), Some(last)) if *first <= timeline.upto.saturating_add(1) => *last,
+            _ => timeline.upto,
+        };
+        timeline
+            .complete_to(&mut transaction, conversation, upto)
+            .await?;
         timeline.save(&mut transaction, conversation).await?;
         Ok(transaction.commit().await?)
     }

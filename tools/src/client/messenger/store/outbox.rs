@@ -6,8 +6,8 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use thiserror::Error;
 
-use super::timeline::{Arrival, arrive};
-use super::{LocalStore, StoreError};
+use super::timeline::{Arrival, Timeline, arrive};
+use super::{Entry, LocalStore, StoreError};
 use crate::client::message::{Conversation, Message};
 use crate::client::send::Outgoing;
 
@@ -139,20 +139,27 @@ impl LocalStore {
         Ok(counted.rows_affected() == 1)
     }
 
-    /// The server has stored it under this id: it becomes a message of `me`.
+    /// The server has stored it under this id: it becomes a message of `me`. Gives it if the application counts as told of what
+    /// has this id: a message that was read elsewhere may be this one.
     pub(in crate::client::messenger) async fn acknowledged(
         &self,
         draft: &Draft,
         id: u32,
         me: u32,
         now: u32,
-    ) -> Result<Arrival, StoreError> {
+    ) -> Result<(Arrival, Option<Entry>), StoreError> {
         let mut transaction = self.begin().await?;
         remove(&mut transaction, draft.id).await?;
         let message = draft.as_message(id, me, now);
         let arrival = arrive(&mut transaction, &message, Some(draft.id.0), false).await?;
+        let timeline = Timeline::load(&mut transaction, message.conversation).await?;
         transaction.commit().await?;
-        Ok(arrival)
+        let told = timeline.is_some_and(|timeline| id <= timeline.told);
+        let entry = told.then_some(Entry {
+            message,
+            draft: Some(draft.id),
+        });
+        Ok((arrival, entry))
     }
 
     /// It is not sent any more. False if it was not waiting.
