@@ -74,14 +74,14 @@ pub struct Message {
     pub conversation: Conversation,
     /// Who wrote it; oneself when it was sent from another device.
     pub from: u32,
+    /// What became of it since it was sent, to clients that announced that they understand it.
+    pub revision: Option<Revision>,
     /// The server's clock, in Unix seconds.
     pub sent_at: u32,
     /// The wire's number, see [`MsgType`].
     pub kind: i32,
     /// As it came: enciphered text, or sound.
     pub data: Bytes,
-    /// What became of it since it was sent, to clients that announced that they understand it.
-    pub revision: Option<Revision>,
 }
 
 impl Message {
@@ -96,12 +96,12 @@ impl Message {
         };
         Self {
             id: data.msg_id,
+            revision: None,
             conversation,
             from: data.from_user_id,
             sent_at: data.create_time,
             kind: data.msg_type,
             data: data.msg_data,
-            revision: None,
         }
     }
 

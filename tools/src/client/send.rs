@@ -43,15 +43,15 @@ impl Outgoing {
         }
     }
 
-    /// The same message, with a fresh key if it has none.
-    pub(super) fn keyed(mut self) -> Self {
-        self.key.get_or_insert_with(fresh_key);
-        self
-    }
-
     /// The same message as a client of the base protocol would send it.
     pub fn without_key(mut self) -> Self {
         self.key = None;
+        self
+    }
+
+    /// The same message, with a fresh key if it has none.
+    pub(super) fn keyed(mut self) -> Self {
+        self.key.get_or_insert_with(fresh_key);
         self
     }
 }
