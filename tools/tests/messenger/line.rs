@@ -230,6 +230,20 @@ async fn news_until<T>(
     (messages, found)
 }
 
+/// Waits until everything up to a message is in the local history.
+async fn complete_to(store: &LocalStore, id: u32) {
+    let all_here = async {
+        loop {
+            let state = store.conversation(Conversation::User(BOB)).await.unwrap();
+            if state.is_some_and(|state| state.complete_to == id) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(SOON, all_here).await.expect("it is fetched");
+}
+
 fn caught_up(news: &News) -> Option<()> {
     matches!(news, News::CaughtUp).then_some(())
 }
@@ -283,6 +297,11 @@ async fn what_is_not_acknowledged_is_sent_again_with_the_same_key() {
     let serving = async {
         let (number, again) = server.until_a_message(&mut peer).await.unwrap();
         assert_eq!(key(again), keys[1]);
+        // The answer comes when the message has come back by itself.
+        tokio::select! {
+            () = complete_to(&store, 2) => {}
+            _ = server.until_a_message(&mut peer) => panic!("everything was sent"),
+        }
         peer.reply(number, &ack(2)).await;
         server.until_a_message(&mut peer).await
     };
@@ -378,16 +397,7 @@ async fn a_slow_reader_misses_no_message() {
         server.pushes(&mut peer, id).await;
     }
     let listening = async {
-        let all_here = async {
-            loop {
-                let state = store.conversation(Conversation::User(BOB)).await.unwrap();
-                if state.is_some_and(|state| state.complete_to == MANY) {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        timeout(SOON, all_here).await.unwrap();
+        complete_to(&store, MANY).await;
         let last = |news: &News| match news {
             News::Message(entry) => (entry.message.id == MANY).then_some(()),
             _ => None,
