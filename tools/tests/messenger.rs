@@ -12,6 +12,9 @@ mod fake;
 #[path = "messenger/order.rs"]
 mod order;
 
+#[path = "messenger/stock.rs"]
+mod stock;
+
 #[path = "messenger/line.rs"]
 mod line;
 
