@@ -1,26 +1,34 @@
 //! `ferrotalk chat`: a client for a terminal or a pipe.
 
 mod command;
+mod complete;
+mod help;
 mod input;
 mod view;
 
 mod commands;
+mod friends;
 mod groups;
-mod link;
-mod sync;
+mod news;
 mod talk;
 
-mod outbox;
+mod home;
+mod numbers;
 mod people;
-mod seen;
 
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::client::{Account, Address, Device, Status, TlsArgs};
+use anyhow::anyhow;
+
+use crate::client::messenger::{
+    AttemptError, ConnectFailure, LocalStore, Messenger, NewsStream, Place,
+};
+use crate::client::{Account, Address, Device, EnterError, LoginError, Status, TlsArgs};
 use crate::terminal;
-use link::Link;
 use talk::Talk;
 use view::View;
 
@@ -31,6 +39,9 @@ In the chat: `NAME: text` or `/to NAME` chooses whom to write to, /help lists th
 
 In a pipe every line of standard input is a message or a command; the program ends when all of them are stored, and
 exits with 1 if one was refused or nobody was there to send it to.
+
+What was written and said is kept on this machine, readable by you alone, in a file for each account; what could not be
+sent is sent by the next run, which needs no password. --no-history keeps nothing.
 
 Examples:
   ferrotalk chat --user alice                        asks for the password
@@ -62,26 +73,94 @@ pub struct ChatArgs {
     /// One JSON object per event
     #[arg(long)]
     json: bool,
+    /// Where the local history is kept, instead of $XDG_DATA_HOME/ferrotalk (~/.local/share/ferrotalk)
+    #[arg(long, value_name = "DIR", conflicts_with = "no_history")]
+    dir: Option<PathBuf>,
+    /// Keep nothing on this machine
+    #[arg(long)]
+    no_history: bool,
 }
 
 /// Chats until the input ends.
 pub async fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
-    let password =
-        terminal::password(args.password_stdin, &format!("Password of {}: ", args.user))?;
-    let trust = args.tls.trust()?;
-    let websocket = args
-        .websocket
-        .map(|url| Address::websocket(&url, trust.as_ref()));
-    let link = Link {
-        login: args.login,
-        websocket: websocket.transpose()?,
-        trust,
-        account: Account::new(&args.user, &password, args.device, Status::Online),
-        user: args.user,
+    let store = match args.no_history {
+        true => LocalStore::in_memory().await?,
+        false => LocalStore::open(&args.file()?).await?,
     };
     // Connected before the editor takes the terminal: an error at the start is an error of the command.
-    let (session, events) = link.connect().await?;
+    let (messenger, news) = connect(&args, &store).await?;
     let (input, printer) = input::open(args.json)?;
     let view = View::new(args.json, printer);
-    Talk::new(link, session, events, input, view).run().await
+    Talk::new(messenger, news, input, view, !args.no_history)
+        .run()
+        .await
+}
+
+impl ChatArgs {
+    fn file(&self) -> anyhow::Result<PathBuf> {
+        let server = self.websocket.as_deref().unwrap_or(&self.login);
+        home::file(self.dir.as_deref(), server, &self.user, self.device)
+    }
+
+    fn place(&self) -> anyhow::Result<Place> {
+        let trust = self.tls.trust()?;
+        Ok(match &self.websocket {
+            Some(url) => Place::At(Address::websocket(url, trust.as_ref())?),
+            None => Place::Login {
+                url: self.login.clone(),
+                trust,
+            },
+        })
+    }
+
+    fn with_password(&self) -> anyhow::Result<Account> {
+        let prompt = format!("Password of {}: ", self.user);
+        let password = terminal::password(self.password_stdin, &prompt)?;
+        Ok(Account::new(
+            &self.user,
+            &password,
+            self.device,
+            Status::Online,
+        ))
+    }
+}
+
+/// With the token of an earlier run where nobody gave a password, else with the password.
+async fn connect(args: &ChatArgs, store: &LocalStore) -> anyhow::Result<(Messenger, NewsStream)> {
+    let place = args.place()?;
+    let given = args.password_stdin || std::env::var_os(terminal::PASSWORD_VARIABLE).is_some();
+    let account = match !given && store.token().await?.is_some() {
+        true => Account::without_password(&args.user, args.device, Status::Online),
+        false => args.with_password()?,
+    };
+    let connected = Messenger::connect(place.clone(), account, store.clone()).await;
+    let connected = match connected {
+        Err(ConnectFailure::Attempt(AttemptError::Enter(EnterError::PasswordNeeded)))
+            if std::io::stdin().is_terminal() =>
+        {
+            let account = args.with_password()?;
+            Messenger::connect(place, account, store.clone()).await
+        }
+        connected => connected,
+    };
+    connected.map_err(|failure| explained(args, failure))
+}
+
+fn explained(args: &ChatArgs, failure: ConnectFailure) -> anyhow::Error {
+    let refused = |error: &LoginError| anyhow!("login as {} {error}", args.user);
+    match failure {
+        ConnectFailure::Attempt(error) => match error.refusal().filter(|_| !error.is_retryable()) {
+            Some(refusal) => refused(refusal),
+            None if !error.is_retryable() => anyhow!(
+                "the password is needed: give it with --password-stdin or in {}",
+                terminal::PASSWORD_VARIABLE
+            ),
+            None => anyhow!(
+                "{:#}; `ferrotalk doctor --login {}` looks for the cause",
+                anyhow::Error::new(error),
+                args.login
+            ),
+        },
+        ConnectFailure::Store(error) => error.into(),
+    }
 }

@@ -21,9 +21,9 @@
 //! An address `ws://host:port/path` connects over WebSocket, and one with a [`Trust`] inside TLS; everything above the
 //! connection is the same.
 //!
-//! Absent on purpose: reconnecting. A [`Session`] is one connection; when it ends it says why,
-//! and whoever wants another one asks login_server for an address again, as `ferrotalk chat` does. An [`Account`] logs in
-//! again without the password where the server lets it.
+//! A [`Session`] is one connection; when it ends it says why. An [`Account`] logs in again without the password where the
+//! server lets it. A [`messenger`] stands above both: it comes back by itself, keeps what it was told, and sends what was
+//! written until it is stored; that is what one writes applications with.
 
 mod address;
 pub(crate) mod http;
@@ -54,6 +54,8 @@ mod sync;
 mod typing;
 
 mod error;
+
+pub mod messenger;
 
 pub use account::{Account, EnterError};
 pub use address::Address;

@@ -24,6 +24,12 @@ mod command;
 #[path = "e2e/chat.rs"]
 mod chat;
 
+#[path = "e2e/chat_history.rs"]
+mod chat_history;
+
+#[path = "e2e/chat_terminal.rs"]
+mod chat_terminal;
+
 #[path = "e2e/history.rs"]
 mod history;
 

@@ -1,5 +1,7 @@
 //! What a typed line means.
 
+use super::help::{Command, find};
+
 /// How many messages `/history` shows when it is not told.
 const HISTORY: u32 = 20;
 
@@ -18,8 +20,20 @@ pub(super) enum Line {
     To(String),
     /// Older messages of the present conversation.
     History(u32),
+    /// The conversations that are kept here.
+    Chats,
+    /// What is not stored yet.
+    Outbox,
+    /// Take the message of this number back, or the latest one of one's own.
+    Recall(Option<u32>),
+    /// Give it another text.
+    Edit(Option<u32>, String),
     /// Who is online.
     Who,
+    /// Friends, requests, and who is blocked.
+    Friends,
+    /// A step with somebody who has this name.
+    Friend(Step, String),
     /// Conversations with unread messages.
     Unread,
     /// Make a group of oneself and these users, and write to it.
@@ -33,31 +47,33 @@ pub(super) enum Line {
     Members,
     /// Bring these users into the present group.
     Add(Vec<String>),
+    /// Take these users out of it.
+    Remove(Vec<String>),
     /// The address book, or those in it whose names contain the text.
     Users(String),
-    Help,
+    /// Everything, or one command.
+    Help(Option<&'static Command>),
     Quit,
+    /// Leave, and forget the token.
+    LogOut,
     /// An empty line.
     Nothing,
     /// Not understood, and why.
     Unclear(String),
 }
 
-/// What `/help` prints.
-pub(super) const HELP: &str = "\
-NAME: text     write to NAME, and go on with NAME
-/to NAME       choose whom to write to
-/to #GROUP     write to a group, by its name or number
-/history [N]   the last N messages (20); again: further back
-/who           who is online
-/unread        unread messages by conversation
-/group G: A, B make a group G of yourself, A and B, and go on with it
-/groups        the groups you are in
-/members       who is in the present group
-/add A, B      bring A and B into the present group
-/users [TEXT]  the address book, or the names that contain TEXT
-/quit          leave (also Ctrl-D)
-//text         a message that begins with a slash";
+/// What is done with somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Ask to be friends, with a greeting, which may be empty.
+    Ask(String),
+    /// Grant a request, or refuse it.
+    Answer(bool),
+    /// End a friendship, or take one's own request back.
+    Remove,
+    /// Block, or not any more.
+    Block(bool),
+}
 
 /// Reads a line.
 pub(super) fn parse(line: &str) -> Line {
@@ -93,28 +109,81 @@ fn slash(command: &str) -> Line {
             Ok(count @ 1..=MAX_HISTORY) => Line::History(count),
             _ => Line::Unclear(format!("/history takes a number from 1 to {MAX_HISTORY}")),
         },
+        "chats" => Line::Chats,
+        "outbox" => Line::Outbox,
+        "recall" if rest.is_empty() => Line::Recall(None),
+        "recall" => match rest.parse() {
+            Ok(number) => Line::Recall(Some(number)),
+            Err(_) => Line::Unclear(format!(
+                "/recall takes a message's number, and {rest} is none"
+            )),
+        },
+        "edit" => edit(rest),
         "who" => Line::Who,
+        "friends" => Line::Friends,
+        "friend" => friend(rest),
+        "block" | "unblock" if rest.is_empty() => Line::Unclear(format!("/{word} needs a name")),
+        "block" | "unblock" => Line::Friend(Step::Block(word == "block"), rest.to_owned()),
         "unread" => Line::Unread,
         "group" => group(rest),
         "groups" => Line::Groups,
         "members" => Line::Members,
-        "add" => match names(rest) {
+        "add" | "remove" => match names(rest) {
             names if names.is_empty() => {
-                Line::Unclear("/add needs names, with commas between them".into())
+                Line::Unclear(format!("/{word} needs names, with commas between them"))
             }
-            names => Line::Add(names),
+            names if word == "add" => Line::Add(names),
+            names => Line::Remove(names),
         },
         "users" => Line::Users(rest.to_owned()),
-        "help" | "?" => Line::Help,
+        "help" | "?" if rest.is_empty() => Line::Help(None),
+        "help" | "?" => match find(rest) {
+            Some(command) => Line::Help(Some(command)),
+            None => Line::Unclear(format!("/{rest} is not known; /help lists the commands")),
+        },
         "quit" | "exit" => Line::Quit,
+        "logout" => Line::LogOut,
         _ => Line::Unclear(format!(
             "/{word} is not known; /help lists the commands, //{word} sends it as a message"
         )),
     }
 }
 
+/// `[N] TEXT` of `/edit`.
+fn edit(rest: &str) -> Line {
+    let numbered = rest
+        .split_once(char::is_whitespace)
+        .and_then(|(number, text)| Some((number.parse().ok()?, text.trim())));
+    match numbered {
+        Some((number, text)) => Line::Edit(Some(number), text.to_owned()),
+        None if rest.is_empty() => Line::Unclear("/edit needs the new text: /edit N TEXT".into()),
+        None => Line::Edit(None, rest.to_owned()),
+    }
+}
+
+/// `add|accept|refuse|remove NAME` of `/friend`.
+fn friend(rest: &str) -> Line {
+    let (step, name) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let name = name.trim();
+    let (step, name) = match step {
+        "add" => {
+            let (name, greeting) = name.split_once(':').unwrap_or((name, ""));
+            (Step::Ask(greeting.trim().to_owned()), name.trim())
+        }
+        "accept" => (Step::Answer(true), name),
+        "refuse" => (Step::Answer(false), name),
+        "remove" => (Step::Remove, name),
+        _ => return Line::Unclear("/friend add, accept, refuse or remove, and a name".into()),
+    };
+    if name.is_empty() {
+        return Line::Unclear("/friend needs a name; /users lists them".into());
+    }
+    Line::Friend(step, name.to_owned())
+}
+
 /// `NAME: A, B` of `/group`.
 fn group(rest: &str) -> Line {
+    let rest = rest.strip_prefix("make ").unwrap_or(rest);
     let (name, members) = rest.split_once(':').unwrap_or((rest, ""));
     let (name, members) = (name.trim().to_owned(), names(members));
     if name.is_empty() || members.is_empty() {
@@ -180,7 +249,29 @@ mod tests {
             parse("/group our trip: Bob Miller, cat,"),
             group("our trip", &["Bob Miller", "cat"])
         );
+        assert_eq!(parse("/group make trip: cat"), group("trip", &["cat"]));
         assert_eq!(parse("/add dan"), Line::Add(vec!["dan".into()]));
+        assert_eq!(parse("/remove dan"), Line::Remove(vec!["dan".into()]));
+        assert_eq!(parse("/recall"), Line::Recall(None));
+        assert_eq!(parse("/recall 7"), Line::Recall(Some(7)));
+        assert_eq!(
+            parse("/edit 7 new text"),
+            Line::Edit(Some(7), "new text".into())
+        );
+        assert_eq!(parse("/edit new text"), Line::Edit(None, "new text".into()));
+        assert_eq!(
+            parse("/friend add Bob Miller: it is me"),
+            Line::Friend(Step::Ask("it is me".into()), "Bob Miller".into())
+        );
+        assert_eq!(
+            parse("/friend refuse bob"),
+            Line::Friend(Step::Answer(false), "bob".into())
+        );
+        assert_eq!(
+            parse("/unblock bob"),
+            Line::Friend(Step::Block(false), "bob".into())
+        );
+        assert_eq!(parse("/help friend"), Line::Help(find("friend")));
         assert_eq!(parse("/quit"), Line::Quit);
     }
 
@@ -191,6 +282,12 @@ mod tests {
             ("/history 0", "1 to 100"),
             ("/group trip", "/group NAME: ANN, BOB"),
             ("/add ,", "commas"),
+            ("/recall x", "number"),
+            ("/edit", "/edit N TEXT"),
+            ("/friend marry bob", "accept"),
+            ("/friend add", "/users"),
+            ("/block", "name"),
+            ("/help nope", "/help"),
             ("/nope", "/help"),
         ] {
             let Line::Unclear(words) = parse(line) else {

@@ -2,10 +2,12 @@
 
 use tokio::time::Instant;
 
-use super::command::{HELP, Line};
-use super::talk::Talk;
+use super::command::Line;
+use super::help;
+use super::talk::{LAST_ACKS, Talk};
 use super::view::whom;
 use crate::client::Conversation;
+use crate::client::messenger::{OutboxFull, StoreError};
 
 /// Names that `/users` and `/who` list at once.
 const MAX_LISTED: usize = 200;
@@ -15,29 +17,47 @@ const MAX_ASKED: usize = 2000;
 
 impl Talk {
     /// Does what a line says; false when somebody it names is not known and `last_chance` is still to come.
-    pub(super) async fn carry_out(&mut self, line: Line, last_chance: bool) -> bool {
+    pub(super) async fn carry_out(
+        &mut self,
+        line: Line,
+        last_chance: bool,
+    ) -> Result<bool, StoreError> {
         match line {
-            Line::Say { whole, addressed } => return self.say(whole, addressed, last_chance),
+            Line::Say { whole, addressed } => {
+                return self.say(whole, addressed, last_chance).await;
+            }
             Line::To(name) => match name.strip_prefix('#') {
-                Some(group) => self.choose_group(group).await,
-                None => return self.choose(&name, last_chance),
+                Some(group) => return Ok(self.choose_group(group, last_chance)),
+                None => return Ok(self.choose(&name, last_chance)),
             },
             Line::History(count) => self.history(count).await,
+            Line::Chats => self.chats().await?,
+            Line::Outbox => self.show_outbox().await?,
+            Line::Recall(number) => self.recall(number).await,
+            Line::Edit(number, text) => self.edit(number, &text).await,
             Line::Who => self.who().await,
             Line::Unread => self.list_unread().await,
+            Line::Friends => self.list_friends(),
+            Line::Friend(step, name) => return Ok(self.befriend(step, &name, last_chance).await),
             Line::Group { name, members } => {
-                return self.make_group(name, &members, last_chance).await;
+                return Ok(self.make_group(&name, &members, last_chance).await);
             }
-            Line::Groups => self.groups().await,
+            Line::Groups => self.list_groups(),
             Line::Members => self.members().await,
-            Line::Add(names) => return self.add(&names, last_chance).await,
+            Line::Add(names) => return Ok(self.change(&names, true, last_chance).await),
+            Line::Remove(names) => return Ok(self.change(&names, false, last_chance).await),
             Line::Users(text) => self.users(&text),
-            Line::Help => HELP.lines().for_each(|line| self.view.note("help", line)),
-            Line::Quit => self.leaving = Some(Instant::now() + super::talk::LAST_ACKS),
+            Line::Help(None) => self.help(&help::overview()),
+            Line::Help(Some(command)) => self.help(&help::about(command)),
+            Line::Quit => self.leaving = Some(Instant::now() + LAST_ACKS),
+            Line::LogOut => {
+                self.log_out = true;
+                self.leaving = Some(Instant::now() + LAST_ACKS);
+            }
             Line::Nothing => {}
             Line::Unclear(words) => self.fail(&words),
         }
-        true
+        Ok(true)
     }
 
     pub(super) fn fail(&mut self, words: &str) {
@@ -45,27 +65,42 @@ impl Talk {
         self.view.error(words);
     }
 
-    fn say(
+    fn help(&mut self, lines: &[String]) {
+        lines.iter().for_each(|line| self.view.note("help", line));
+    }
+
+    async fn say(
         &mut self,
         whole: String,
         addressed: Option<(String, String)>,
         last_chance: bool,
-    ) -> bool {
+    ) -> Result<bool, StoreError> {
         if let Some((name, text)) = &addressed {
             if let Some(id) = self.people.find(name) {
                 self.partner = Some(Conversation::User(id));
-                self.outbox.add(Conversation::User(id), text.clone());
-                return true;
+                self.write(Conversation::User(id), text).await?;
+                return Ok(true);
             }
             if !last_chance {
-                return false;
+                return Ok(false);
             }
         }
         match self.partner {
-            Some(partner) => self.outbox.add(partner, whole),
+            Some(partner) => self.write(partner, &whole).await?,
             None => self.fail("nobody to send this to: write `NAME: text` or choose with /to NAME; /users lists the names"),
         }
-        true
+        Ok(true)
+    }
+
+    async fn write(&mut self, to: Conversation, text: &str) -> Result<(), StoreError> {
+        match self.messenger.send_text(to, text).await {
+            Ok(draft) => {
+                self.pending.insert(draft);
+            }
+            Err(OutboxFull::Store(error)) => return Err(error),
+            Err(error @ OutboxFull::Full) => self.fail(&error.to_string()),
+        }
+        Ok(())
     }
 
     fn choose(&mut self, name: &str, last_chance: bool) -> bool {
@@ -88,29 +123,96 @@ impl Talk {
         let Some(partner) = self.partner else {
             return self.fail("/history needs somebody: choose with /to NAME");
         };
-        let begin = match self.shown_back_to.get(&partner) {
+        let before = match self.shown_back_to.get(&partner) {
             Some(1) => return self.view.note("history", "this is the beginning"),
-            Some(oldest) => oldest - 1,
+            Some(oldest) => *oldest,
             None => 0,
         };
-        match self.session.history(partner, begin, count).await {
+        match self.messenger.history(partner, before, count).await {
             Ok(page) if page.is_empty() => self.view.note("history", "nothing older"),
-            Ok(mut page) => {
-                page.sort_unstable_by_key(|message| message.id);
-                self.shown_back_to.insert(partner, page[0].id);
-                for message in &page {
-                    self.view
-                        .message(&self.people, self.session.user_id(), message);
+            Ok(page) => {
+                self.shown_back_to.insert(partner, page[0].message.id);
+                for entry in &page {
+                    self.show_message(&entry.message);
                 }
             }
             Err(error) => self.fail(&format!("no history: {error}")),
         }
     }
 
+    async fn chats(&mut self) -> Result<(), StoreError> {
+        let states = self.messenger.store().conversations().await?;
+        let states: Vec<_> = states.iter().filter(|state| !state.hidden).collect();
+        if states.is_empty() {
+            self.view.note("chats", "no conversations yet");
+        }
+        for state in states.into_iter().take(MAX_LISTED) {
+            let unread = match state.unread {
+                0 => String::new(),
+                unread => format!(", {unread} unread"),
+            };
+            let name = whom(&self.people, state.conversation);
+            let text = format!("{name}: {} messages{unread}", state.latest);
+            self.view.note("chat", &text);
+        }
+        Ok(())
+    }
+
+    async fn show_outbox(&mut self) -> Result<(), StoreError> {
+        let waiting = self.messenger.store().drafts().await?;
+        if waiting.is_empty() {
+            self.view.note("outbox", "everything is stored");
+        }
+        for draft in waiting {
+            let to = whom(&self.people, draft.outgoing.to);
+            let text = draft.text().unwrap_or_default();
+            self.view.note("outbox", &format!("to {to}: {text}"));
+        }
+        Ok(())
+    }
+
+    /// The message of a short number, or the latest one of one's own.
+    fn named(&mut self, number: Option<u32>) -> Option<(Conversation, u32)> {
+        let named = match number {
+            Some(number) => self.numbers.message(number),
+            None => self.numbers.own(),
+        };
+        if named.is_none() {
+            self.fail(&match number {
+                Some(number) => format!("no message on this screen has the number {number}"),
+                None => "no message of yours is on this screen: name one by its number".to_owned(),
+            });
+        }
+        named
+    }
+
+    async fn recall(&mut self, number: Option<u32>) {
+        let Some((conversation, id)) = self.named(number) else {
+            return;
+        };
+        match self.messenger.recall(conversation, id).await {
+            Ok(entry) => self.show_revised(&entry.message),
+            Err(error) => self.fail(&format!("not taken back: {error}")),
+        }
+    }
+
+    async fn edit(&mut self, number: Option<u32>, text: &str) {
+        let Some((conversation, id)) = self.named(number) else {
+            return;
+        };
+        match self.messenger.edit(conversation, id, text).await {
+            Ok(entry) => self.show_revised(&entry.message),
+            Err(error) => self.fail(&format!("not changed: {error}")),
+        }
+    }
+
     async fn who(&mut self) {
         let mut ids = self.people.ids();
         ids.truncate(MAX_ASKED);
-        match self.session.users_status(ids).await {
+        let Some(session) = self.messenger.session() else {
+            return self.fail("cannot ask who is online: there is no connection");
+        };
+        match session.users_status(ids).await {
             Ok(stats) => {
                 for (id, online) in stats {
                     self.people.set_online(id, online);
@@ -130,7 +232,12 @@ impl Talk {
     }
 
     async fn list_unread(&mut self) {
-        let unread = match self.session.unread().await {
+        let Some(session) = self.messenger.session() else {
+            return self.fail(
+                "cannot ask what is unread: there is no connection; /chats lists what is here",
+            );
+        };
+        let unread = match session.unread().await {
             Ok(unread) => unread,
             Err(error) => return self.fail(&format!("cannot ask what is unread: {error}")),
         };

@@ -2,22 +2,22 @@
 
 use super::talk::Talk;
 use crate::client::Conversation;
+use crate::client::messenger::StepError;
 
 impl Talk {
     /// Makes a group and goes on with it; false when somebody named is not known and `last_chance` is still to come.
     pub(super) async fn make_group(
         &mut self,
-        name: String,
+        name: &str,
         members: &[String],
         last_chance: bool,
     ) -> bool {
-        let Some(mut users) = self.everybody_named(members, last_chance) else {
+        let Some(users) = self.everybody_named(members, last_chance) else {
             return last_chance;
         };
-        users.push(self.session.user_id());
-        match self.session.create_group(&name, users).await {
-            Ok(Some(group)) => {
-                self.people.learn_group(group, name);
+        match self.messenger.create_group(name, users).await {
+            Ok(group) => {
+                self.learn_group(group).await;
                 self.partner = Some(Conversation::Group(group));
                 let text = format!(
                     "made {}, number {group}; writing to it",
@@ -25,110 +25,95 @@ impl Talk {
                 );
                 self.view.note("group", &text);
             }
-            Ok(None) => self.fail("the server does not make this group"),
+            Err(StepError::Refused(_)) => self.fail("the server does not make this group"),
             Err(error) => self.fail(&format!("no group: {error}")),
         }
         true
     }
 
-    /// Brings users into the present group; false as with [`make_group`](Self::make_group).
-    pub(super) async fn add(&mut self, names: &[String], last_chance: bool) -> bool {
+    /// Brings users into the present group, or takes them out of it; false as with [`make_group`](Self::make_group).
+    pub(super) async fn change(&mut self, names: &[String], add: bool, last_chance: bool) -> bool {
         let Some(Conversation::Group(group)) = self.partner else {
-            self.fail("/add is for groups: choose one with /to #GROUP");
+            self.fail("this is for groups: choose one with /to #GROUP");
             return true;
         };
         let Some(users) = self.everybody_named(names, last_chance) else {
             return last_chance;
         };
-        match self.session.add_members(group, users).await {
-            Ok(answer) if answer.result_code == 0 => {
-                let text = format!(
-                    "{} now has {} members",
-                    self.people.group_name(group),
-                    answer.cur_user_id_list.len()
-                );
+        let changed = match add {
+            true => self.messenger.add_members(group, users).await,
+            false => self.messenger.remove_members(group, users).await,
+        };
+        match changed {
+            Ok(members) => {
+                self.learn_group(group).await;
+                let name = self.people.group_name(group);
+                let text = format!("{name} now has {} members", members.len());
                 self.view.note("group", &text);
             }
-            Ok(_) => self.fail("the server adds nobody: they are in it already, or you are not"),
-            Err(error) => self.fail(&format!("nobody added: {error}")),
+            Err(StepError::Refused(_)) if add => {
+                self.fail("the server adds nobody: they are in it already, or you are not");
+            }
+            Err(StepError::Refused(_)) => {
+                self.fail("the server removes nobody: they are not in it, or you did not make it");
+            }
+            Err(error) => self.fail(&format!("nobody came or went: {error}")),
         }
         true
     }
 
-    pub(super) async fn choose_group(&mut self, name: &str) {
-        if self.people.find_group(name).is_none() {
-            self.learn_my_groups().await;
-        }
+    /// Goes on with a group; false as with [`make_group`](Self::make_group).
+    pub(super) fn choose_group(&mut self, name: &str, last_chance: bool) -> bool {
         match self.people.find_group(name) {
             Some(group) => {
                 self.partner = Some(Conversation::Group(group));
                 let name = self.people.group_name(group);
                 self.view.note("partner", &format!("writing to {name}"));
+                true
             }
-            None => self.fail(&format!("you are in no group {name}; /groups lists yours")),
+            None if last_chance => {
+                self.fail(&format!("you are in no group {name}; /groups lists yours"));
+                true
+            }
+            None => false,
         }
     }
 
-    pub(super) async fn groups(&mut self) {
-        let groups = self.learn_my_groups().await;
-        if groups.is_empty() {
+    pub(super) fn list_groups(&mut self) {
+        let groups = self.people.groups();
+        let lines: Vec<String> = groups
+            .map(|group| {
+                let members = group.group_member_list.len();
+                format!("{:>8}  #{} ({members})", group.group_id, group.group_name)
+            })
+            .collect();
+        if lines.is_empty() {
             self.view
                 .note("groups", "no groups; /group NAME: ANN, BOB makes one");
         }
-        for group in groups {
-            let text = format!("{group:>8}  {}", self.people.group_name(group));
-            self.view.note("group", &text);
-        }
+        lines.iter().for_each(|line| self.view.note("group", line));
     }
 
     pub(super) async fn members(&mut self) {
         let Some(Conversation::Group(group)) = self.partner else {
             return self.fail("/members is for groups: choose one with /to #GROUP");
         };
-        match self.session.groups_info(vec![group]).await {
-            Ok(groups) => match groups.first() {
-                Some(info) => {
-                    let members = info.group_member_list.iter();
-                    let names: Vec<String> = members.map(|id| self.people.name(*id)).collect();
-                    let text = format!("{} members: {}", names.len(), names.join(", "));
-                    self.view.note("members", &text);
-                }
-                None => self.fail("you are not in this group any more"),
-            },
-            Err(error) => self.fail(&format!("cannot ask who is in it: {error}")),
-        }
-    }
-
-    /// Temporary groups are among the recent conversations, permanent ones in a list of their own.
-    async fn learn_my_groups(&mut self) -> Vec<u32> {
-        let mut groups = Vec::new();
-        if let Ok(recent) = self.session.recent_sessions(0).await {
-            let conversations = recent
-                .iter()
-                .map(|entry| Conversation::from_wire(entry.session_id, entry.session_type));
-            groups.extend(conversations.filter_map(|conversation| match conversation {
-                Conversation::Group(group) => Some(group),
-                Conversation::User(_) => None,
-            }));
-        }
-        if let Ok(normal) = self.session.normal_groups().await {
-            groups.extend(normal.iter().map(|group| group.group_id));
-        }
-        groups.sort_unstable();
-        groups.dedup();
-        self.learn_groups(groups.clone()).await;
-        groups
-    }
-
-    /// Fetches the names of groups that are not known yet.
-    pub(super) async fn learn_groups(&mut self, mut groups: Vec<u32>) {
-        groups.retain(|group| !self.people.knows_group(*group));
-        if !groups.is_empty()
-            && let Ok(groups) = self.session.groups_info(groups).await
-        {
-            for group in groups {
-                self.people.learn_group(group.group_id, group.group_name);
+        match self.messenger.store().group(group).await {
+            Ok(Some(info)) => {
+                let members = info.group_member_list.iter();
+                let names: Vec<String> = members.map(|id| self.people.name(*id)).collect();
+                let text = format!("{} members: {}", names.len(), names.join(", "));
+                self.view.note("members", &text);
             }
+            Ok(None) => self.fail("nothing is known of this group here"),
+            Err(error) => self.fail(&error.to_string()),
+        }
+    }
+
+    async fn learn_group(&mut self, group: u32) {
+        if let Ok(Some(info)) = self.messenger.store().group(group).await {
+            self.people.learn_group(info);
+            self.renamed = true;
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use proto::im::base_define::UserInfo;
+use proto::im::base_define::{GroupInfo, UserInfo};
+use proto::im::ext::buddy::{Contact, ContactState};
+
+use super::complete::Names;
 
 /// The wire's status of somebody who has left.
 const LEFT: u32 = 3;
@@ -12,13 +15,17 @@ const LEFT: u32 = 3;
 pub(super) struct People {
     by_id: HashMap<u32, Person>,
     by_name: HashMap<String, u32>,
-    /// Names of groups by their numbers.
-    groups: BTreeMap<u32, String>,
+    groups: BTreeMap<u32, GroupInfo>,
+    /// Friends, requests, and who is blocked.
+    contacts: BTreeMap<u32, Contact>,
 }
 
 #[derive(Debug)]
 struct Person {
     name: String,
+    /// To log in with, and without spaces.
+    login: String,
+    here: bool,
     online: bool,
 }
 
@@ -39,8 +46,13 @@ impl People {
                 }
             }
             let online = self.by_id.get(&id).is_some_and(|person| person.online);
-            let name = display_name(profile);
-            self.by_id.insert(id, Person { name, online });
+            let person = Person {
+                login: profile.user_real_name.clone(),
+                here: profile.status != LEFT,
+                name: display_name(profile),
+                online,
+            };
+            self.by_id.insert(id, person);
         }
     }
 
@@ -52,35 +64,72 @@ impl People {
         }
     }
 
-    /// Adds or renames a group.
-    pub(super) fn learn_group(&mut self, id: u32, name: String) {
-        self.groups.insert(id, name);
+    /// Adds a group, or changes it.
+    pub(super) fn learn_group(&mut self, group: GroupInfo) {
+        self.groups.insert(group.group_id, group);
+    }
+
+    /// The user is not in it any more.
+    pub(super) fn forget_group(&mut self, group: u32) {
+        self.groups.remove(&group);
+    }
+
+    /// The groups, by number.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &GroupInfo> {
+        self.groups.values()
     }
 
     /// What to call a group.
     pub(super) fn group_name(&self, id: u32) -> String {
         match self.groups.get(&id) {
-            Some(name) => format!("#{name}"),
+            Some(group) => format!("#{}", group.group_name),
             None => format!("group {id}"),
         }
     }
 
-    /// Whether a group's name is known.
-    pub(super) fn knows_group(&self, id: u32) -> bool {
-        self.groups.contains_key(&id)
+    /// Notes what somebody is to the user; what was before is given back.
+    pub(super) fn learn_contact(&mut self, contact: Contact) -> Option<Contact> {
+        let nothing = contact.state == ContactState::ContactNone as i32 && !contact.blocked();
+        match nothing {
+            true => self.contacts.remove(&contact.user_id),
+            false => self.contacts.insert(contact.user_id, contact),
+        }
+    }
+
+    /// Everybody who is something to the user, by number.
+    pub(super) fn contacts(&self) -> impl Iterator<Item = &Contact> {
+        self.contacts.values()
+    }
+
+    /// Nobody and nothing is known any more.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// What Tab completes.
+    pub(super) fn names(&self) -> Names {
+        let people = self.by_id.values().filter(|person| person.here);
+        let mut users: Vec<String> = people
+            .map(|person| match person.login.is_empty() {
+                true => person.name.replace(char::is_whitespace, ""),
+                false => person.login.clone(),
+            })
+            .collect();
+        users.sort_unstable();
+        users.dedup();
+        let groups = self.groups.values().map(|group| group.group_name.clone());
+        Names {
+            users,
+            groups: groups.collect(),
+        }
     }
 
     /// The group of this name, spelled as in [`find`](Self::find), the newest if there are several; or of this number.
     pub(super) fn find_group(&self, name: &str) -> Option<u32> {
         let mut groups = self.groups.iter().rev();
-        let named = groups.find(|(_, other)| key(other) == key(name));
+        let named = groups.find(|(_, other)| key(&other.group_name) == key(name));
         let numbered = || name.parse().ok().filter(|id| self.groups.contains_key(id));
         named.map(|(id, _)| *id).or_else(numbered)
-    }
-
-    /// Whether a profile is known.
-    pub(super) fn knows(&self, id: u32) -> bool {
-        self.by_id.contains_key(&id)
     }
 
     /// Who has this name, in any case and with or without spaces; a number is a user's number.

@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use proto::im::base_define::GroupModifyType;
+use proto::im::ext::buddy::{Contact, ContactState};
 use proto::im::group::ImGroupChangeMemberNotify;
 use serde_json::{Value, json};
 
 use super::input::Printer;
 use super::people::People;
-use crate::client::{Conversation, Message};
+use crate::client::{Conversation, Message, Revision};
 use crate::terminal::Paint;
 
 pub(super) struct View {
@@ -28,8 +29,8 @@ impl View {
         }
     }
 
-    /// A message, pushed or fetched.
-    pub(super) fn message(&mut self, people: &People, me: u32, message: &Message) {
+    /// A message, pushed or fetched, with the short number by which it is named.
+    pub(super) fn message(&mut self, people: &People, me: u32, number: u32, message: &Message) {
         let from = people.name(message.from);
         let text = message.text();
         if self.json {
@@ -42,6 +43,8 @@ impl View {
                 "mine": message.from == me,
                 "time": message.sent_at,
                 "text": text,
+                "number": number,
+                "revision": message.revision.map(revision),
             }));
             return;
         }
@@ -54,20 +57,68 @@ impl View {
             Conversation::User(peer) if message.from == me => format!(" → {}", people.name(peer)),
             Conversation::User(_) => String::new(),
         };
+        let number = self.paint.dim(&format!("{number:>3}"));
+        let mark = match message.revision {
+            Some(Revision::Edited) => self.paint.dim(" (edited)"),
+            _ => String::new(),
+        };
         // A message of several lines stays one block.
-        let text = printable(&text).replace('\n', "\n          ");
-        self.line(&format!("{time} {name}{place}: {text}"));
+        let text = printable(&text).replace('\n', "\n              ");
+        self.line(&format!("{number} {time} {name}{place}: {text}{mark}"));
     }
 
     /// A message is stored.
-    pub(super) fn stored(&mut self, people: &People, to: Conversation, id: u32) {
+    pub(super) fn stored(&mut self, people: &People, number: u32, message: &Message) {
+        let (to, id) = (message.conversation, message.id);
         if self.json {
-            self.object(json!({"event": "stored", "id": id, "conversation": conversation(to)}));
+            self.object(json!({
+                "event": "stored", "id": id, "conversation": conversation(to), "number": number,
+                "text": message.text(),
+            }));
             return;
         }
         let mark = self.paint.good("✓");
+        let number = self.paint.dim(&format!("{number:>3}"));
         let rest = self.paint.dim(&format!("#{id} to {}", whom(people, to)));
-        self.line(&format!("{mark} {rest}"));
+        self.line(&format!("{number} {mark} {rest}"));
+    }
+
+    /// A message is another one now.
+    pub(super) fn revised(&mut self, people: &People, number: Option<u32>, message: &Message) {
+        let text = message.text();
+        if self.json {
+            self.object(json!({
+                "event": "revised", "id": message.id, "conversation": conversation(message.conversation),
+                "number": number, "revision": message.revision.map(revision), "text": text,
+            }));
+            return;
+        }
+        let which = number.map_or(format!("#{}", message.id), |number| number.to_string());
+        let (name, place) = (
+            people.name(message.from),
+            whom(people, message.conversation),
+        );
+        let line = match (message.revision, text) {
+            (Some(Revision::Recalled), _) | (_, None) => {
+                format!("{which}: {name} took this message back ({place})")
+            }
+            (_, Some(text)) => format!("{which}: {name} made this {} ({place})", printable(&text)),
+        };
+        self.line(&self.paint.dim(&line));
+    }
+
+    /// Somebody is something else to the user.
+    pub(super) fn contact(&mut self, people: &People, contact: &Contact) {
+        let name = people.name(contact.user_id);
+        let (word, text) = standing(&name, contact);
+        if self.json {
+            self.object(json!({
+                "event": "contact", "user": contact.user_id, "name": name, "state": word,
+                "blocked": contact.blocked(), "greeting": contact.greeting,
+            }));
+            return;
+        }
+        self.line(&self.paint.dim(&printable(&text)));
     }
 
     /// A message is not stored.
@@ -153,6 +204,35 @@ impl View {
             Ok(then) => then.strftime("[%Y-%m-%d %H:%M]").to_string(),
             Err(_) => "[--:--]".into(),
         }
+    }
+}
+
+/// What somebody is, in a word and in a sentence.
+fn standing(name: &str, contact: &Contact) -> (&'static str, String) {
+    let (word, text) = match ContactState::try_from(contact.state) {
+        Ok(ContactState::ContactFriend) => ("friend", format!("{name} is your friend")),
+        Ok(ContactState::ContactAsked) => ("asked", format!("you asked {name} to be friends")),
+        Ok(ContactState::ContactAsksMe) => {
+            let greeting = contact.greeting.as_deref().unwrap_or_default();
+            let greeting = match greeting.is_empty() {
+                true => String::new(),
+                false => format!(": {greeting}"),
+            };
+            let text = format!("{name} asks to be your friend (/friend accept {name}){greeting}");
+            ("asks_me", text)
+        }
+        _ => ("none", format!("{name} is no friend")),
+    };
+    match contact.blocked() {
+        true => (word, format!("{name} is blocked")),
+        false => (word, text),
+    }
+}
+
+fn revision(revision: Revision) -> &'static str {
+    match revision {
+        Revision::Edited => "edited",
+        Revision::Recalled => "recalled",
     }
 }
 

@@ -41,6 +41,9 @@ pub enum EnterError {
     /// It was, but did not let one in.
     #[error(transparent)]
     Login(#[from] LoginError),
+    /// There is no token that is good, and no password was given.
+    #[error("the password is needed")]
+    PasswordNeeded,
 }
 
 impl Account {
@@ -52,6 +55,24 @@ impl Account {
             token: Arc::default(),
         }
         .announcing(capability::RESUME)
+    }
+
+    /// Somebody whose password is not at hand, only a token of an earlier login.
+    pub fn without_password(user: &str, device: impl Into<DeviceType>, status: Status) -> Self {
+        let mut account = Self::new(user, "", device, status);
+        account.request.password.clear();
+        account
+    }
+
+    /// The same, beginning with a token of an earlier login.
+    pub fn with_token(self, token: Option<Bytes>) -> Self {
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = token;
+        self
+    }
+
+    /// The name to log in with.
+    pub fn user(&self) -> &str {
+        &self.request.user_name
     }
 
     /// The same, announcing these extensions and no others; 0 is a stock client. See [`capability`].
@@ -76,6 +97,9 @@ impl Account {
                 })) => self.forget(&token),
                 other => return other,
             }
+        }
+        if self.request.password.is_empty() {
+            return Err(EnterError::PasswordNeeded);
         }
         self.log_in(address, self.request.clone()).await
     }

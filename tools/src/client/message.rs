@@ -5,6 +5,8 @@ use proto::im::base_define::{MsgInfo, MsgType, SessionType};
 use proto::im::message::ImMsgData;
 use proto::text;
 
+use super::revision::Revision;
+
 /// Bit of a message type that marks a group's message.
 const GROUP_BIT: i32 = 0x10;
 
@@ -72,6 +74,8 @@ pub struct Message {
     pub conversation: Conversation,
     /// Who wrote it; oneself when it was sent from another device.
     pub from: u32,
+    /// What became of it since it was sent, to clients that announced that they understand it.
+    pub revision: Option<Revision>,
     /// The server's clock, in Unix seconds.
     pub sent_at: u32,
     /// The wire's number, see [`MsgType`].
@@ -112,6 +116,7 @@ impl Message {
         };
         Self {
             id: data.msg_id,
+            revision: None,
             conversation,
             from: data.from_user_id,
             sent_at: data.create_time,
@@ -128,6 +133,7 @@ impl Message {
     /// A message out of a page of history.
     pub fn from_history(conversation: Conversation, info: MsgInfo) -> Self {
         Self {
+            revision: Revision::of(&info),
             id: info.msg_id,
             conversation,
             from: info.from_session_id,

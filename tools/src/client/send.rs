@@ -72,6 +72,12 @@ impl Outgoing {
         self.key = None;
         self
     }
+
+    /// The same message, with a fresh key if it has none.
+    pub(super) fn keyed(mut self) -> Self {
+        self.key.get_or_insert_with(fresh_key);
+        self
+    }
 }
 
 /// Sixteen random bytes. They need to be unequal, not secret: keys of different senders never meet.

@@ -92,7 +92,8 @@ impl Peer {
         bytes
     }
 
-    async fn next(&mut self) -> Option<Pdu> {
+    /// The next frame; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Option<Pdu> {
         loop {
             if let Some(pdu) = self.decoder.next_pdu().unwrap() {
                 return Some(pdu);

@@ -102,6 +102,8 @@ impl Chat {
     fn start(up: &Up, user: &str, more: &[&str]) -> Self {
         let mut process = ferrotalk(&["chat", "--login", &up.login, "--user", user, "--json"])
             .args(more)
+            .arg("--dir")
+            .arg(up.folder().join("history"))
             .env("FERROTALK_PASSWORD", PASSWORD)
             .spawn()
             .unwrap();
@@ -171,7 +173,14 @@ async fn two_people_chat_through_pipes() {
     two.ends().await;
 
     // A message to nobody is an error of the command, and says so.
-    let arguments = ["chat", "--login", &up.login, "--user", "demo1"];
+    let arguments = [
+        "chat",
+        "--login",
+        &up.login,
+        "--user",
+        "demo1",
+        "--no-history",
+    ];
     let (ok, said) = run(
         &[&arguments[..], &["--password-stdin", "--json"]].concat(),
         "demo\nnobody: hi\n/to nobody\nhello?\n",

@@ -1,0 +1,42 @@
+//! Friends: asking, answering, blocking, and who they are.
+
+use super::command::Step;
+use super::talk::Talk;
+
+impl Talk {
+    /// Takes a step; false when the one who is named is not known and `last_chance` is still to come.
+    pub(super) async fn befriend(&mut self, step: Step, name: &str, last_chance: bool) -> bool {
+        let Some(user) = self.people.find(name) else {
+            if last_chance {
+                self.fail(&format!("nobody is called {name}; /users lists the names"));
+            }
+            return last_chance;
+        };
+        let messenger = &self.messenger;
+        let taken = match step {
+            Step::Ask(greeting) => messenger.ask_to_be_friends(user, &greeting).await,
+            Step::Answer(accept) => messenger.answer_request(user, accept).await,
+            Step::Remove => messenger.remove_friend(user).await,
+            Step::Block(blocked) => messenger.block(user, blocked).await,
+        };
+        match taken {
+            Ok(contact) => {
+                self.view.contact(&self.people, &contact);
+                self.people.learn_contact(contact);
+            }
+            Err(error) => self.fail(&format!("{name} is what {name} was: {error}")),
+        }
+        true
+    }
+
+    pub(super) fn list_friends(&mut self) {
+        let contacts: Vec<_> = self.people.contacts().cloned().collect();
+        if contacts.is_empty() {
+            let text = "no friends yet; /friend add NAME asks somebody";
+            self.view.note("friends", text);
+        }
+        for contact in contacts {
+            self.view.contact(&self.people, &contact);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! `ferrotalk chat` as somebody sees it who types.
+
+use std::fs::{File, OpenOptions};
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::tcgetattr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Child;
+use tools::client::{Device, Outgoing};
+
+use crate::command::ferrotalk;
+use crate::person::Person;
+use crate::world::{PASSWORD, World, soon};
+
+/// A chat, and the keyboard and screen before it.
+struct Terminal {
+    process: Child,
+    keys: tokio::fs::File,
+    screen: tokio::fs::File,
+    /// Everything that was shown and not looked at.
+    shown: String,
+    line: File,
+}
+
+impl Terminal {
+    fn start(world: &World, user: &str) -> Self {
+        let ours: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&ours).unwrap();
+        unlockpt(&ours).unwrap();
+        let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        let theirs = || Stdio::from(options.open(&name).unwrap());
+        let login = world.cluster.login_url();
+        let arguments = ["chat", "--login", &login, "--user", user, "--no-history"];
+        let process = ferrotalk(&arguments)
+            .env("FERROTALK_PASSWORD", PASSWORD)
+            .env("TERM", "xterm")
+            .stdin(theirs())
+            .stdout(theirs())
+            .stderr(theirs())
+            .spawn()
+            .unwrap();
+        let ours = File::from(ours);
+        Self {
+            process,
+            keys: tokio::fs::File::from_std(ours.try_clone().unwrap()),
+            screen: tokio::fs::File::from_std(ours),
+            shown: String::new(),
+            line: options.open(&name).unwrap(),
+        }
+    }
+
+    /// All of it at once, as an input method or a hand that is faster than the program.
+    async fn types(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).await.unwrap();
+        self.keys.flush().await.unwrap();
+    }
+
+    /// Its end; what it says until then goes to the screen. Whether it was a good one.
+    async fn ends(&mut self) -> bool {
+        let (process, screen) = (&mut self.process, &mut self.screen);
+        let ending = async {
+            let mut bytes = [0; 4096];
+            loop {
+                tokio::select! {
+                    end = process.wait() => return end.unwrap().success(),
+                    read = screen.read(&mut bytes) => drop(read.unwrap()),
+                }
+            }
+        };
+        soon("the end of a chat", ending).await
+    }
+
+    /// Waits until a text is on the screen; what was before it has been seen.
+    async fn shows(&mut self, text: &str) {
+        let showing = async {
+            loop {
+                if let Some(at) = self.shown.find(text) {
+                    self.shown.drain(..at + text.len());
+                    return;
+                }
+                let mut bytes = [0; 4096];
+                let length = self.screen.read(&mut bytes).await.unwrap();
+                self.shown
+                    .push_str(&String::from_utf8_lossy(&bytes[..length]));
+            }
+        };
+        soon(&format!("{text} on the screen"), showing).await;
+    }
+}
+
+#[tokio::test]
+async fn somebody_types_while_others_write() {
+    let world = World::usual(2).await;
+    let bob = Person::at(&world.msg(0), "demo2", Device::Android).await;
+    let mut alice = Terminal::start(&world, "demo1");
+    let before = tcgetattr(&alice.line).unwrap().local_modes;
+    alice.shows("logged in as Demo 1").await;
+    alice.types("/to demo2\r").await;
+    alice.shows("writing to Demo 2").await;
+    alice.shows("Demo 2> ").await;
+
+    // Tab completes what is clear, and lists what is not.
+    alice.types("/friend ac\t").await;
+    alice.shows("accept ").await;
+    alice.types("de\t\t").await;
+    alice.shows("demo1").await;
+    alice.shows("demo2").await;
+    alice.types("\u{15}").await;
+
+    // What comes does not disturb what is typed, and a message has a number that names it.
+    alice.types("half a ").await;
+    alice.shows("half a ").await;
+    let me = alice_id(&world).await;
+    bob.send(&Outgoing::text(me, "in between")).await.unwrap();
+    alice.shows("in between").await;
+    alice.types("line\r").await;
+    alice.shows("✓").await;
+    alice.types("/edit 2 a whole line\r").await;
+    alice.shows("made this a whole line").await;
+    let there = bob.history(me, 0, 1).await.unwrap();
+    assert_eq!(there[0].text().unwrap(), "a whole line");
+
+    alice.types("\u{4}").await;
+    assert!(alice.ends().await);
+    let after = tcgetattr(&alice.line).unwrap().local_modes;
+    assert_eq!(after, before, "the terminal is as it was");
+    world.end().await;
+}
+
+async fn alice_id(world: &World) -> u32 {
+    Person::at(&world.msg(1), "demo1", Device::Android)
+        .await
+        .id()
+}
