@@ -126,9 +126,7 @@ impl Talk {
             );
         }
         loop {
-            if std::mem::take(&mut self.renamed) {
-                self.input.complete(self.people.names());
-            }
+            self.offer_names();
             if self.leaving.is_some() && self.pending.is_empty() && self.held.is_none() {
                 return Ok(());
             }
@@ -169,8 +167,16 @@ impl Talk {
         Ok(())
     }
 
+    /// Who is known can be completed.
+    fn offer_names(&mut self) {
+        if std::mem::take(&mut self.renamed) {
+            self.input.complete(self.people.names());
+        }
+    }
+
     /// Somebody may be known now.
     pub(super) async fn look_again(&mut self) -> Result<(), StoreError> {
+        self.offer_names();
         match self.held.take() {
             Some(line) => self.typed(line).await,
             None => Ok(()),
