@@ -254,7 +254,7 @@ impl<'a> Plan<'a> {
             }
         }
         admission.verdict?;
-        grounds.judge(message, head.row, &self.inserts)?;
+        grounds.judge(message, admission.is_admin, head.row, &self.inserts)?;
         let id = head
             .last
             .checked_add(1)
@@ -359,6 +359,8 @@ struct Admission {
     verdict: Result<(), AppendRefusal>,
     /// The group's, whether he may or not.
     group_version: Option<u32>,
+    /// He is the group's owner, or an admin.
+    is_admin: bool,
 }
 
 impl Admission {
@@ -371,19 +373,19 @@ impl Admission {
             return Self {
                 verdict,
                 group_version: None,
+                is_admin: false,
             };
         };
         let standing = standings.get(&(group, message.sender));
+        let writer = standing.and_then(|standing| standing.member);
         Self {
-            verdict: match standing {
-                Some(Standing {
-                    member: Some(writer),
-                    ..
-                }) => writer.verdict(message.created_at),
-                Some(_) => Err(AppendRefusal::NotAMember),
-                None => Err(AppendRefusal::NoSuchGroup),
+            verdict: match (standing, writer) {
+                (_, Some(writer)) => writer.verdict(message.created_at),
+                (Some(_), None) => Err(AppendRefusal::NotAMember),
+                (None, None) => Err(AppendRefusal::NoSuchGroup),
             },
             group_version: standing.map(|standing| standing.version),
+            is_admin: writer.is_some_and(|writer| writer.is_admin),
         }
     }
 }

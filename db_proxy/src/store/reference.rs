@@ -73,7 +73,6 @@ impl References {
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
     pub(super) members: BTreeSet<(GroupId, UserId)>,
-    pub(super) admins: BTreeSet<(GroupId, UserId)>,
     pub(super) seen: BTreeSet<(Conversation, UserId, MessageId)>,
 }
 
@@ -87,9 +86,6 @@ impl Wanted {
             if let Conversation::Group(group) = message.conversation {
                 let members = references.mentioned.iter().map(|user| (group, *user));
                 wanted.members.extend(members);
-                if references.everybody {
-                    wanted.admins.insert((group, message.sender));
-                }
             }
             let answers = references.answers.into_iter();
             let seen = answers.map(|id| (message.conversation, message.sender, id));
@@ -103,11 +99,12 @@ impl Wanted {
 pub(super) type Grounds = Wanted;
 
 impl Grounds {
-    /// Whether a message may refer to what it does. `row` is its conversation's, `inserts` are the messages before it in
-    /// its batch.
+    /// Whether a message may refer to what it does. `is_admin` is its sender in its group, `row` is its conversation's,
+    /// `inserts` are the messages before it in its batch.
     pub(super) fn judge(
         &self,
         message: &NewMessage,
+        is_admin: bool,
         row: i64,
         inserts: &[Insert<'_>],
     ) -> Result<(), AppendRefusal> {
@@ -125,7 +122,7 @@ impl Grounds {
                 if !references.mentioned.iter().all(is_member) {
                     return Err(AppendRefusal::MentionsNoMember);
                 }
-                if references.everybody && !self.admins.contains(&(group, message.sender)) {
+                if references.everybody && !is_admin {
                     return Err(AppendRefusal::NotPermitted);
                 }
             }

@@ -7,7 +7,6 @@ use super::key::key;
 use super::statement::{CHUNK, Statement, padded, piece, rows};
 use crate::store::plan::Insert;
 use crate::store::reference::{Grounds, Wanted};
-use crate::store::revision::is_admin;
 use crate::store::{NewMessage, StoreError, row};
 
 /// Looks up what decides whether messages may refer to what they do. Their conversations are locked, which whoever changes
@@ -30,24 +29,6 @@ pub(super) async fn grounds(
             grounds
                 .members
                 .insert((row::group_id(found, "group_id")?, user));
-        }
-    }
-    for chunk in Vec::from_iter(wanted.admins).chunks(CHUNK) {
-        let wanted = padded(chunk);
-        let sql = format!(
-            "SELECT m.group_id, m.user_id, m.role, g.creator_id FROM group_members AS m FORCE INDEX (PRIMARY)
-             STRAIGHT_JOIN chat_groups AS g ON g.id = m.group_id WHERE (m.group_id, m.user_id) IN ({})",
-            rows(wanted.len(), 2)
-        );
-        let found = Statement::new(sql).bind_all(wanted, add_pair);
-        for found in &found.fetch(connection).await? {
-            let user = row::user_id(found, "user_id")?;
-            let creator = row::somebody(found, "creator_id")?;
-            if is_admin(creator, user, row::int(found, "role")?) {
-                grounds
-                    .admins
-                    .insert((row::group_id(found, "group_id")?, user));
-            }
         }
     }
     // one after the other: few messages of a batch answer others

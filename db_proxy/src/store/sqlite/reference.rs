@@ -8,7 +8,6 @@ use super::row;
 use super::values::{CHUNK, Values};
 use crate::store::plan::Insert;
 use crate::store::reference::{Grounds, Wanted};
-use crate::store::revision::is_admin;
 use crate::store::{NewMessage, StoreError};
 
 /// Looks up what decides whether messages may refer to what they do.
@@ -34,28 +33,6 @@ pub(super) async fn grounds(
             grounds
                 .members
                 .insert((row::group_id(found, "group_id")?, user));
-        }
-    }
-    for chunk in Vec::from_iter(wanted.admins).chunks(CHUNK) {
-        let found = pairs(chunk)?
-            .query(|values| {
-                format!(
-                    "WITH wanted(group_id, user_id) AS ({values})
-                     SELECT m.group_id, m.user_id, m.role, g.creator_id
-                     FROM wanted CROSS JOIN chat_groups AS g ON g.id = wanted.group_id
-                     CROSS JOIN group_members AS m ON m.group_id = g.id AND m.user_id = wanted.user_id"
-                )
-            })
-            .fetch_all(&mut *connection)
-            .await?;
-        for found in &found {
-            let user = row::user_id(found, "user_id")?;
-            let creator = row::somebody(found, "creator_id")?;
-            if is_admin(creator, user, row::int(found, "role")?) {
-                grounds
-                    .admins
-                    .insert((row::group_id(found, "group_id")?, user));
-            }
         }
     }
     for chunk in Vec::from_iter(wanted.seen).chunks(CHUNK) {
