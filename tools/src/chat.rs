@@ -8,6 +8,7 @@ mod view;
 
 mod commands;
 mod friends;
+mod group_steps;
 mod groups;
 mod news;
 mod talk;
@@ -15,6 +16,8 @@ mod talk;
 mod home;
 mod numbers;
 mod people;
+mod reasons;
+mod requests;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;

@@ -1,6 +1,9 @@
 //! What a typed line means.
 
+mod group;
+
 use super::help::{Command, find};
+pub(super) use group::{GroupStep, Setting};
 
 /// How many messages `/history` shows when it is not told.
 const HISTORY: u32 = 20;
@@ -41,6 +44,8 @@ pub(super) enum Line {
         name: String,
         members: Vec<String>,
     },
+    /// A step in a group.
+    InGroup(GroupStep),
     /// The groups one is in.
     Groups,
     /// Who is in the present group.
@@ -125,7 +130,7 @@ fn slash(command: &str) -> Line {
         "block" | "unblock" if rest.is_empty() => Line::Unclear(format!("/{word} needs a name")),
         "block" | "unblock" => Line::Friend(Step::Block(word == "block"), rest.to_owned()),
         "unread" => Line::Unread,
-        "group" => group(rest),
+        "group" => group::parse(rest),
         "groups" => Line::Groups,
         "members" => Line::Members,
         "add" | "remove" => match names(rest) {
@@ -179,17 +184,6 @@ fn friend(rest: &str) -> Line {
         return Line::Unclear("/friend needs a name; /users lists them".into());
     }
     Line::Friend(step, name.to_owned())
-}
-
-/// `NAME: A, B` of `/group`.
-fn group(rest: &str) -> Line {
-    let rest = rest.strip_prefix("make ").unwrap_or(rest);
-    let (name, members) = rest.split_once(':').unwrap_or((rest, ""));
-    let (name, members) = (name.trim().to_owned(), names(members));
-    if name.is_empty() || members.is_empty() {
-        return Line::Unclear("/group needs a name and members: /group NAME: ANN, BOB".into());
-    }
-    Line::Group { name, members }
 }
 
 fn names(list: &str) -> Vec<String> {

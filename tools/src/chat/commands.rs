@@ -42,6 +42,7 @@ impl Talk {
             Line::Group { name, members } => {
                 return Ok(self.make_group(&name, &members, last_chance).await);
             }
+            Line::InGroup(step) => return Ok(self.in_group(step, last_chance).await),
             Line::Groups => self.list_groups(),
             Line::Members => self.members().await,
             Line::Add(names) => return Ok(self.change(&names, true, last_chance).await),

@@ -69,6 +69,14 @@ impl People {
         self.groups.insert(group.group_id, group);
     }
 
+    /// A group has this name from now on; false if it is not known.
+    pub(super) fn rename_group(&mut self, group: u32, name: &str) -> bool {
+        let known = self.groups.get_mut(&group);
+        known
+            .map(|group| name.clone_into(&mut group.group_name))
+            .is_some()
+    }
+
     /// The user is not in it any more.
     pub(super) fn forget_group(&mut self, group: u32) {
         self.groups.remove(&group);

@@ -1,5 +1,7 @@
 //! What the chat shows: lines for people, plain or coloured, or one JSON object per event.
 
+mod groups;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use proto::im::base_define::GroupModifyType;
@@ -9,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::input::Printer;
 use super::people::People;
+use super::reasons;
 use crate::client::{Conversation, Message, Revision};
 use crate::terminal::Paint;
 
@@ -130,6 +133,7 @@ impl View {
             return;
         }
         let mark = self.paint.bad("✗");
+        let reason = reasons::message(reason);
         self.line(&format!("{mark} to {}: {reason}: {text}", whom(people, to)));
     }
 
