@@ -14,6 +14,7 @@ mod news;
 mod talk;
 
 mod home;
+mod mentions;
 mod numbers;
 mod people;
 mod reasons;

@@ -68,6 +68,15 @@ reaches. N is 1 to 100.",
         takes: Takes::Nothing,
     },
     Command {
+        word: "reply",
+        arguments: "N TEXT",
+        brief: "answer message N, and go on where it was written",
+        more: "\
+N is the short number in front of a message on this screen. In a group, `@demo2` in any text says that it is for demo2 in
+particular, and `@all`, by the owner or an admin, that it is for everybody.",
+        takes: Takes::Nothing,
+    },
+    Command {
         word: "recall",
         arguments: "[N]",
         brief: "take message N back, or your latest one",
@@ -220,6 +229,10 @@ pub(super) fn overview() -> Vec<String> {
         let form = format!("/{} {}", command.word, command.arguments);
         line(form.trim_end(), command.brief)
     }));
+    lines.push(line(
+        "… @NAME …",
+        "in a group: this is for NAME; @all: for everybody",
+    ));
     lines.push(line("//text", "a message that begins with a slash"));
     lines.push(line("Tab", "completes commands and names"));
     lines

@@ -187,7 +187,10 @@ impl Talk {
     pub(super) fn show_message(&mut self, message: &Message) {
         let own = message.from == self.me;
         let number = self.numbers.give(message.conversation, message.id, own);
-        self.view.message(&self.people, self.me, number, message);
+        let answered = message.references.answers;
+        let answers = answered.and_then(|id| self.numbers.of(message.conversation, id));
+        self.view
+            .message(&self.people, self.me, number, answers, message);
     }
 
     pub(super) fn show_revised(&mut self, message: &Message) {

@@ -87,6 +87,11 @@ impl People {
         self.groups.values()
     }
 
+    /// A group, if the user is in it.
+    pub(super) fn group(&self, id: u32) -> Option<&GroupInfo> {
+        self.groups.get(&id)
+    }
+
     /// What to call a group.
     pub(super) fn group_name(&self, id: u32) -> String {
         match self.groups.get(&id) {

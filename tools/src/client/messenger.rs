@@ -75,7 +75,8 @@ pub const CAPABILITIES: u64 = capability::RESUME
     | capability::ACCOUNT
     | capability::CONTACTS
     | capability::GROUPS
-    | capability::REVISIONS;
+    | capability::REVISIONS
+    | capability::REFERENCES;
 
 /// A client that remembers; clones are the same one. It ends when the last one is dropped, or by [`close`](Self::close).
 #[derive(Clone, Debug)]

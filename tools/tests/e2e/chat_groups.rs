@@ -96,6 +96,30 @@ async fn a_group_is_made_joined_changed_and_left_by_commands() {
     carol.shows("stored").await;
     assert_eq!(bob.shows("message").await["text"], "hello again");
 
+    // A message may answer another one, and be for somebody in particular, all of which is kept.
+    let said = alice.shows("message").await;
+    let (number, id) = (&said["number"], &said["id"]);
+    alice
+        .types(&format!("/reply {number} welcome, @demo3!"))
+        .await;
+    let stored = alice.shows("stored").await;
+    assert_eq!((&stored["answers"], &stored["mentions"][0]), (id, &c));
+    let shown = carol.shows("message").await;
+    assert_eq!(
+        (&shown["answers"], &shown["mentions_me"]),
+        (id, &true.into())
+    );
+    let shown = bob.shows("message").await;
+    assert_eq!(
+        (&shown["answers"], &shown["mentions_me"]),
+        (id, &false.into())
+    );
+    bob.types("/history 1").await;
+    let kept = bob.shows("message").await;
+    assert_eq!((&kept["answers"], &kept["mentions"][0]), (id, &c));
+    carol.types("@all: thank you").await;
+    assert_eq!(carol.shows("refused").await["reason"], "not_permitted");
+
     // Who asks to come in is answered by an admin.
     carol.types("/group leave").await;
     carol.shows("left").await;
