@@ -8,13 +8,17 @@ mod view;
 
 mod commands;
 mod friends;
+mod group_steps;
 mod groups;
 mod news;
 mod talk;
 
 mod home;
+mod mentions;
 mod numbers;
 mod people;
+mod reasons;
+mod requests;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;

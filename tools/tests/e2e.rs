@@ -27,6 +27,9 @@ mod chat;
 #[path = "e2e/chat_history.rs"]
 mod chat_history;
 
+#[path = "e2e/chat_groups.rs"]
+mod chat_groups;
+
 #[path = "e2e/chat_terminal.rs"]
 mod chat_terminal;
 

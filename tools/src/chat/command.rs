@@ -1,6 +1,9 @@
 //! What a typed line means.
 
+mod group;
+
 use super::help::{Command, find};
+pub(super) use group::{GroupStep, Setting};
 
 /// How many messages `/history` shows when it is not told.
 const HISTORY: u32 = 20;
@@ -28,6 +31,8 @@ pub(super) enum Line {
     Recall(Option<u32>),
     /// Give it another text.
     Edit(Option<u32>, String),
+    /// Answer the message of this number.
+    Reply(u32, String),
     /// Who is online.
     Who,
     /// Friends, requests, and who is blocked.
@@ -41,6 +46,8 @@ pub(super) enum Line {
         name: String,
         members: Vec<String>,
     },
+    /// A step in a group.
+    InGroup(GroupStep),
     /// The groups one is in.
     Groups,
     /// Who is in the present group.
@@ -119,13 +126,14 @@ fn slash(command: &str) -> Line {
             )),
         },
         "edit" => edit(rest),
+        "reply" => reply(rest),
         "who" => Line::Who,
         "friends" => Line::Friends,
         "friend" => friend(rest),
         "block" | "unblock" if rest.is_empty() => Line::Unclear(format!("/{word} needs a name")),
         "block" | "unblock" => Line::Friend(Step::Block(word == "block"), rest.to_owned()),
         "unread" => Line::Unread,
-        "group" => group(rest),
+        "group" => group::parse(rest),
         "groups" => Line::Groups,
         "members" => Line::Members,
         "add" | "remove" => match names(rest) {
@@ -161,6 +169,17 @@ fn edit(rest: &str) -> Line {
     }
 }
 
+/// `N TEXT` of `/reply`.
+fn reply(rest: &str) -> Line {
+    let numbered = rest
+        .split_once(char::is_whitespace)
+        .and_then(|(number, text)| Some((number.parse().ok()?, text.trim())));
+    match numbered {
+        Some((number, text)) => Line::Reply(number, text.to_owned()),
+        None => Line::Unclear("/reply needs a message's number and a text: /reply N TEXT".into()),
+    }
+}
+
 /// `add|accept|refuse|remove NAME` of `/friend`.
 fn friend(rest: &str) -> Line {
     let (step, name) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
@@ -181,17 +200,6 @@ fn friend(rest: &str) -> Line {
     Line::Friend(step, name.to_owned())
 }
 
-/// `NAME: A, B` of `/group`.
-fn group(rest: &str) -> Line {
-    let rest = rest.strip_prefix("make ").unwrap_or(rest);
-    let (name, members) = rest.split_once(':').unwrap_or((rest, ""));
-    let (name, members) = (name.trim().to_owned(), names(members));
-    if name.is_empty() || members.is_empty() {
-        return Line::Unclear("/group needs a name and members: /group NAME: ANN, BOB".into());
-    }
-    Line::Group { name, members }
-}
-
 fn names(list: &str) -> Vec<String> {
     let names = list.split(',').map(str::trim);
     names
@@ -203,8 +211,10 @@ fn names(list: &str) -> Vec<String> {
 /// `NAME: text`, if the line has this form. Names of two words are left to `/to`.
 fn addressed(line: &str) -> Option<(String, String)> {
     let (name, text) = line.split_once(':')?;
-    let plausible =
-        !name.is_empty() && !name.contains(char::is_whitespace) && !text.starts_with("//");
+    let plausible = !name.is_empty()
+        && !name.starts_with('@')
+        && !name.contains(char::is_whitespace)
+        && !text.starts_with("//");
     let text = text.trim();
     (plausible && !text.is_empty()).then(|| (name.to_owned(), text.to_owned()))
 }
@@ -230,6 +240,7 @@ mod tests {
         assert_eq!(parse("see http://x"), say("see http://x", None));
         assert_eq!(parse("http://x"), say("http://x", None));
         assert_eq!(parse("bob:"), say("bob:", None));
+        assert_eq!(parse("@bob: hi"), say("@bob: hi", None));
         assert_eq!(parse("//shrug"), say("/shrug", None));
         assert_eq!(parse("  "), Line::Nothing);
     }
@@ -258,6 +269,10 @@ mod tests {
             parse("/edit 7 new text"),
             Line::Edit(Some(7), "new text".into())
         );
+        assert_eq!(
+            parse("/reply 7 of course"),
+            Line::Reply(7, "of course".into())
+        );
         assert_eq!(parse("/edit new text"), Line::Edit(None, "new text".into()));
         assert_eq!(
             parse("/friend add Bob Miller: it is me"),
@@ -284,6 +299,8 @@ mod tests {
             ("/add ,", "commas"),
             ("/recall x", "number"),
             ("/edit", "/edit N TEXT"),
+            ("/reply 7", "/reply N TEXT"),
+            ("/reply of course", "/reply N TEXT"),
             ("/friend marry bob", "accept"),
             ("/friend add", "/users"),
             ("/block", "name"),

@@ -4,10 +4,11 @@ use tokio::time::Instant;
 
 use super::command::Line;
 use super::help;
+use super::mentions::composed;
 use super::talk::{LAST_ACKS, Talk};
 use super::view::whom;
-use crate::client::Conversation;
 use crate::client::messenger::{OutboxFull, StoreError};
+use crate::client::{Conversation, Outgoing};
 
 /// Names that `/users` and `/who` list at once.
 const MAX_LISTED: usize = 200;
@@ -35,6 +36,7 @@ impl Talk {
             Line::Outbox => self.show_outbox().await?,
             Line::Recall(number) => self.recall(number).await,
             Line::Edit(number, text) => self.edit(number, &text).await,
+            Line::Reply(number, text) => self.reply(number, &text).await?,
             Line::Who => self.who().await,
             Line::Unread => self.list_unread().await,
             Line::Friends => self.list_friends(),
@@ -42,6 +44,7 @@ impl Talk {
             Line::Group { name, members } => {
                 return Ok(self.make_group(&name, &members, last_chance).await);
             }
+            Line::InGroup(step) => return Ok(self.in_group(step, last_chance).await),
             Line::Groups => self.list_groups(),
             Line::Members => self.members().await,
             Line::Add(names) => return Ok(self.change(&names, true, last_chance).await),
@@ -93,7 +96,22 @@ impl Talk {
     }
 
     async fn write(&mut self, to: Conversation, text: &str) -> Result<(), StoreError> {
-        match self.messenger.send_text(to, text).await {
+        let outgoing = composed(&self.people, to, text);
+        self.send(&outgoing).await
+    }
+
+    /// Answers a message where it was written, and goes on there.
+    async fn reply(&mut self, number: u32, text: &str) -> Result<(), StoreError> {
+        let Some((conversation, id)) = self.named(Some(number)) else {
+            return Ok(());
+        };
+        self.partner = Some(conversation);
+        let outgoing = composed(&self.people, conversation, text).answering(id);
+        self.send(&outgoing).await
+    }
+
+    async fn send(&mut self, outgoing: &Outgoing) -> Result<(), StoreError> {
+        match self.messenger.send(outgoing).await {
             Ok(draft) => {
                 self.pending.insert(draft);
             }

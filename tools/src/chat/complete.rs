@@ -36,26 +36,39 @@ pub(super) fn complete(line: &str, pos: usize, names: &Names) -> (usize, Vec<Str
     let Some(command) = find(word) else {
         return (pos, Vec::new());
     };
-    match command.takes {
-        Takes::Nothing => (pos, Vec::new()),
+    argument(typed, rest, command.takes, names)
+}
+
+/// What may stand at the end of `rest`, the end of what is typed.
+fn argument(typed: &str, rest: &str, takes: Takes, names: &Names) -> (usize, Vec<String>) {
+    let rest = rest.trim_start();
+    match takes {
+        Takes::Nothing => (typed.len(), Vec::new()),
         Takes::Command => {
             let words: Vec<String> = COMMANDS.iter().map(|c| c.word.to_owned()).collect();
-            of_rest(typed, rest.trim_start(), &words, "")
+            of_rest(typed, rest, &words, "")
         }
-        Takes::User => of_rest(typed, rest.trim_start(), &names.users, ""),
-        Takes::Anybody => match rest.trim_start().strip_prefix('#') {
+        Takes::User => of_rest(typed, rest, &names.users, ""),
+        Takes::Anybody => match rest.strip_prefix('#') {
             Some(group) => of_rest(typed, group, &names.groups, ""),
-            None => of_rest(typed, rest.trim_start(), &names.users, ""),
+            None => of_rest(typed, rest, &names.users, ""),
         },
         Takes::Users => {
             let name = after(rest, |c| c == ',' || c == ':').trim_start();
             of_rest(typed, name, &names.users, "")
         }
-        Takes::Step(steps) => match rest.trim_start().split_once(char::is_whitespace) {
-            Some((_, name)) => of_rest(typed, name.trim_start(), &names.users, ""),
+        Takes::Words(words) => {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            of_rest(typed, rest, &words, "")
+        }
+        Takes::Step(steps) => match rest.split_once(char::is_whitespace) {
+            Some((word, behind)) => match steps.iter().find(|(step, _)| *step == word) {
+                Some((_, takes)) => argument(typed, behind, *takes, names),
+                None => argument(typed, rest, Takes::Users, names),
+            },
             None => {
-                let steps: Vec<String> = steps.iter().map(|step| (*step).to_owned()).collect();
-                of_rest(typed, rest.trim_start(), &steps, " ")
+                let steps: Vec<String> = steps.iter().map(|(step, _)| (*step).to_owned()).collect();
+                of_rest(typed, rest, &steps, " ")
             }
         },
     }
@@ -105,6 +118,9 @@ mod tests {
         assert_eq!(completed("/friend a"), (8, list(&["add ", "accept "])));
         assert_eq!(completed("/help hist"), (6, list(&["history"])));
         assert_eq!(completed("/nope x"), (7, list(&[])));
+        assert_eq!(completed("/group un"), (7, list(&["unadmin ", "unmute "])));
+        assert_eq!(completed("/group joining a"), (15, list(&["approval"])));
+        assert_eq!(completed("/group leave x"), (14, list(&[])));
     }
 
     #[test]
@@ -116,6 +132,8 @@ mod tests {
             (18, list(&["demo1", "demo2"]))
         );
         assert_eq!(completed("/friend add bo"), (12, list(&["Bob"])));
+        assert_eq!(completed("/group invite cat, b"), (19, list(&["Bob"])));
+        assert_eq!(completed("/group mute bo"), (12, list(&["Bob"])));
         assert_eq!(completed("bo"), (0, list(&["Bob: "])));
         assert_eq!(completed("hello @b"), (6, list(&["@Bob "])));
         assert_eq!(completed("hello b"), (6, list(&[])));

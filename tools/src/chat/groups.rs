@@ -110,7 +110,7 @@ impl Talk {
         }
     }
 
-    async fn learn_group(&mut self, group: u32) {
+    pub(super) async fn learn_group(&mut self, group: u32) {
         if let Ok(Some(info)) = self.messenger.store().group(group).await {
             self.people.learn_group(info);
             self.renamed = true;
@@ -118,7 +118,11 @@ impl Talk {
     }
 
     /// The users of these names; `None` when one is not known, which is said at the last chance.
-    fn everybody_named(&mut self, names: &[String], last_chance: bool) -> Option<Vec<u32>> {
+    pub(super) fn everybody_named(
+        &mut self,
+        names: &[String],
+        last_chance: bool,
+    ) -> Option<Vec<u32>> {
         let mut users = Vec::with_capacity(names.len());
         for name in names {
             match self.people.find(name) {

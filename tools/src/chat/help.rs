@@ -1,5 +1,7 @@
 //! What `/help` says, and what completion knows of the commands.
 
+mod group;
+
 /// What an argument is, for completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Takes {
@@ -10,8 +12,10 @@ pub(super) enum Takes {
     User,
     /// Names of users with commas between them.
     Users,
-    /// One of these words, then a user's name.
-    Step(&'static [&'static str]),
+    /// One of these words, then what it takes; behind any other one, names of users as before.
+    Step(&'static [(&'static str, Takes)]),
+    /// One of these words.
+    Words(&'static [&'static str]),
     /// A command.
     Command,
 }
@@ -64,6 +68,15 @@ reaches. N is 1 to 100.",
         takes: Takes::Nothing,
     },
     Command {
+        word: "reply",
+        arguments: "N TEXT",
+        brief: "answer message N, and go on where it was written",
+        more: "\
+N is the short number in front of a message on this screen. In a group, `@demo2` in any text says that it is for demo2 in
+particular, and `@all`, by the owner or an admin, that it is for everybody.",
+        takes: Takes::Nothing,
+    },
+    Command {
         word: "recall",
         arguments: "[N]",
         brief: "take message N back, or your latest one",
@@ -113,7 +126,12 @@ the message's number before it.",
 /friend accept demo2          grants demo2's request
 /friend refuse demo2          refuses it
 /friend remove demo2          ends the friendship, or takes your own request back",
-        takes: Takes::Step(&["add", "accept", "refuse", "remove"]),
+        takes: Takes::Step(&[
+            ("add", Takes::User),
+            ("accept", Takes::User),
+            ("refuse", Takes::User),
+            ("remove", Takes::User),
+        ]),
     },
     Command {
         word: "block",
@@ -132,11 +150,9 @@ the message's number before it.",
     Command {
         word: "group",
         arguments: "G: A, B",
-        brief: "make a group G of yourself, A and B, and go on with it",
-        more: "\
-/group our trip: demo2, demo3   makes a group and chooses it
-`/group make G: A, B` is the same.",
-        takes: Takes::Users,
+        brief: "make a group G of yourself, A and B; /help group has more: join, invite, leave …",
+        more: group::MORE,
+        takes: Takes::Step(group::WORDS),
     },
     Command {
         word: "groups",
@@ -155,7 +171,7 @@ the message's number before it.",
     Command {
         word: "add",
         arguments: "A, B",
-        brief: "bring A and B into the present group",
+        brief: "bring A and B into the present group at once",
         more: "They see what is written from then on.",
         takes: Takes::Users,
     },
@@ -163,7 +179,7 @@ the message's number before it.",
         word: "remove",
         arguments: "A, B",
         brief: "take A and B out of the present group",
-        more: "Whoever made the group may do that.",
+        more: "Its owner and admins may do that.",
         takes: Takes::Users,
     },
     Command {
@@ -213,6 +229,10 @@ pub(super) fn overview() -> Vec<String> {
         let form = format!("/{} {}", command.word, command.arguments);
         line(form.trim_end(), command.brief)
     }));
+    lines.push(line(
+        "… @NAME …",
+        "in a group: this is for NAME; @all: for everybody",
+    ));
     lines.push(line("//text", "a message that begins with a slash"));
     lines.push(line("Tab", "completes commands and names"));
     lines

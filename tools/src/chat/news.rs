@@ -109,7 +109,10 @@ impl Talk {
             News::Group(group) => {
                 self.people.learn_group(group);
                 self.renamed = true;
+                self.look_again().await?;
             }
+            News::GroupIs(changed) => self.group_is(changed),
+            News::GroupRequest(request) => self.request_is(request),
             News::Members(notice) => self.view.group_changed(&self.people, &notice),
             News::Left(group) => self.left(group),
             News::Cleared => {
@@ -184,7 +187,10 @@ impl Talk {
     pub(super) fn show_message(&mut self, message: &Message) {
         let own = message.from == self.me;
         let number = self.numbers.give(message.conversation, message.id, own);
-        self.view.message(&self.people, self.me, number, message);
+        let answered = message.references.answers;
+        let answers = answered.and_then(|id| self.numbers.of(message.conversation, id));
+        self.view
+            .message(&self.people, self.me, number, answers, message);
     }
 
     pub(super) fn show_revised(&mut self, message: &Message) {
@@ -202,7 +208,7 @@ impl Talk {
         }
     }
 
-    fn left(&mut self, group: u32) {
+    pub(super) fn left(&mut self, group: u32) {
         if self.partner == Some(Conversation::Group(group)) {
             self.partner = None;
             self.prompt();
@@ -210,6 +216,7 @@ impl Talk {
         let text = format!("you are not in {} any more", self.people.group_name(group));
         self.view.note("left", &text);
         self.people.forget_group(group);
+        self.details.remove(&group);
         self.renamed = true;
     }
 }

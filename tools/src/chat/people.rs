@@ -69,6 +69,14 @@ impl People {
         self.groups.insert(group.group_id, group);
     }
 
+    /// A group has this name from now on; false if it is not known.
+    pub(super) fn rename_group(&mut self, group: u32, name: &str) -> bool {
+        let known = self.groups.get_mut(&group);
+        known
+            .map(|group| name.clone_into(&mut group.group_name))
+            .is_some()
+    }
+
     /// The user is not in it any more.
     pub(super) fn forget_group(&mut self, group: u32) {
         self.groups.remove(&group);
@@ -77,6 +85,11 @@ impl People {
     /// The groups, by number.
     pub(super) fn groups(&self) -> impl Iterator<Item = &GroupInfo> {
         self.groups.values()
+    }
+
+    /// A group, if the user is in it.
+    pub(super) fn group(&self, id: u32) -> Option<&GroupInfo> {
+        self.groups.get(&id)
     }
 
     /// What to call a group.

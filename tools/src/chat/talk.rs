@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use proto::im::ext::group::GroupDetails;
 use tokio::time::{Instant, sleep_until};
 
 use super::command::parse;
 use super::input::Input;
 use super::numbers::Numbers;
 use super::people::People;
+use super::requests::Requests;
 use super::view::{View, whom};
 use crate::client::Conversation;
 use crate::client::messenger::{DraftId, Messenger, NewsStream, StoreError};
@@ -36,6 +38,10 @@ pub(super) struct Talk {
     pub(super) view: View,
     pub(super) people: People,
     pub(super) numbers: Numbers,
+    /// Who is to come into which group.
+    pub(super) requests: Requests,
+    /// Groups as they were last heard of, to say what is another.
+    pub(super) details: HashMap<u32, GroupDetails>,
     /// Whether what is not sent by the end is sent by the next run.
     pub(super) lasting: bool,
     pub(super) me: u32,
@@ -82,6 +88,8 @@ impl Talk {
             view,
             people: People::default(),
             numbers: Numbers::default(),
+            requests: Requests::default(),
+            details: HashMap::new(),
             lasting,
             me: 0,
             connections: 0,

@@ -1,5 +1,7 @@
 //! What the chat shows: lines for people, plain or coloured, or one JSON object per event.
 
+mod groups;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use proto::im::base_define::GroupModifyType;
@@ -9,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::input::Printer;
 use super::people::People;
+use super::reasons;
 use crate::client::{Conversation, Message, Revision};
 use crate::terminal::Paint;
 
@@ -29,8 +32,17 @@ impl View {
         }
     }
 
-    /// A message, pushed or fetched, with the short number by which it is named.
-    pub(super) fn message(&mut self, people: &People, me: u32, number: u32, message: &Message) {
+    /// A message, pushed or fetched, with the short number by which it is named, and that of the one that it answers.
+    pub(super) fn message(
+        &mut self,
+        people: &People,
+        me: u32,
+        number: u32,
+        answers: Option<u32>,
+        message: &Message,
+    ) {
+        let references = &message.references;
+        let for_me = message.from != me && references.mention(me);
         let from = people.name(message.from);
         let text = message.text();
         if self.json {
@@ -45,6 +57,10 @@ impl View {
                 "text": text,
                 "number": number,
                 "revision": message.revision.map(revision),
+                "answers": references.answers,
+                "mentions": references.mentions,
+                "mentions_everybody": references.everybody,
+                "mentions_me": for_me,
             }));
             return;
         }
@@ -62,9 +78,22 @@ impl View {
             Some(Revision::Edited) => self.paint.dim(" (edited)"),
             _ => String::new(),
         };
+        let which = references.answers.map(|id| match answers {
+            Some(number) => number.to_string(),
+            None => format!("#{id}"),
+        });
+        let answer = which.map_or(String::new(), |which| {
+            self.paint.dim(&format!(" (answers {which})"))
+        });
+        let call = match for_me {
+            true => self.paint.warn(" (for you)"),
+            false => String::new(),
+        };
         // A message of several lines stays one block.
         let text = printable(&text).replace('\n', "\n              ");
-        self.line(&format!("{number} {time} {name}{place}: {text}{mark}"));
+        self.line(&format!(
+            "{number} {time} {name}{place}{answer}{call}: {text}{mark}"
+        ));
     }
 
     /// A message is stored.
@@ -73,7 +102,9 @@ impl View {
         if self.json {
             self.object(json!({
                 "event": "stored", "id": id, "conversation": conversation(to), "number": number,
-                "text": message.text(),
+                "text": message.text(), "answers": message.references.answers,
+                "mentions": message.references.mentions,
+                "mentions_everybody": message.references.everybody,
             }));
             return;
         }
@@ -130,6 +161,7 @@ impl View {
             return;
         }
         let mark = self.paint.bad("✗");
+        let reason = reasons::message(reason);
         self.line(&format!("{mark} to {}: {reason}: {text}", whom(people, to)));
     }
 

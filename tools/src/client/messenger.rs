@@ -45,6 +45,7 @@ mod news;
 mod store;
 
 mod engine;
+mod group_steps;
 mod steps;
 
 use std::sync::Arc;
@@ -73,7 +74,9 @@ pub const CAPABILITIES: u64 = capability::RESUME
     | capability::SYNC
     | capability::ACCOUNT
     | capability::CONTACTS
-    | capability::REVISIONS;
+    | capability::GROUPS
+    | capability::REVISIONS
+    | capability::REFERENCES;
 
 /// A client that remembers; clones are the same one. It ends when the last one is dropped, or by [`close`](Self::close).
 #[derive(Clone, Debug)]

@@ -198,14 +198,14 @@ async fn nothing_is_lost_doubled_or_out_of_order_whatever_dies() {
 }
 
 /// `ferrotalk chat` in a pipe, with a history in a folder.
-struct Chat {
+pub(crate) struct Chat {
     process: Child,
     stdin: ChildStdin,
     stdout: Lines<BufReader<ChildStdout>>,
 }
 
 impl Chat {
-    fn start(world: &World, user: &str, folder: &Path) -> Self {
+    pub(crate) fn start(world: &World, user: &str, folder: &Path) -> Self {
         let login = world.cluster.login_url();
         let arguments = ["chat", "--login", &login, "--user", user, "--json"];
         let mut process = ferrotalk(&arguments)
@@ -222,13 +222,13 @@ impl Chat {
         }
     }
 
-    async fn types(&mut self, line: &str) {
+    pub(crate) async fn types(&mut self, line: &str) {
         let line = format!("{line}\n");
         self.stdin.write_all(line.as_bytes()).await.unwrap();
     }
 
     /// The next event of a kind.
-    async fn shows(&mut self, event: &str) -> Value {
+    pub(crate) async fn shows(&mut self, event: &str) -> Value {
         let showing = async {
             loop {
                 let line = self.stdout.next_line().await.unwrap();
@@ -242,7 +242,7 @@ impl Chat {
         soon(event, showing).await
     }
 
-    async fn ends(mut self) -> bool {
+    pub(crate) async fn ends(mut self) -> bool {
         drop(self.stdin);
         let end = soon("the end of a chat", self.process.wait()).await;
         end.unwrap().success()

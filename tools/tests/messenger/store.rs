@@ -8,7 +8,9 @@ use proto::im::base_define::{GroupInfo, MsgInfo, UserInfo};
 use proto::im::ext::buddy::{Contact, ContactState};
 use proto::im::ext::message::SyncConversation;
 use tools::client::messenger::{LocalStore, StoreError};
-use tools::client::{Conversation, Message, Outgoing, Revision, SyncPage, SyncedConversation};
+use tools::client::{
+    Conversation, Message, Outgoing, References, Revision, SyncPage, SyncedConversation,
+};
 
 const BOB: Conversation = Conversation::User(2);
 
@@ -176,4 +178,47 @@ async fn what_changed_while_nobody_looked_is_fetched_and_nothing_older_replaces_
     let next = store.tell(BOB, 1, 10).await.unwrap();
     assert_eq!(next.len(), 1);
     assert_eq!(next[0].message, early);
+}
+
+#[tokio::test]
+async fn what_a_message_refers_to_is_kept_until_it_is_taken_back() {
+    let group = Conversation::Group(7);
+    let sent = MsgInfo {
+        mention_user_id: vec![1, 3],
+        mention_all: Some(true),
+        reply_to_msg_id: Some(1),
+        ..info(2, "of course")
+    };
+    let edited = MsgInfo {
+        revision: Some(1),
+        ..info(2, "of course not")
+    };
+    let recalled = MsgInfo {
+        msg_data: Bytes::new(),
+        revision: Some(2),
+        ..info(2, "")
+    };
+    let [first, sent, edited, recalled] =
+        [info(1, "well?"), sent, edited, recalled].map(|info| Message::from_history(group, info));
+    let refers = References {
+        mentions: vec![1, 3],
+        everybody: true,
+        answers: Some(1),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("history.db");
+    let store = LocalStore::open(&file).await.unwrap();
+    store.arrive(&[first, sent], false).await.unwrap();
+    store.close().await;
+
+    let store = LocalStore::open(&file).await.unwrap();
+    let here = async |id| store.message(group, id).await.unwrap().unwrap().message;
+    assert_eq!(here(1).await.references, References::default());
+    assert_eq!(here(2).await.references, refers);
+    store.revise(&edited, false).await.unwrap();
+    assert_eq!(here(2).await.text().as_deref(), Some("of course not"));
+    assert_eq!(here(2).await.references, refers);
+    store.revise(&recalled, false).await.unwrap();
+    assert_eq!(here(2).await.references, References::default());
+    store.close().await;
 }

@@ -9,6 +9,7 @@ mod filling;
 mod hearing;
 mod jobs;
 mod line;
+mod requests;
 mod sending;
 mod telling;
 
@@ -80,6 +81,10 @@ pub(super) struct Engine {
     refreshing: bool,
     refresh_at: Option<Instant>,
 
+    /// When to ask who is to come into which group.
+    requests_at: Option<Instant>,
+    requesting: bool,
+
     reading: bool,
     reads_due: bool,
     sending: Sending,
@@ -121,6 +126,8 @@ impl Engine {
             filling: BTreeSet::new(),
             refreshing: false,
             refresh_at: None,
+            requests_at: None,
+            requesting: false,
             reading: false,
             reads_due: false,
             sending: Sending::default(),
@@ -193,6 +200,7 @@ impl Engine {
             self.catch_up();
             self.fill();
             self.refresh();
+            self.ask_requests();
             self.mark_read();
             self.send().await?;
         }
@@ -212,7 +220,8 @@ impl Engine {
             .map(|(_, at)| *at)
             .min();
         let refresh = self.refresh_at.filter(|_| !self.refreshing);
-        [sync, gap, refresh, self.sending.next_due()]
+        let requests = self.requests_at.filter(|_| !self.requesting);
+        [sync, gap, refresh, requests, self.sending.next_due()]
             .into_iter()
             .flatten()
             .min()
@@ -250,6 +259,7 @@ impl Engine {
             Done::Filled(conversation, outcome) => self.filled(conversation, outcome)?,
             Done::Refreshed(revised) => self.refreshed(revised)?,
             Done::Learned(learned) => self.learned(learned)?,
+            Done::Requests(came) => self.requests_came(came),
             Done::MarkedRead(outcome) => {
                 self.reading = false;
                 outcome?;

@@ -2,6 +2,7 @@
 
 use proto::im::base_define::{GroupInfo, UserInfo};
 use proto::im::ext::buddy::Contact;
+use proto::im::ext::group::{GroupRequest, ImGroupChanged};
 use proto::im::group::ImGroupChangeMemberNotify;
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -66,6 +67,11 @@ pub enum News {
     Group(GroupInfo),
     /// Members of a group came or went, and who did it.
     Members(ImGroupChangeMemberNotify),
+    /// A group has other rules, another name, or members with other roles. A [`Group`](Self::Group) follows.
+    GroupIs(ImGroupChanged),
+    /// An invitation, or a request to come into a group, is from now on as it says. Those that wait are told of after each login,
+    /// and again when something may have been missed.
+    GroupRequest(GroupRequest),
     /// The user is not in this group any more; its conversation is gone.
     Left(u32),
     /// The server had the local history dropped; everything that follows is anew. What was not sent yet stays.

@@ -10,6 +10,7 @@ mod missing;
 mod outbox;
 mod page;
 mod people;
+mod references;
 mod timeline;
 
 use std::fs::{DirBuilder, OpenOptions};

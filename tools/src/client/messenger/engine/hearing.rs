@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use proto::Body;
+use proto::capability;
 use proto::im::base_define::GroupModifyType;
 use proto::im::buddy::ImAvatarChangedNotify;
 use proto::im::ext::buddy::ImUserChanged;
@@ -94,11 +95,16 @@ impl Engine {
                 self.store.keep_users(&page.user_list).await?;
                 self.say(News::Users(page.user_list));
             }
-            Event::Lagged { .. } => self.sync_by(Instant::now()),
+            Event::GroupIs(changed) => {
+                self.to_learn.1.insert(changed.group.group_id);
+                self.say(News::GroupIs(changed));
+            }
+            Event::GroupRequest(request) => self.say(News::GroupRequest(request)),
+            Event::Lagged { .. } => self.something_missed(Instant::now()),
             Event::Other(pdu) if pdu.command() == ImSyncHint::ID => {
                 if let Ok(hint) = pdu.decode::<ImSyncHint>() {
                     let wait = fastrand::u64(0..=hint.within_ms.into());
-                    self.sync_by(Instant::now() + Duration::from_millis(wait));
+                    self.something_missed(Instant::now() + Duration::from_millis(wait));
                 }
             }
             Event::Other(pdu) if pdu.command() == ImReconnect::ID => {
@@ -123,6 +129,14 @@ impl Engine {
             event => self.say(News::Event(event)),
         }
         Ok(())
+    }
+
+    /// Whatever it was: asking tells.
+    fn something_missed(&mut self, at: Instant) {
+        self.sync_by(at);
+        if self.granted(capability::GROUPS) {
+            self.requests_at.get_or_insert(at);
+        }
     }
 
     async fn revised(&mut self, revised: Revised) -> Result<(), StoreError> {

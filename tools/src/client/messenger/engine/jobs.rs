@@ -6,6 +6,7 @@
 use im_base::task::Tasks;
 use proto::ids::MessageId;
 use proto::im::base_define::{GroupInfo, UserInfo};
+use proto::im::ext::group::GroupRequest;
 use tokio::sync::{mpsc, watch};
 
 use super::super::place::AttemptError;
@@ -13,7 +14,7 @@ use super::super::store::{Draft, Entry, StoreError, Taken};
 use super::Engine;
 use super::catching::CatchError;
 use crate::client::message::Conversation;
-use crate::client::{Events, SendError, Session};
+use crate::client::{Events, GroupError, SendError, Session};
 
 /// Outcomes that wait for the loop; tasks wait beyond it.
 const CAPACITY: usize = 16;
@@ -27,6 +28,7 @@ pub(super) enum Done {
     Filled(Conversation, Result<(), CatchError>),
     Refreshed(Result<Vec<Entry>, CatchError>),
     Learned(Result<Learned, StoreError>),
+    Requests(Result<Vec<GroupRequest>, GroupError>),
     MarkedRead(Result<(), StoreError>),
     Sent(Box<Draft>, Result<MessageId, SendError>),
 }

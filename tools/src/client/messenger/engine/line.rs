@@ -95,6 +95,8 @@ impl Engine {
         self.old = self.line.replace(line).map(|old| old.events);
         self.forget_jobs();
         self.sync_at = Some(Instant::now());
+        let groups = self.granted(capability::GROUPS);
+        self.requests_at = groups.then(Instant::now);
         self.level = false;
         self.caught_up = false;
         self.reads_due = true;
@@ -110,6 +112,7 @@ impl Engine {
         self.filling.clear();
         self.refreshing = false;
         self.learning = false;
+        self.requesting = false;
         self.reading = false;
         self.pinging = false;
         self.jobs.next_connection();

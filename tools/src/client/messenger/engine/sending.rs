@@ -27,6 +27,9 @@ const REFUSALS: u32 = 3;
 /// Between those.
 const AFTER_REFUSAL: Duration = Duration::from_secs(1);
 
+/// Who does not write in a group for some time is told at once: what is said later is said anew.
+const MUTED: &str = "muted";
+
 #[derive(Default)]
 pub(super) struct Sending {
     /// Something may be in the outbox that can leave.
@@ -160,9 +163,11 @@ impl Engine {
             }
             Err(SendError::Request(RequestError::Nak {
                 reason,
-                retry_after: None,
+                retry_after,
                 ..
-            })) => return Ok(self.refused(draft, reason).await?),
+            })) if retry_after.is_none() || reason == MUTED => {
+                return Ok(self.refused(draft, reason).await?);
+            }
             Err(SendError::Refused) => {
                 let refusals = self.sending.refusals.entry(id).or_default();
                 *refusals += 1;

@@ -73,6 +73,8 @@ impl Engine {
             && self.filling.is_empty()
             && !self.refreshing
             && self.refresh_at.is_none()
+            && !self.requesting
+            && self.requests_at.is_none()
             && self.untold.is_empty()
             && self.unnamed.is_empty();
         if level && !self.caught_up {

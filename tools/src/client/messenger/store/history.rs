@@ -4,6 +4,7 @@ use proto::im::base_define::MsgInfo;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
+use super::references;
 use super::timeline::Timeline;
 use super::{DraftId, LocalStore, StoreError};
 use crate::client::message::{Conversation, Message};
@@ -12,7 +13,8 @@ use crate::client::message::{Conversation, Message};
 const MOST: u32 = 500;
 
 /// The columns of a message, in the order in which [`entry`] reads them.
-pub(super) const COLUMNS: &str = "kind, peer, id, sender, sent_at, type, data, revision, draft";
+pub(super) const COLUMNS: &str =
+    "kind, peer, id, sender, sent_at, type, data, revision, draft, mentions, everybody, answers";
 
 /// A message in the local history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -275,7 +277,10 @@ pub(super) fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
     info.revision = (revision != 0).then_some(revision);
     let conversation = Conversation::from_wire(row.try_get(1)?, row.try_get(0)?);
     Ok(Entry {
-        message: Message::from_history(conversation, info),
+        message: Message {
+            references: references::read(row, 9)?,
+            ..Message::from_history(conversation, info)
+        },
         draft: draft.map(DraftId),
     })
 }

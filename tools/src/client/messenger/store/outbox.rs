@@ -6,6 +6,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use thiserror::Error;
 
+use super::references;
 use super::timeline::{Arrival, Timeline, arrive};
 use super::{Entry, LocalStore, StoreError};
 use crate::client::message::{Conversation, Message};
@@ -51,7 +52,10 @@ impl Draft {
             msg_data: self.outgoing.data.clone(),
             ..MsgInfo::default()
         };
-        Message::from_history(self.outgoing.to, info)
+        Message {
+            references: self.outgoing.references.clone(),
+            ..Message::from_history(self.outgoing.to, info)
+        }
     }
 }
 
@@ -82,7 +86,8 @@ impl LocalStore {
             return Err(OutboxFull::Full);
         }
         let number = sqlx::query(
-            "INSERT INTO drafts (kind, peer, type, data, key, written_at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO drafts (kind, peer, type, data, key, written_at, mentions, everybody, answers)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(outgoing.to.session_type())
         .bind(outgoing.to.id())
@@ -90,6 +95,9 @@ impl LocalStore {
         .bind(&outgoing.data[..])
         .bind(outgoing.key.as_deref().unwrap_or_default())
         .bind(now)
+        .bind(references::mentions(&outgoing.references))
+        .bind(outgoing.references.everybody)
+        .bind(outgoing.references.answers)
         .execute(&mut *transaction)
         .await
         .map_err(StoreError::from)?
@@ -108,14 +116,16 @@ impl LocalStore {
         behind: DraftId,
         count: u32,
     ) -> Result<Vec<Draft>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT number, kind, peer, type, data, key, attempts FROM drafts
+        let sql = format!(
+            "SELECT number, kind, peer, type, data, key, attempts, {} FROM drafts
              WHERE number > ? ORDER BY number LIMIT ?",
-        )
-        .bind(behind.0)
-        .bind(count)
-        .fetch_all(&self.pool)
-        .await?;
+            references::COLUMNS
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(behind.0)
+            .bind(count)
+            .fetch_all(&self.pool)
+            .await?;
         let drafts: Result<Vec<Draft>, sqlx::Error> = rows.iter().map(draft).collect();
         Ok(drafts?)
     }
@@ -190,6 +200,7 @@ fn draft(row: &SqliteRow) -> Result<Draft, sqlx::Error> {
         id: DraftId(row.try_get(0)?),
         outgoing: Outgoing {
             key: Some(Bytes::from(key)),
+            references: references::read(row, 7)?,
             ..Outgoing::raw(to, row.try_get(3)?, data)
         },
         attempts: row.try_get(6)?,

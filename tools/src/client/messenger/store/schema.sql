@@ -46,6 +46,12 @@ CREATE TABLE messages (
     data BLOB NOT NULL,
     -- 0 as it was sent, 1 edited, 2 recalled
     revision INTEGER NOT NULL,
+    -- members who are mentioned: their numbers, with commas between them
+    mentions TEXT NOT NULL,
+    -- everybody is
+    everybody INTEGER NOT NULL,
+    -- the id of the message that this one answers
+    answers INTEGER,
     -- written on this device, under this number
     draft INTEGER,
     PRIMARY KEY (kind, peer, id)
@@ -68,7 +74,13 @@ CREATE TABLE drafts (
     data BLOB NOT NULL,
     key BLOB NOT NULL UNIQUE,
     written_at INTEGER NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0
+    attempts INTEGER NOT NULL DEFAULT 0,
+    -- members who are mentioned: their numbers, with commas between them
+    mentions TEXT NOT NULL,
+    -- everybody is
+    everybody INTEGER NOT NULL,
+    -- the id of the message that it answers
+    answers INTEGER
 );
 
 -- Records of the wire, as they are encoded there.

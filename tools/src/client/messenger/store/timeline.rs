@@ -2,7 +2,8 @@
 
 use sqlx::{Row, SqliteConnection};
 
-use super::history::entry;
+use super::history::{COLUMNS, entry};
+use super::references;
 use super::{Entry, LocalStore, StoreError};
 use crate::client::message::{Conversation, Message};
 use crate::client::revision::Revision;
@@ -161,8 +162,9 @@ async fn insert(
 ) -> Result<(), sqlx::Error> {
     let conversation = message.conversation;
     let inserted = sqlx::query(
-        "INSERT OR IGNORE INTO messages (kind, peer, id, sender, sent_at, type, data, revision, draft)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO messages (kind, peer, id, sender, sent_at, type, data, revision, draft,
+             mentions, everybody, answers)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(conversation.session_type())
     .bind(conversation.id())
@@ -173,6 +175,9 @@ async fn insert(
     .bind(&message.data[..])
     .bind(revision_number(message.revision))
     .bind(draft)
+    .bind(references::mentions(&message.references))
+    .bind(message.references.everybody)
+    .bind(message.references.answers)
     .execute(&mut *connection)
     .await?;
     if inserted.rows_affected() == 1 {
@@ -307,17 +312,23 @@ pub(super) async fn revise(
         .bind(message.id)
         .execute(&mut *connection)
         .await?;
-    let row = sqlx::query(
-        "UPDATE messages SET type = ?, data = ?, revision = ? WHERE kind = ? AND peer = ? AND id = ?
-         RETURNING kind, peer, id, sender, sent_at, type, data, revision, draft",
-    )
-    .bind(message.kind)
-    .bind(&message.data[..])
-    .bind(revision_number(message.revision))
-    .bind(kind)
-    .bind(peer)
-    .bind(message.id)
-    .fetch_optional(connection)
-    .await?;
+    // an edit changes nothing of what it refers to, and one that was taken back refers to nothing
+    let sql = format!(
+        "UPDATE messages SET type = ?1, data = ?2, revision = ?3,
+             mentions = CASE ?3 WHEN 2 THEN '' ELSE mentions END,
+             everybody = CASE ?3 WHEN 2 THEN 0 ELSE everybody END,
+             answers = CASE ?3 WHEN 2 THEN NULL ELSE answers END
+         WHERE kind = ?4 AND peer = ?5 AND id = ?6
+         RETURNING {COLUMNS}"
+    );
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(message.kind)
+        .bind(&message.data[..])
+        .bind(revision_number(message.revision))
+        .bind(kind)
+        .bind(peer)
+        .bind(message.id)
+        .fetch_optional(connection)
+        .await?;
     row.as_ref().map(entry).transpose()
 }
