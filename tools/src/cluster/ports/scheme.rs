@@ -9,7 +9,10 @@
 //! 8081, admin from 8170, further blocks from
 //! 8300+10·i.
 
+use std::collections::BTreeSet;
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::{Mutex, PoisonError};
 
 use super::{Counts, DbPorts, LoginPorts, MsgPorts, PortError, PortPlan, RoutePorts};
 
@@ -127,17 +130,10 @@ impl PortPlan {
         })
     }
 
-    /// Ports that are free now, each another one. Somebody else may take one before it is listened on: for tests.
+    /// Ports that are free now, each another one, and none that this process was given before. Another process may take one
+    /// before it is listened on, which is unlikely: for tests.
     pub fn free(counts: Counts) -> Result<Self, PortError> {
         check(counts, u16::MAX, "")?;
-        // All are held until the last one is known, so that none is given twice.
-        let mut held = Vec::new();
-        let mut free = || -> Result<u16, PortError> {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-            let port = listener.local_addr()?.port();
-            held.push(listener);
-            Ok(port)
-        };
         let mut plan = Self {
             login: vec![],
             route: vec![],
@@ -173,12 +169,33 @@ impl PortPlan {
                 tls: free()?,
                 websocket: free()?,
                 websocket_tls: free()?,
-                api: (i == 0).then(&mut free).transpose()?,
+                api: (i == 0).then(free).transpose()?,
                 admin: free()?,
             });
         }
         Ok(plan)
     }
+}
+
+/// Not among those that systems give to outgoing connections, one of which could take it at any moment.
+fn free() -> Result<u16, PortError> {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut error = io::Error::from(io::ErrorKind::AddrInUse);
+    for _ in 0..1_000 {
+        let port = fastrand::u16(10_000..32_000);
+        if given.contains(&port) {
+            continue;
+        }
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(_free) => {
+                given.insert(port);
+                return Ok(port);
+            }
+            Err(refused) => error = refused,
+        }
+    }
+    Err(error.into())
 }
 
 fn login_at(first: u16, https: u16, admin: u16) -> LoginPorts {
