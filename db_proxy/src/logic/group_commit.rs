@@ -335,10 +335,11 @@ impl<S: MessageStore + ParticipantStore + ?Sized> WriterTask<S> {
     }
 }
 
-/// Where others see the position that a mark moved.
+/// Where others see the position that a mark moved. One of the same batch that is not shown moved nothing.
 fn shown_of(mark: &ReadMark, moved: &[ShownRead]) -> Option<MessageId> {
-    let of =
-        |shown: &&ShownRead| shown.user == mark.user && shown.conversation == mark.conversation;
+    let of = |shown: &&ShownRead| {
+        mark.shown && shown.user == mark.user && shown.conversation == mark.conversation
+    };
     let moved = moved.iter().filter(of).map(|shown| shown.up_to);
     moved.max()
 }

@@ -197,6 +197,22 @@ async fn what_waits_is_one_batch_in_the_order_of_the_calls() {
 }
 
 #[tokio::test]
+async fn of_marks_in_one_batch_only_those_that_are_shown_are_told_to_others() {
+    let store = Fake::new();
+    let (writer, task) = writer(Arc::clone(&store), WriterLimits::default());
+    let hidden = mark();
+    let shown = ReadMark {
+        shown: true,
+        ..mark()
+    };
+    let (hidden, shown) = (writer.mark_read(hidden), writer.mark_read(shown));
+    drop(writer);
+    let ((hidden, shown), ()) = join(join(hidden, shown), task.run(pending())).await;
+    assert_eq!(hidden.unwrap(), None);
+    assert_eq!(shown.unwrap(), MessageId::new(1));
+}
+
+#[tokio::test]
 async fn a_batch_ends_at_its_limits() {
     let store = Fake::new();
     let limits = WriterLimits {
