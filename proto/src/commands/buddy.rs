@@ -8,9 +8,9 @@ use crate::im::buddy::{
     ImUsersInfoReq, ImUsersInfoRsp, ImUsersStatReq, ImUsersStatRsp, ImpcLoginStatusNotify,
 };
 use crate::im::ext::buddy::{
-    ImBlockReq, ImBlockRsp, ImChangeProfileReq, ImChangeProfileRsp, ImContactChanged,
-    ImContactsReq, ImContactsRsp, ImFriendAnswerReq, ImFriendAnswerRsp, ImFriendAskReq,
-    ImFriendAskRsp, ImFriendRemoveReq, ImFriendRemoveRsp, ImUserChanged,
+    ImBlockReq, ImChangeProfileReq, ImChangeProfileRsp, ImContactChanged, ImContactStepRsp,
+    ImContactsReq, ImContactsRsp, ImFriendAnswerReq, ImFriendAskReq, ImFriendRemoveReq,
+    ImUserChanged,
 };
 
 commands! {
@@ -144,11 +144,11 @@ commands! {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
         attach: attach_data,
-        reply: ImFriendAskRsp,
-        refusal: |req| ImFriendAskRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
+        reply: ImContactStepRsp,
+        refusal: |req| ImContactStepRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
     }
-    /// Outcome of that.
-    0x0281 CID_EXT_FRIEND_ASK_RSP ImFriendAskRsp = "IM.Ext.Buddy.IMFriendAskRsp" {
+    /// Outcome of that, and of the next three.
+    0x0281 CID_EXT_CONTACT_STEP_RSP ImContactStepRsp = "IM.Ext.Buddy.IMContactStepRsp" {
         path: [DbProxy => MsgServer, MsgServer => Client],
         attach: attach_data,
         reason: reason,
@@ -158,42 +158,24 @@ commands! {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
         attach: attach_data,
-        reply: ImFriendAnswerRsp,
-        refusal: |req| ImFriendAnswerRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
-    }
-    /// Outcome of that.
-    0x0283 CID_EXT_FRIEND_ANSWER_RSP ImFriendAnswerRsp = "IM.Ext.Buddy.IMFriendAnswerRsp" {
-        path: [DbProxy => MsgServer, MsgServer => Client],
-        attach: attach_data,
-        reason: reason,
+        reply: ImContactStepRsp,
+        refusal: |req| ImContactStepRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
     }
     /// Ends a friendship, or takes an own request back.
     0x0284 CID_EXT_FRIEND_REMOVE_REQ ImFriendRemoveReq = "IM.Ext.Buddy.IMFriendRemoveReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
         attach: attach_data,
-        reply: ImFriendRemoveRsp,
-        refusal: |req| ImFriendRemoveRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
-    }
-    /// Outcome of that.
-    0x0285 CID_EXT_FRIEND_REMOVE_RSP ImFriendRemoveRsp = "IM.Ext.Buddy.IMFriendRemoveRsp" {
-        path: [DbProxy => MsgServer, MsgServer => Client],
-        attach: attach_data,
-        reason: reason,
+        reply: ImContactStepRsp,
+        refusal: |req| ImContactStepRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
     }
     /// Blocks somebody, or does not any more.
     0x0286 CID_EXT_BLOCK_REQ ImBlockReq = "IM.Ext.Buddy.IMBlockReq" {
         path: [Client => MsgServer, MsgServer => DbProxy],
         owner: user_id,
         attach: attach_data,
-        reply: ImBlockRsp,
-        refusal: |req| ImBlockRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
-    }
-    /// Outcome of that.
-    0x0287 CID_EXT_BLOCK_RSP ImBlockRsp = "IM.Ext.Buddy.IMBlockRsp" {
-        path: [DbProxy => MsgServer, MsgServer => Client],
-        attach: attach_data,
-        reason: reason,
+        reply: ImContactStepRsp,
+        refusal: |req| ImContactStepRsp { user_id: req.user_id, result_code: 1, ..Default::default() },
     }
     /// Asks for contacts that changed.
     0x0288 CID_EXT_CONTACTS_REQ ImContactsReq = "IM.Ext.Buddy.IMContactsReq" {

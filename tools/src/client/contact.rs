@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use proto::im::ext::buddy::{
-    Contact, ImBlockReq, ImContactsReq, ImFriendAnswerReq, ImFriendAskReq, ImFriendRemoveReq,
+    Contact, ImBlockReq, ImContactStepRsp, ImContactsReq, ImFriendAnswerReq, ImFriendAskReq,
+    ImFriendRemoveReq,
 };
 
 use super::error::RequestError;
@@ -33,14 +34,11 @@ pub struct ContactsPage {
 }
 
 /// How the server answers a step.
-macro_rules! taken {
-    ($reply:expr) => {{
-        let reply = $reply;
-        match (reply.result_code, reply.contact) {
-            (0, Some(contact)) => Ok(contact),
-            _ => Err(ContactError::Refused(reply.reason.unwrap_or_default())),
-        }
-    }};
+fn taken(reply: ImContactStepRsp) -> Result<Contact, ContactError> {
+    match (reply.result_code, reply.contact) {
+        (0, Some(contact)) => Ok(contact),
+        _ => Err(ContactError::Refused(reply.reason.unwrap_or_default())),
+    }
 }
 
 impl Session {
@@ -56,7 +54,7 @@ impl Session {
             greeting: Some(greeting.to_owned()).filter(|greeting| !greeting.is_empty()),
             attach_data: None,
         };
-        taken!(self.request(request).await?)
+        taken(self.request(request).await?)
     }
 
     /// Grants somebody's request to be friends, or refuses it.
@@ -67,7 +65,7 @@ impl Session {
             accept,
             attach_data: None,
         };
-        taken!(self.request(request).await?)
+        taken(self.request(request).await?)
     }
 
     /// Ends a friendship, or takes an own request back.
@@ -77,7 +75,7 @@ impl Session {
             other_user_id: user,
             attach_data: None,
         };
-        taken!(self.request(request).await?)
+        taken(self.request(request).await?)
     }
 
     /// Blocks somebody, or does not any more.
@@ -88,7 +86,7 @@ impl Session {
             blocked,
             attach_data: None,
         };
-        taken!(self.request(request).await?)
+        taken(self.request(request).await?)
     }
 
     /// One page of the contacts that changed since a cursor; without one, of all.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use im_base::dispatch::HandlerError;
 use proto::ids::UserId;
 use proto::im::ext::buddy::{
-    Contact as ContactInfo, ContactNews, ImBlockReq, ImBlockRsp, ImContactsReq, ImContactsRsp,
-    ImFriendAnswerReq, ImFriendAnswerRsp, ImFriendAskReq, ImFriendAskRsp, ImFriendRemoveReq,
-    ImFriendRemoveRsp,
+    Contact as ContactInfo, ContactNews, ImBlockReq, ImContactStepRsp, ImContactsReq,
+    ImContactsRsp, ImFriendAnswerReq, ImFriendAskReq, ImFriendRemoveReq,
 };
 
 use crate::handlers::msg::user_id;
@@ -19,72 +19,43 @@ use crate::store::{Contact, ContactRefusal, ContactSides, ContactStep};
 pub(in crate::handlers) async fn ask(
     proxy: Arc<DbProxy>,
     request: ImFriendAskReq,
-) -> Result<ImFriendAskRsp, HandlerError> {
+) -> Result<ImContactStepRsp, HandlerError> {
     let greeting = request.greeting.unwrap_or_default();
     let step = ContactStep::Ask { greeting };
-    let sides = take(&proxy, request.user_id, request.to_user_id, step).await?;
-    Ok(ImFriendAskRsp {
-        user_id: request.user_id,
-        result_code: 0,
-        reason: None,
-        news: news(&sides),
-        contact: Some(contact(sides.own)),
-        attach_data: request.attach_data,
-    })
+    let between = (request.user_id, request.to_user_id);
+    take(&proxy, between, step, request.attach_data).await
 }
 
 pub(in crate::handlers) async fn answer(
     proxy: Arc<DbProxy>,
     request: ImFriendAnswerReq,
-) -> Result<ImFriendAnswerRsp, HandlerError> {
+) -> Result<ImContactStepRsp, HandlerError> {
     let step = match request.accept {
         true => ContactStep::Accept,
         false => ContactStep::Refuse,
     };
-    let sides = take(&proxy, request.user_id, request.from_user_id, step).await?;
-    Ok(ImFriendAnswerRsp {
-        user_id: request.user_id,
-        result_code: 0,
-        reason: None,
-        news: news(&sides),
-        contact: Some(contact(sides.own)),
-        attach_data: request.attach_data,
-    })
+    let between = (request.user_id, request.from_user_id);
+    take(&proxy, between, step, request.attach_data).await
 }
 
 pub(in crate::handlers) async fn remove(
     proxy: Arc<DbProxy>,
     request: ImFriendRemoveReq,
-) -> Result<ImFriendRemoveRsp, HandlerError> {
-    let (user, other) = (request.user_id, request.other_user_id);
-    let sides = take(&proxy, user, other, ContactStep::Remove).await?;
-    Ok(ImFriendRemoveRsp {
-        user_id: request.user_id,
-        result_code: 0,
-        reason: None,
-        news: news(&sides),
-        contact: Some(contact(sides.own)),
-        attach_data: request.attach_data,
-    })
+) -> Result<ImContactStepRsp, HandlerError> {
+    let between = (request.user_id, request.other_user_id);
+    take(&proxy, between, ContactStep::Remove, request.attach_data).await
 }
 
 pub(in crate::handlers) async fn block(
     proxy: Arc<DbProxy>,
     request: ImBlockReq,
-) -> Result<ImBlockRsp, HandlerError> {
+) -> Result<ImContactStepRsp, HandlerError> {
     let step = match request.blocked {
         true => ContactStep::Block,
         false => ContactStep::Unblock,
     };
-    let sides = take(&proxy, request.user_id, request.other_user_id, step).await?;
-    Ok(ImBlockRsp {
-        user_id: request.user_id,
-        result_code: 0,
-        reason: None,
-        news: news(&sides),
-        contact: Some(contact(sides.own)),
-        attach_data: request.attach_data,
-    })
+    let between = (request.user_id, request.other_user_id);
+    take(&proxy, between, step, request.attach_data).await
 }
 
 pub(in crate::handlers) async fn list(
@@ -108,16 +79,25 @@ pub(in crate::handlers) async fn list(
     })
 }
 
+/// A step of the first one towards the other.
 async fn take(
     proxy: &DbProxy,
-    user: u32,
-    other: u32,
+    (user, other): (u32, u32),
     step: ContactStep,
-) -> Result<ContactSides, HandlerError> {
-    let user = user_id(user)?;
+    attach_data: Option<Bytes>,
+) -> Result<ImContactStepRsp, HandlerError> {
+    let own = user_id(user)?;
     let other = UserId::new(other).ok_or(HandlerError::Refused("no_such_user"))?;
-    let taken = proxy.contacts.take(user, other, step).await;
-    taken.map_err(|error| not_taken(&error))
+    let taken = proxy.contacts.take(own, other, step).await;
+    let sides = taken.map_err(|error| not_taken(&error))?;
+    Ok(ImContactStepRsp {
+        user_id: user,
+        result_code: 0,
+        reason: None,
+        news: news(&sides),
+        contact: Some(contact(sides.own)),
+        attach_data,
+    })
 }
 
 fn not_taken(error: &ContactError) -> HandlerError {

@@ -8,9 +8,8 @@ use im_base::peer::CallError;
 use proto::capability::CONTACTS;
 use proto::ids::UserId;
 use proto::im::ext::buddy::{
-    ContactNews, ImBlockReq, ImBlockRsp, ImContactChanged, ImContactsReq, ImContactsRsp,
-    ImFriendAnswerReq, ImFriendAnswerRsp, ImFriendAskReq, ImFriendAskRsp, ImFriendRemoveReq,
-    ImFriendRemoveRsp,
+    ContactNews, ImBlockReq, ImContactChanged, ImContactStepRsp, ImContactsReq, ImContactsRsp,
+    ImFriendAnswerReq, ImFriendAskReq, ImFriendRemoveReq,
 };
 use proto::{Body, Request};
 
@@ -22,41 +21,33 @@ use crate::session::Session;
 pub(in crate::handlers) async fn ask(
     session: Session,
     request: ImFriendAskReq,
-) -> Result<ImFriendAskRsp, HandlerError> {
+) -> Result<ImContactStepRsp, HandlerError> {
     let other = request.to_user_id;
-    let mut answer = take(&session, other, request).await?;
-    tell(&session, other, answer.news.take());
-    Ok(answer)
+    take(&session, other, request).await
 }
 
 pub(in crate::handlers) async fn answer(
     session: Session,
     request: ImFriendAnswerReq,
-) -> Result<ImFriendAnswerRsp, HandlerError> {
+) -> Result<ImContactStepRsp, HandlerError> {
     let other = request.from_user_id;
-    let mut answer = take(&session, other, request).await?;
-    tell(&session, other, answer.news.take());
-    Ok(answer)
+    take(&session, other, request).await
 }
 
 pub(in crate::handlers) async fn remove(
     session: Session,
     request: ImFriendRemoveReq,
-) -> Result<ImFriendRemoveRsp, HandlerError> {
+) -> Result<ImContactStepRsp, HandlerError> {
     let other = request.other_user_id;
-    let mut answer = take(&session, other, request).await?;
-    tell(&session, other, answer.news.take());
-    Ok(answer)
+    take(&session, other, request).await
 }
 
 pub(in crate::handlers) async fn block(
     session: Session,
     request: ImBlockReq,
-) -> Result<ImBlockRsp, HandlerError> {
+) -> Result<ImContactStepRsp, HandlerError> {
     let other = request.other_user_id;
-    let mut answer = take(&session, other, request).await?;
-    tell(&session, other, answer.news.take());
-    Ok(answer)
+    take(&session, other, request).await
 }
 
 pub(in crate::handlers) async fn list(
@@ -67,17 +58,20 @@ pub(in crate::handlers) async fn list(
     ask_db(&session, request).await
 }
 
-/// Asks the db_proxy that has the two's conversation, so that the steps of both keep an order.
-async fn take<Q>(session: &Session, other: u32, request: Q) -> Result<Q::Reply, HandlerError>
+/// Asks the db_proxy that has the two's conversation, so that the steps of both keep an order, and tells their devices.
+async fn take<Q>(
+    session: &Session,
+    other: u32,
+    request: Q,
+) -> Result<ImContactStepRsp, HandlerError>
 where
-    Q: Request,
-    Q::Reply: Body,
+    Q: Request<Reply = ImContactStepRsp>,
 {
     let other = UserId::new(other).ok_or(HandlerError::Refused("no_such_user"))?;
     session.take_allowance()?;
     let server = &session.server;
     let key = ConversationKey::between(session.user_id(), other);
-    let taken = server.db.call::<_, Q::Reply>(key, &request).await;
+    let taken = server.db.call::<_, ImContactStepRsp>(key, &request).await;
     if taken
         .as_ref()
         .is_err_and(|error: &CallError| error.leaves_open())
@@ -87,17 +81,17 @@ where
     }
     let mut answer = taken?;
     answer.detach();
-    if answer == Q::Reply::default() {
+    if answer == ImContactStepRsp::default() {
         return Err(HandlerError::Unavailable("no_answer"));
+    }
+    if let Some(news) = answer.news.take() {
+        tell(session, other, news);
     }
     Ok(answer)
 }
 
 /// Tells the devices of both. Friends see each other come and go from then on.
-fn tell(session: &Session, other: u32, news: Option<ContactNews>) {
-    let (Some(news), Some(other)) = (news, UserId::new(other)) else {
-        return;
-    };
+fn tell(session: &Session, other: UserId, news: ContactNews) {
     let server = &session.server;
     let sides = [
         (session.user_id(), news.own, Some(session.id)),
