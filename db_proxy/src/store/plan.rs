@@ -1,13 +1,15 @@
 //! What a batch of messages does to its conversations, worked out without a database: which messages are new, which
 //! ids they get, where heads and counters end. Every database executes the same plan.
 
+mod found;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use proto::ids::{GroupId, MessageId, UserId};
+use proto::ids::{MessageId, UserId};
 
+pub(super) use self::found::{Head, Heads, Standing, Standings, StoredKey, Writer};
 use super::admission::{may_write, withheld_from};
-use super::group_rule::muted_until;
 use super::reference::Grounds;
 use super::relation::Flags;
 use super::shown::{Shown, ShownEnd, shown};
@@ -35,89 +37,6 @@ pub(super) fn is_key_taken(error: &StoreError) -> bool {
     let driver = cause.downcast_ref::<sqlx::Error>();
     let told = driver.and_then(sqlx::Error::as_database_error);
     told.is_some_and(|told| told.is_unique_violation())
-}
-
-/// How the batch's senders stand to the groups they write to; a group that does not exist is not in it.
-pub(super) type Standings = HashMap<(GroupId, UserId), Standing>;
-
-/// A sender and a group, as the transaction found them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Standing {
-    /// The group's.
-    pub(super) version: u32,
-    /// `None`: he is no member.
-    pub(super) member: Option<Writer>,
-}
-
-/// A member as one who writes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Writer {
-    /// The owner, or an admin.
-    pub(super) is_admin: bool,
-    /// Until then only admins write in the group.
-    pub(super) group_muted_until: UnixMillis,
-    /// Until then he does not write.
-    pub(super) muted_until: UnixMillis,
-}
-
-impl Writer {
-    /// Whether he may write something new at that moment.
-    fn verdict(self, now: UnixMillis) -> Result<(), AppendRefusal> {
-        let until = muted_until(self.group_muted_until, self.muted_until, self.is_admin, now);
-        until.map_or(Ok(()), |until| Err(AppendRefusal::Muted { until }))
-    }
-}
-
-/// A conversation as the transaction found it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Head {
-    /// [`Head::NOT_BEGUN`] for two who exist and have none.
-    pub(super) row: i64,
-    /// Zero before the first message.
-    pub(super) last: u32,
-    /// What the two are to each other.
-    pub(super) flags: Flags,
-    /// The two are in the same department; looked up where a policy asks for it.
-    pub(super) colleagues: bool,
-}
-
-impl Head {
-    /// No database gives a conversation this number.
-    pub(super) const NOT_BEGUN: i64 = 0;
-
-    /// As the conversation is found when it has begun.
-    pub(super) fn begun(self, found: Self) -> Self {
-        Self {
-            colleagues: self.colleagues,
-            ..found
-        }
-    }
-
-    pub(super) fn not_begun(flags: Flags) -> Self {
-        Self {
-            row: Self::NOT_BEGUN,
-            last: 0,
-            flags,
-            colleagues: false,
-        }
-    }
-}
-
-/// The conversations of a batch that exist, or may begin.
-pub(super) type Heads = HashMap<Conversation, Head>;
-
-/// A message of an earlier batch that carries a key of this one.
-#[derive(Debug)]
-pub(super) struct StoredKey {
-    pub(super) row: i64,
-    pub(super) sender: UserId,
-    pub(super) key: Vec<u8>,
-    pub(super) message_id: MessageId,
-    pub(super) created_at: UnixMillis,
-    pub(super) kind: MessageKind,
-    pub(super) body: Vec<u8>,
-    pub(super) withheld: bool,
-    pub(super) references: Option<Box<References>>,
 }
 
 /// The writes of one transaction, to be made in the order of the fields, and its answers.
@@ -391,134 +310,4 @@ impl Admission {
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::super::{MessageKind, MessagePolicy};
-    use super::*;
-
-    fn user(id: u32) -> UserId {
-        UserId::new(id).unwrap()
-    }
-
-    fn message(at: i64, client_key: Option<ClientKey>) -> NewMessage {
-        NewMessage {
-            conversation: Conversation::between(user(1), user(2)).unwrap(),
-            sender: user(1),
-            kind: MessageKind(1),
-            body: Bytes::from_static(b"x"),
-            created_at: UnixMillis(at),
-            client_key,
-            policy: MessagePolicy::Everyone,
-            references: None,
-        }
-    }
-
-    fn head(last: u32) -> Head {
-        Head {
-            row: 5,
-            last,
-            ..Head::not_begun(Flags(0))
-        }
-    }
-
-    fn heads(last: u32) -> Heads {
-        Heads::from([(message(0, None).conversation, head(last))])
-    }
-
-    fn ids(plan: &Plan<'_>) -> Vec<u32> {
-        plan.outcomes
-            .iter()
-            .map(|outcome| outcome.unwrap().message_id.get())
-            .collect()
-    }
-
-    #[test]
-    fn a_key_twice_in_one_batch_is_one_message() {
-        let key = ClientKey::explicit(b"k");
-        let batch = [message(1, key.clone()), message(2, None), message(3, key)];
-        let plan = Plan::new(
-            &batch,
-            &heads(10),
-            &Standings::new(),
-            &Grounds::default(),
-            &[],
-        );
-        assert_eq!(ids(&plan), [11, 12, 11]);
-        assert_eq!(plan.inserts.len(), 2);
-        let moved = Moved {
-            row: 5,
-            last: MessageId::new(12).unwrap(),
-            by_low: 2,
-            flags: None,
-        };
-        assert_eq!(plan.heads, [moved]);
-    }
-
-    #[test]
-    fn an_expired_key_changes_hands_inside_a_batch() {
-        let key = Some(ClientKey::local(1, MessageKind(1), b"x"));
-        let batch = [message(0, key.clone()), message(3_600_000, key)];
-        let plan = Plan::new(
-            &batch,
-            &heads(0),
-            &Standings::new(),
-            &Grounds::default(),
-            &[],
-        );
-        assert_eq!(ids(&plan), [1, 2]);
-        assert!(plan.inserts[0].key.is_none());
-        assert!(plan.inserts[1].key.is_some());
-        assert!(plan.expired.is_empty());
-    }
-
-    #[test]
-    fn ids_end_where_the_wire_does() {
-        let batch = [message(1, None), message(2, None)];
-        let plan = Plan::new(
-            &batch,
-            &heads(u32::MAX - 1),
-            &Standings::new(),
-            &Grounds::default(),
-            &[],
-        );
-        assert_eq!(plan.outcomes[0].unwrap().message_id.get(), u32::MAX);
-        assert_eq!(plan.outcomes[1], Err(AppendRefusal::ConversationFull));
-        assert_eq!(plan.inserts.len(), 1);
-    }
-
-    #[test]
-    fn whoever_writes_to_a_group_has_read_up_to_there() {
-        let group = GroupId::new(7).unwrap();
-        let conversation = Conversation::Group(group);
-        let from = |sender| NewMessage {
-            conversation,
-            sender: user(sender),
-            ..message(1, None)
-        };
-        let batch = [from(1), from(2), from(1), from(2), from(3), from(4)];
-        let speaks = Writer {
-            is_admin: false,
-            group_muted_until: UnixMillis(0),
-            muted_until: UnixMillis(0),
-        };
-        let standing = |member: bool| Standing {
-            version: 9,
-            member: member.then_some(speaks),
-        };
-        let standings = Standings::from([
-            ((group, user(1)), standing(true)),
-            ((group, user(2)), standing(true)),
-            ((group, user(3)), standing(false)),
-        ]);
-        let heads = Heads::from([(conversation, head(10))]);
-        let mut plan = Plan::new(&batch, &heads, &standings, &Grounds::default(), &[]);
-        plan.read.sort_unstable();
-        let id = |id| MessageId::new(id).unwrap();
-        assert_eq!(plan.read, [(user(1), 5, id(13)), (user(2), 5, id(14))]);
-        assert_eq!(plan.heads[0].by_low, 0);
-        assert_eq!(plan.outcomes[3].unwrap().group_version, Some(9));
-        assert_eq!(plan.outcomes[4], Err(AppendRefusal::NotAMember));
-        assert_eq!(plan.outcomes[5], Err(AppendRefusal::NoSuchGroup));
-    }
-}
+mod tests;

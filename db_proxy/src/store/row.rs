@@ -15,6 +15,7 @@ pub(super) use self::group::{
     group_view, membership, subject,
 };
 use super::audience::Ties;
+use super::plan::StoredKey;
 use super::relation::Side;
 use super::revision::{Held, is_admin};
 use super::{
@@ -123,6 +124,22 @@ pub(super) fn message(row: &impl Columns) -> Result<StoredMessage, StoreError> {
         revision,
         withheld_from: somebody(row, "withheld_from")?,
         references: references(row)?,
+    })
+}
+
+/// A message that carries a key, of its columns, `conversation_id` and `client_key`.
+pub(super) fn stored_key(row: &impl Columns) -> Result<StoredKey, StoreError> {
+    let message = message(row)?;
+    Ok(StoredKey {
+        row: int(row, "conversation_id")?,
+        sender: message.sender,
+        key: blob(row, "client_key")?,
+        message_id: message.id,
+        created_at: message.created_at,
+        kind: message.kind,
+        body: message.body.into(),
+        withheld: message.withheld_from.is_some(),
+        references: message.references,
     })
 }
 

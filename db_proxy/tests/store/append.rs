@@ -1,4 +1,7 @@
+use std::pin::pin;
+
 use db_proxy::store::AppendRefusal;
+use futures_util::future::poll_immediate;
 use proto::ids::UserId;
 
 use crate::bed::{Bed, between, ids, text, text_at};
@@ -44,6 +47,34 @@ pub(crate) async fn strangers_are_refused_and_leave_no_trace(bed: Bed) {
     let latest = bed.store.latest_id(a, between(a, nobody)).await.unwrap();
     assert_eq!(latest, None);
     assert_eq!(bed.recent(a, 0).await, [b]);
+}
+
+/// Whoever asked may be gone at any moment: then all of a batch is stored, or nothing of it.
+pub(crate) async fn a_batch_that_is_given_up_is_stored_whole_or_not_at_all(bed: Bed) {
+    let [a, b] = bed.users().await;
+    let mut turns = 1;
+    for round in 0..24 {
+        let texts = [format!("{round} one"), format!("{round} two")];
+        let batch = texts.map(|of| text(a, b, &of));
+        let mut append = pin!(bed.store.append(&batch));
+        for _ in 0..turns {
+            if let Some(outcomes) = poll_immediate(&mut append).await {
+                outcomes.expect("nobody is in the way");
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        turns = turns * 3 / 2 + 1;
+    }
+    bed.append(&[text(a, b, "after"), text(a, b, "all")]).await;
+    let texts = bed.texts(a, b).await;
+    for pair in texts.chunks(2) {
+        let [one, two] = pair else {
+            panic!("half a batch: {texts:?}");
+        };
+        let round = one.strip_suffix(" one").map(|round| format!("{round} two"));
+        assert!(one == "after" || Some(two) == round.as_ref(), "{texts:?}");
+    }
 }
 
 pub(crate) async fn a_batch_larger_than_a_statement(bed: Bed) {

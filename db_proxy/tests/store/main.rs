@@ -10,10 +10,13 @@ mod accounts;
 mod append;
 mod audience;
 mod concurrent;
+mod contact_model;
 mod contacts;
 mod duplicates;
 mod extremes;
+mod group_joining;
 mod group_messages;
+mod group_running;
 mod group_step_model;
 mod group_steps;
 mod groups;
@@ -28,6 +31,7 @@ mod resumes;
 mod revisions;
 mod sync;
 mod sync_model;
+mod talks;
 mod users;
 
 mod mysql;
@@ -40,6 +44,7 @@ macro_rules! suite {
         crate::suite! { $bed;
             append: ids_are_contiguous_in_the_order_of_the_batch, conversations_count_for_themselves,
                 strangers_are_refused_and_leave_no_trace, a_batch_larger_than_a_statement,
+                a_batch_that_is_given_up_is_stored_whole_or_not_at_all,
                 a_late_clock_does_not_turn_back_the_list, reopening_keeps_everything;
             duplicates: a_key_sent_again_is_answered_with_the_first, a_key_twice_in_a_batch_is_stored_once,
                 keys_belong_to_a_sender_and_a_conversation, a_local_key_expires_and_an_explicit_one_does_not;
@@ -66,12 +71,13 @@ macro_rules! suite {
                 strangers_learn_nothing, a_hidden_group_comes_back, a_resend_to_a_group_is_stored_once,
                 a_resend_after_leaving_is_answered,
                 two_stores_write_to_one_group_without_a_gap, leaving_while_writing_is_before_or_after;
-            group_steps: who_asks_comes_in_as_the_group_lets_him, who_is_invited_answers_himself,
+            group_joining: who_asks_comes_in_as_the_group_lets_him, who_is_invited_answers_himself,
                 who_has_applied_comes_in_when_an_admin_invites_him, an_invitation_by_somebody_blocked_is_never_seen,
-                the_owner_makes_somebody_else_the_owner_or_ends_it, admins_set_what_admins_may,
-                admins_send_members_away, who_is_muted_writes_nothing_new, requests_expire_and_are_limited,
-                a_group_has_room_for_as_many_as_it_says, a_step_asked_for_again_is_answered_again,
-                an_owner_who_is_gone_is_followed, steps_at_two_stores_at_once_come_one_after_the_other;
+                requests_expire_and_are_limited, a_group_has_room_for_as_many_as_it_says;
+            group_running: the_owner_makes_somebody_else_the_owner_or_ends_it, admins_set_what_admins_may,
+                admins_send_members_away, who_is_muted_writes_nothing_new;
+            group_steps: a_step_asked_for_again_is_answered_again, an_owner_who_is_gone_is_followed,
+                steps_at_two_stores_at_once_come_one_after_the_other;
             requests: a_group_asked_for_again_is_the_same_group, a_change_asked_for_again_is_made_once,
                 what_was_refused_is_judged_anew, one_request_at_two_stores_is_carried_out_once,
                 keys_are_forgotten_after_a_minute;
@@ -102,10 +108,10 @@ macro_rules! suite {
                 strangers_to_the_store_are_nobodys_contacts, who_is_blocked_is_heard_of_no_more,
                 lists_of_contacts_are_full_at_their_limits, no_more_ask_than_one_can_answer,
                 two_who_ask_at_once_at_two_stores_are_friends, many_steps_at_two_stores_keep_the_limits,
-                a_message_is_let_in_by_what_the_two_are, a_resend_is_answered_after_the_friendship,
-                a_conversation_begins_with_what_the_two_are, changes_of_contacts_page_exactly,
-                nothing_is_forgotten_in_the_end, a_device_that_learns_of_contacts_gets_all_of_them,
-                a_list_of_contacts_comes_in_pages_and_goes_on, what_a_blocked_one_writes_is_his_alone,
+                changes_of_contacts_page_exactly, nothing_is_forgotten_in_the_end,
+                a_device_that_learns_of_contacts_gets_all_of_them, a_list_of_contacts_comes_in_pages_and_goes_on;
+            talks: a_message_is_let_in_by_what_the_two_are, a_resend_is_answered_after_the_friendship,
+                a_conversation_begins_with_what_the_two_are, what_a_blocked_one_writes_is_his_alone,
                 who_is_blocked_begins_nothing_for_the_other;
             extremes: ids_and_numbers_up_to_the_last, a_full_conversation_refuses_and_others_go_on,
                 bodies_are_any_bytes;
@@ -120,7 +126,7 @@ macro_rules! suite {
 
         #[test]
         fn any_moves_leave_both_sides_of_a_contact_consistent() {
-            crate::contacts::check(|| Box::pin($bed()));
+            crate::contact_model::check(|| Box::pin($bed()));
         }
 
         #[test]

@@ -14,7 +14,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 
-use crate::bed::{Bed, Database};
+use crate::bed::{Bed, Database, text};
 use crate::circle::{change, new_group, request};
 
 struct File {
@@ -137,6 +137,34 @@ async fn an_older_schema_is_brought_up_to_date_with_what_it_holds() {
         references, 0,
         "a batch is not to look each conversation up again"
     );
+}
+
+/// What stood before it in the same trip to the database is undone, and the next batch finds no trace of it.
+#[tokio::test]
+async fn a_batch_that_fails_halfway_leaves_nothing_behind() {
+    let bed = file_bed().await;
+    let [anna, bert, carl] = bed.users().await;
+    bed.say(anna, bert, &["1"]).await;
+    bed.database
+        .execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON conversations WHEN NEW.last_message_id = 3
+             BEGIN SELECT RAISE(FAIL, 'no more'); END",
+        )
+        .await;
+    let batch = |first| {
+        [
+            text(anna, carl, "x"),
+            text(anna, bert, first),
+            text(anna, bert, "3"),
+        ]
+    };
+    bed.store.append(&batch("2")).await.unwrap_err();
+    assert_eq!(bed.texts(anna, bert).await, ["1"]);
+    assert!(bed.texts(anna, carl).await.is_empty());
+    bed.say(anna, bert, &["two"]).await;
+    bed.database.execute("DROP TRIGGER full").await;
+    bed.append(&batch("three")).await;
+    assert_eq!(bed.texts(anna, bert).await, ["1", "two", "three", "3"]);
 }
 
 /// D-58: a message to a group touches nobody but its sender, however many members the group has.

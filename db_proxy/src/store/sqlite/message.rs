@@ -4,7 +4,6 @@ use proto::ids::{MessageId, UserId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Arguments, AssertSqlSafe};
 
-use super::append::append;
 use super::participant::LAST;
 use super::values::{CHUNK, Values};
 use super::{SqliteStore, row};
@@ -125,19 +124,6 @@ impl MessageStore for SqliteStore {
             Some(found) => Ok(MessageId::new(row::int(&found, "last_message_id")?)),
             None => Ok(None),
         }
-    }
-}
-
-impl SqliteStore {
-    async fn append_once(
-        &self,
-        batch: &[NewMessage],
-        keys: Keys,
-    ) -> Result<Vec<AppendOutcome>, StoreError> {
-        let mut transaction = self.begin().await?;
-        let outcomes = append(&mut transaction, batch, keys, self.clock.stamp()).await?;
-        transaction.commit().await?;
-        Ok(outcomes)
     }
 }
 

@@ -8,6 +8,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
+use super::values::CHUNK;
 use super::{SqliteStore, checkpoint};
 use crate::store::time::ChangeClock;
 use crate::store::trouble::{Trouble, trouble};
@@ -53,6 +54,8 @@ impl SqliteStore {
         // It reads nothing but the log.
         let beside = pool_options(1).connect_lazy_with(writing.clone());
         let writing = writing
+            // the thread is not to wait for the reader of its rows
+            .row_buffer_size(2 * CHUNK)
             .pragma("wal_autocheckpoint", checkpoint::UNTENDED.to_string())
             // Not more: once a transaction has split a page, its end walks through all of the cache.
             .pragma("cache_size", "-16384");

@@ -1,7 +1,8 @@
-//! Many rows in one statement. Each statement costs a trip to the connection's thread, so a batch makes few.
+//! Many rows in one statement, and many statements in one trip: each trip to the connection's thread costs two wake-ups,
+//! and with busy processors the wait for each.
 
 use sqlx::error::BoxDynError;
-use sqlx::sqlite::SqliteArguments;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Arguments, AssertSqlSafe, Sqlite, query::Query};
 
 use crate::store::StoreError;
@@ -21,22 +22,11 @@ impl Values {
     pub(super) fn new<T>(
         items: &[T],
         width: usize,
-        mut bind: impl FnMut(&mut SqliteArguments, &T) -> Result<(), BoxDynError>,
+        bind: impl FnMut(&mut SqliteArguments, &T) -> Result<(), BoxDynError>,
     ) -> Result<Self, StoreError> {
-        let rows = items.len().next_power_of_two();
         let mut arguments = SqliteArguments::default();
-        arguments.reserve(rows * width, 0);
-        for item in items {
-            bind(&mut arguments, item).map_err(sqlx::Error::Encode)?;
-        }
-        debug_assert_eq!(arguments.len(), items.len() * width);
-        while arguments.len() < rows * width {
-            arguments.add(None::<i64>).map_err(sqlx::Error::Encode)?;
-        }
-        Ok(Self {
-            text: values(rows, width),
-            arguments,
-        })
+        let text = add(&mut arguments, items, width, bind)?;
+        Ok(Self { text, arguments })
     }
 
     /// The statement that `sql` makes of the clause `VALUES (?, …), …`. The clause is text of this module and `sql`
@@ -47,6 +37,76 @@ impl Values {
     ) -> Query<'static, Sqlite, SqliteArguments> {
         sqlx::query_with(AssertSqlSafe(sql(&self.text)), self.arguments)
     }
+}
+
+/// Statements that are executed one after the other in one trip, until one fails.
+#[derive(Default)]
+pub(super) struct Script {
+    text: String,
+    arguments: SqliteArguments,
+    rows: usize,
+}
+
+impl Script {
+    /// A `VALUES` clause as [`Values`] has it, for the statement that is added next.
+    pub(super) fn values<T>(
+        &mut self,
+        items: &[T],
+        width: usize,
+        bind: impl FnMut(&mut SqliteArguments, &T) -> Result<(), BoxDynError>,
+    ) -> Result<String, StoreError> {
+        self.rows += items.len();
+        add(&mut self.arguments, items, width, bind)
+    }
+
+    /// Adds a statement. What has come together is executed once it has the rows of a whole statement: scripts differ by the
+    /// sizes of their statements, and each that occurs is to stay prepared.
+    pub(super) async fn add(
+        &mut self,
+        connection: &mut SqliteConnection,
+        sql: &str,
+    ) -> Result<(), StoreError> {
+        self.text.push_str(sql);
+        self.text.push(';');
+        if self.rows >= CHUNK {
+            self.run(connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Executes what was added since the last time.
+    pub(super) async fn run(
+        &mut self,
+        connection: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        let script = std::mem::take(self);
+        if !script.text.is_empty() {
+            sqlx::query_with(AssertSqlSafe(script.text), script.arguments)
+                .execute(connection)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Adds the columns of the items, and NULLs up to a power of two of rows; gives the clause.
+fn add<T>(
+    arguments: &mut SqliteArguments,
+    items: &[T],
+    width: usize,
+    mut bind: impl FnMut(&mut SqliteArguments, &T) -> Result<(), BoxDynError>,
+) -> Result<String, StoreError> {
+    let rows = items.len().next_power_of_two();
+    let before = arguments.len();
+    arguments.reserve(rows * width, 0);
+    for item in items {
+        bind(arguments, item).map_err(sqlx::Error::Encode)?;
+    }
+    debug_assert_eq!(arguments.len(), before + items.len() * width);
+    while arguments.len() < before + rows * width {
+        arguments.add(None::<i64>).map_err(sqlx::Error::Encode)?;
+    }
+    Ok(values(rows, width))
 }
 
 fn values(rows: usize, width: usize) -> String {
