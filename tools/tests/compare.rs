@@ -153,7 +153,7 @@ fn a_promise_that_was_broken_is_said_whoever_was_faster() {
     let comparison = comparison.unwrap();
     assert_eq!(comparison.broken, [0, 2]);
     assert!(!comparison.succeeded());
-    assert!(text(&comparison).contains("B lost, doubled or reordered messages in 2 runs"));
+    assert!(text(&comparison).contains("B broke the promise about messages in 2 runs: 2 lost"));
 }
 
 #[test]

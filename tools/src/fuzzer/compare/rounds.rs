@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::measure::Measure;
-use crate::fuzzer::outcome::{Ending, Outcome};
+use crate::fuzzer::outcome::{Counts, Ending, Outcome};
 use crate::fuzzer::report::Figures;
 
 /// One of the two.
@@ -47,6 +47,8 @@ pub struct Comparison {
     pub unit: Option<&'static str>,
     /// In how many complete runs of each side, the warm-up included, the promise about messages was broken.
     pub broken: [u32; 2],
+    /// What was counted in all complete runs of each side, the warm-up included.
+    pub counts: [Counts; 2],
     /// How it ended. Whatever the ending, what was measured until then is true.
     pub ending: Ending,
 }
@@ -79,6 +81,7 @@ pub fn alternate(
         rounds,
         unit: None,
         broken: [0; 2],
+        counts: Default::default(),
         ending: Ending::Complete,
     };
     let mut any = false;
@@ -104,7 +107,9 @@ pub fn alternate(
             }
         }
         // Of runs that were cut short nobody knows what was still on its way.
-        comparison.broken[turn.side as usize] += u32::from(outcome.counts.is_broken_promise());
+        let side = turn.side as usize;
+        comparison.broken[side] += u32::from(outcome.counts.is_broken_promise());
+        comparison.counts[side].merge(&outcome.counts);
         if let Some(round) = turn.round {
             let unit = Figures::of(&outcome).unit();
             comparison.unit = comparison.unit.or(unit.map(|unit| unit.one()));

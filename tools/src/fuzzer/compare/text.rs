@@ -118,9 +118,14 @@ pub(super) fn verdict(measure: Measure, ratio: &Ratio) -> String {
 
 fn endings(comparison: &Comparison, paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
-    for (side, broken) in ["A", "B"].iter().zip(comparison.broken) {
+    let sides = ["A", "B"].iter().zip(comparison.broken);
+    for ((side, broken), counts) in sides.zip(&comparison.counts) {
         if broken > 0 {
-            let text = format!("{side} lost, doubled or reordered messages in {broken} runs");
+            let how = counts.broken_promises();
+            let how =
+                how.map(|(counter, count)| format!("{count} {}", counter.name().replace('_', " ")));
+            let how = Vec::from_iter(how).join(", ");
+            let text = format!("{side} broke the promise about messages in {broken} runs: {how}");
             lines.push(paint.bad(&text));
         }
     }
@@ -148,6 +153,7 @@ pub fn json(about: &About, comparison: &Comparison) -> serde_json::Result<String
     };
     let [a, b] = &about.names;
     let [broken_a, broken_b] = comparison.broken;
+    let [counts_a, counts_b] = &comparison.counts;
     let figures = Measure::ALL.map(|measure| figure(comparison, measure));
     let object = json!({
         "a": a, "b": b,
@@ -157,6 +163,7 @@ pub fn json(about: &About, comparison: &Comparison) -> serde_json::Result<String
         "unit": comparison.unit,
         "ending": ending, "why": why,
         "broken_runs": {"a": broken_a, "b": broken_b},
+        "counts": {"a": counts_a, "b": counts_b},
         "succeeded": comparison.succeeded(),
         "figures": figures,
     });

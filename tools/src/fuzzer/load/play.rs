@@ -9,6 +9,7 @@ use anyhow::bail;
 use super::super::outcome::{Counter, Ending, Outcome, Slice};
 use super::gather::Gather;
 use super::scenario::Scenario;
+use super::tag::Run;
 use super::target::{Route, Target};
 use super::worker::{self, Director, Done, Job};
 use super::{limits, processes};
@@ -52,7 +53,7 @@ pub fn play(
     limits::make_room(users, parts.len() as u32)?;
     route.knock()?;
     let began = SystemTime::now();
-    let run = fastrand::u32(..);
+    let run = Run::new(parts.len() as u32);
     let mut gather = Gather::new(parts.len(), on_slice);
     let done = if parts.len() == 1 {
         let job = Job {

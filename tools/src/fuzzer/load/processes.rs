@@ -21,6 +21,7 @@ use super::gather::Gather;
 use super::limits;
 use super::play::{StopToken, together};
 use super::scenario::Scenario;
+use super::tag::Run;
 use super::target::{Place, Route, Target};
 use super::worker::{self, Director, Done, Job};
 use crate::client::TlsArgs;
@@ -38,7 +39,7 @@ struct Order {
     place: Place,
     tls: TlsArgs,
     password: String,
-    run: u32,
+    run: Run,
     began: SystemTime,
 }
 
@@ -55,7 +56,7 @@ enum Said {
 pub(super) fn play(
     parts: Vec<Scenario>,
     target: &Target,
-    (run, began): (u32, SystemTime),
+    (run, began): (Run, SystemTime),
     gather: &mut Gather<'_>,
     stop: &StopToken,
 ) -> anyhow::Result<Done> {
@@ -71,8 +72,7 @@ pub(super) fn play(
             place: target.place.clone(),
             tls: target.tls.clone(),
             password: target.password.clone(),
-            // Each worker's conversations have their own numbers.
-            run: run.wrapping_add(number as u32),
+            run: run.of_worker(number as u32),
             began,
         };
         workers

@@ -9,10 +9,59 @@ const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 /// What fills a body up.
 const FILLER: u8 = b'A';
 
+/// The numbers of one run, by which its messages are known: each of its workers has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Run {
+    first: u32,
+    workers: u32,
+    worker: u32,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// This worker.
+    This,
+    /// Another worker of this run.
+    Other,
+    /// Somebody else, or another run.
+    Nobody,
+}
+
+impl Run {
+    /// The first of so many workers.
+    pub(super) fn new(workers: u32) -> Self {
+        Self {
+            first: fastrand::u32(..),
+            workers,
+            worker: 0,
+        }
+    }
+
+    /// The same for another worker.
+    pub(super) fn of_worker(self, worker: u32) -> Self {
+        Self { worker, ..self }
+    }
+
+    /// What this worker's messages carry.
+    pub(super) fn number(self) -> u32 {
+        self.first.wrapping_add(self.worker)
+    }
+
+    /// Who wrote what carries that number.
+    pub(super) fn writer(self, number: u32) -> Writer {
+        match number.wrapping_sub(self.first) {
+            worker if worker == self.worker => Writer::This,
+            worker if worker < self.workers => Writer::Other,
+            _ => Writer::Nobody,
+        }
+    }
+}
+
 /// One message's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tag {
-    /// Of one worker in one run; messages with another one are none of this worker's.
+    /// [`Run::number`] of whoever wrote it.
     pub(super) run: u32,
     /// The worker's own number of the conversation, 24 bits.
     pub(super) conversation: u32,
@@ -93,6 +142,19 @@ mod tests {
             tag.write(&mut text);
             prop_assert_eq!(Tag::read(&text), Some(tag));
             prop_assert_eq!(text.len(), len.max(LEN));
+        }
+
+        #[test]
+        fn every_worker_knows_whose_a_message_is(
+            first: u32, workers in 1u32..64, this in 0u32..64, other in 0u32..64, strange: u32
+        ) {
+            let run = |worker| Run { first, workers, worker: worker % workers };
+            let (this, other) = (run(this), run(other));
+            let whose = if this == other { Writer::This } else { Writer::Other };
+            prop_assert_eq!(this.writer(other.number()), whose);
+            if (0..workers).all(|worker| run(worker).number() != strange) {
+                prop_assert_eq!(this.writer(strange), Writer::Nobody);
+            }
         }
 
         #[test]

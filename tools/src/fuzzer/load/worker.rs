@@ -35,6 +35,7 @@ use super::super::outcome::{Counter, Ending, Slice};
 use super::super::permit::Permit;
 use super::ledger::Ledger;
 use super::scenario::Scenario;
+use super::tag::Run;
 use super::target::Route;
 use crate::client::Trust;
 use entry::Entry;
@@ -82,8 +83,7 @@ pub(super) struct Job {
     /// Whom to believe, where msg_servers are to be reached with TLS.
     pub(super) trust: Option<Trust>,
     pub(super) password: String,
-    /// Told apart from other workers' and other runs' messages by it.
-    pub(super) run: u32,
+    pub(super) run: Run,
     pub(super) began: SystemTime,
 }
 

@@ -118,13 +118,19 @@ impl Counts {
     /// Whether the promise about messages was broken: something lost, doubled, out of order or with
     /// somebody whom it was not for.
     pub fn is_broken_promise(&self) -> bool {
+        self.broken_promises().next().is_some()
+    }
+
+    /// How the promise about messages was broken, and how often.
+    pub fn broken_promises(&self) -> impl Iterator<Item = (Counter, u64)> {
         let broken = [
             Counter::Lost,
             Counter::Doubled,
             Counter::OutOfOrder,
             Counter::Misdelivered,
         ];
-        broken.iter().any(|counter| self[*counter] > 0)
+        let counts = broken.map(|counter| (counter, self[counter]));
+        counts.into_iter().filter(|(_, count)| *count > 0)
     }
 }
 

@@ -9,7 +9,7 @@ use proto::{Body, CommandId, Header};
 
 use super::super::super::outcome::{Counter, Phase, Timing};
 use super::super::ledger::{Order, Pushed};
-use super::super::tag::Tag;
+use super::super::tag::{Tag, Writer};
 use super::asked::Question;
 use super::enter::LOGIN_ANSWER;
 use super::link::{Received, frame};
@@ -194,10 +194,15 @@ impl Worker<'_> {
         if self.job.scenario.ack_pushes {
             self.acknowledge(seat, &message);
         }
-        // What others write, in this run or before it, is none of this worker's.
-        let Some(tag) = Tag::read(message.data).filter(|tag| tag.run == self.job.run) else {
+        let Some(tag) = Tag::read(message.data) else {
             return;
         };
+        match self.job.run.writer(tag.run) {
+            Writer::This => {}
+            // Nobody of another worker is in a conversation with anybody here.
+            Writer::Other => return self.count(Counter::Misdelivered),
+            Writer::Nobody => return,
+        }
         let at = &self.seats[seat as usize];
         let place = at
             .places

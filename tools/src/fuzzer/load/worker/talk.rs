@@ -290,7 +290,7 @@ impl Worker<'_> {
             given_up: false,
         });
         let tag = Tag {
-            run: self.job.run,
+            run: self.job.run.number(),
             conversation: speaker.conversation,
             number,
             due,
