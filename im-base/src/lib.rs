@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod admin;
+pub mod answer;
 pub mod app;
 pub mod config;
 pub mod dispatch;

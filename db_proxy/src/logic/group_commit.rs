@@ -13,13 +13,13 @@ use std::hash::BuildHasher;
 use std::pin::pin;
 use std::sync::Arc;
 
+use im_base::answer::in_turn;
 use im_base::telemetry::metrics::{COMMIT_BATCH, COMMIT_SECONDS, WRITE_QUEUE};
 use metrics::{gauge, histogram};
 use parking_lot::Mutex;
 use proto::ids::{MessageId, UserId};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -188,8 +188,7 @@ async fn wait<T>(
     answer: oneshot::Receiver<Result<T, WriteError>>,
 ) -> Result<T, WriteError> {
     submitted?;
-    // unconstrained: a task out of its budget would take the answer up behind later ones
-    let answer = unconstrained(answer).await;
+    let answer = in_turn(answer).await;
     answer.unwrap_or(Err(WriteError::Stopped))
 }
 

@@ -10,12 +10,12 @@ use arc_swap::ArcSwapOption;
 use metrics::{Gauge, counter, gauge};
 use proto::decoder::MAX_SERVER_FRAME;
 use proto::{Body, Pdu, Role};
-use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::{debug, info, warn};
 
 use super::backoff::Backoff;
 use super::call::{CallError, Calls};
+use crate::answer::in_turn;
 use crate::net::socket;
 use crate::net::tls::Dialer;
 use crate::net::{CloseReason, Connection, Outbox, Pace, Stream};
@@ -197,9 +197,7 @@ impl Link {
             answer
         };
         // The table answers every call before it forgets it; a dropped sender means a dropped connection.
-        // Unconstrained: a task out of its budget would take the answer up behind later ones.
-        let answer = unconstrained(answer).await;
-        let pdu = answer.map_err(|_| CallError::Lost)??;
+        let pdu = in_turn(answer).await.map_err(|_| CallError::Lost)??;
         pdu.decode().map_err(|_| CallError::Unreadable)
     }
 }

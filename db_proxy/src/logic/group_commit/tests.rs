@@ -391,6 +391,21 @@ async fn a_conversation_has_one_of_several_writers() {
     assert_eq!(store.calls().len(), 4, "each writer made one transaction");
 }
 
+/// Who asks at the very moment when others are answered does not overtake them.
+#[tokio::test]
+async fn who_asks_while_others_are_answered_comes_behind_them() {
+    let store = Fake::new();
+    let (writer, task) = writer(Arc::clone(&store), WriterLimits::default());
+    let mut waiting = FuturesUnordered::new();
+    waiting.push(writer.append(message("first")));
+    assert!(poll!(waiting.next()).is_pending(), "it is waited for");
+    waiting.push(writer.append(message("second")));
+    drop(writer);
+    task.run(pending()).await;
+    let ids: Vec<u32> = waiting.map(|stored| id(&stored)).collect().await;
+    assert_eq!(ids, [1, 2]);
+}
+
 /// Answers are taken up in the order in which the store gave them, even by a task that waits for very many: whoever writes
 /// twice is not to be told of the second first.
 #[tokio::test]
