@@ -36,7 +36,7 @@ pub(crate) const USUAL: Counts = Counts {
 };
 
 /// Installations that run at once: more would starve each other on a small machine.
-static PLACES: Semaphore = Semaphore::const_new(2);
+static PLACES: Semaphore = Semaphore::const_new(4);
 
 /// A running installation. End it with [`World::end`], which looks through the logs.
 pub(crate) struct World {
