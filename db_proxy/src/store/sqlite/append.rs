@@ -1,5 +1,5 @@
 //! The hot path: one transaction for a batch of messages. A batch in conversations that exist takes two trips to the
-//! connection's thread, one to find them and one to write; two more when some are for groups.
+//! connection's thread, one to find them and one to write; one more when some are for groups.
 //!
 //! `OR FAIL`: a statement that fails leaves what it has done so far, which the transaction undoes all the same. Without it
 //! SQLite copies each page before it changes it, to undo the statement alone.
