@@ -8,7 +8,9 @@ use std::collections::hash_map::Entry;
 
 use proto::ids::{MessageId, UserId};
 
-pub(super) use self::found::{Head, Heads, Standing, Standings, StoredKey, Writer};
+pub(super) use self::found::{
+    Head, Heads, Standing, Standings, StoredKey, Writer, keys_of, writers_of_groups,
+};
 use super::admission::{may_write, withheld_from};
 use super::reference::Grounds;
 use super::relation::Flags;

@@ -41,20 +41,22 @@ fn a_move() -> impl Strategy<Value = Move> {
     })
 }
 
+/// So many users of whom nobody has heard.
+async fn newcomers(bed: &Bed, count: usize) -> Vec<UserId> {
+    let name = |_| fastrand::u64(..).to_string();
+    let new: Vec<_> = (0..count).map(name).map(|name| new_user(&name)).collect();
+    let inserted = bed.store.insert_users(&new).await.unwrap();
+    let created = inserted.iter().map(|inserted| match inserted {
+        Inserted::Created(id) => *id,
+        Inserted::NameTaken => panic!("the name is as good as unique"),
+    });
+    created.collect()
+}
+
 /// Whatever three users do at two stores, both sides of each two fit together, what was answered is what is stored, and
 /// the two's conversation lets in whom it should.
 async fn any_moves_leave_both_sides_consistent(bed: &Bed, moves: &[Move]) {
-    let new: Vec<_> = (0..3)
-        .map(|_| new_user(&fastrand::u64(..).to_string()))
-        .collect();
-    let inserted = bed.store.insert_users(&new).await.unwrap();
-    let users: Vec<UserId> = inserted
-        .iter()
-        .map(|inserted| match inserted {
-            Inserted::Created(id) => *id,
-            Inserted::NameTaken => panic!("the name is as good as unique"),
-        })
-        .collect();
+    let users = newcomers(bed, 3).await;
     let there = bed.database.open().await;
     let mut said: BTreeMap<(UserId, UserId), Contact> = BTreeMap::new();
     for one in moves {
@@ -84,17 +86,7 @@ async fn any_moves_leave_both_sides_consistent(bed: &Bed, moves: &[Move]) {
 
 /// Two write, block and read in any order: what each sees is what was not withheld from him, in every list.
 async fn any_talk_is_seen_as_it_should(bed: &Bed, acts: &[Act]) {
-    let new: Vec<_> = (0..2)
-        .map(|_| new_user(&fastrand::u64(..).to_string()))
-        .collect();
-    let inserted = bed.store.insert_users(&new).await.unwrap();
-    let users: Vec<UserId> = inserted
-        .iter()
-        .map(|inserted| match inserted {
-            Inserted::Created(id) => *id,
-            Inserted::NameTaken => panic!("the name is as good as unique"),
-        })
-        .collect();
+    let users = newcomers(bed, 2).await;
     let talk = between(users[0], users[1]);
     let mut written: Vec<(UserId, bool)> = Vec::new();
     let mut blocks = [false; 2];

@@ -1,12 +1,14 @@
-//! What a batch's transaction found in the database.
+//! What a batch's transaction looks for in the database, and what it found.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use proto::ids::{GroupId, MessageId, UserId};
 
 use crate::store::group_rule::muted_until;
 use crate::store::relation::Flags;
-use crate::store::{AppendRefusal, Conversation, MessageKind, References, UnixMillis};
+use crate::store::{
+    AppendRefusal, ClientKey, Conversation, MessageKind, NewMessage, References, UnixMillis,
+};
 
 /// How the batch's senders stand to the groups they write to; a group that does not exist is not in it.
 pub(in crate::store) type Standings = HashMap<(GroupId, UserId), Standing>;
@@ -89,4 +91,27 @@ pub(in crate::store) struct StoredKey {
     pub(in crate::store) body: Vec<u8>,
     pub(in crate::store) withheld: bool,
     pub(in crate::store) references: Option<Box<References>>,
+}
+
+/// Who writes to which groups, each once.
+pub(in crate::store) fn writers_of_groups(batch: &[NewMessage]) -> Vec<(GroupId, UserId)> {
+    let places = batch
+        .iter()
+        .filter_map(|message| match message.conversation {
+            Conversation::Group(group) => Some((group, message.sender)),
+            Conversation::Single(_) => None,
+        });
+    Vec::from_iter(places.collect::<BTreeSet<_>>())
+}
+
+/// Keys that earlier batches may have stored: the conversation's row, the sender, the key.
+pub(in crate::store) fn keys_of<'a>(
+    batch: &'a [NewMessage],
+    heads: &Heads,
+) -> Vec<(i64, UserId, &'a ClientKey)> {
+    let places = batch.iter().filter_map(|message| {
+        let head = heads.get(&message.conversation).filter(|h| h.last > 0)?;
+        Some((head.row, message.sender, message.client_key.as_ref()?))
+    });
+    places.collect()
 }

@@ -1,11 +1,10 @@
 //! What is looked up of messages that may have been stored before.
 
-use proto::ids::UserId;
 use sqlx::MySqlConnection;
 
 use super::super::statement::{CHUNK, Statement, padded, rows};
-use crate::store::plan::{Heads, StoredKey};
-use crate::store::{ClientKey, NewMessage, StoreError, row};
+use crate::store::plan::{Heads, StoredKey, keys_of};
+use crate::store::{NewMessage, StoreError, row};
 
 /// The stored messages that carry a key of the batch.
 pub(super) async fn stored_keys(
@@ -13,15 +12,8 @@ pub(super) async fn stored_keys(
     batch: &[NewMessage],
     heads: &Heads,
 ) -> Result<Vec<StoredKey>, StoreError> {
-    let mut wanted: Vec<(i64, UserId, &ClientKey)> = Vec::new();
-    for message in batch {
-        let head = heads.get(&message.conversation).filter(|h| h.last > 0);
-        if let (Some(head), Some(key)) = (head, &message.client_key) {
-            wanted.push((head.row, message.sender, key));
-        }
-    }
     let mut stored = Vec::new();
-    for chunk in wanted.chunks(CHUNK) {
+    for chunk in keys_of(batch, heads).chunks(CHUNK) {
         let keys = padded(chunk);
         let sql =
             format!(

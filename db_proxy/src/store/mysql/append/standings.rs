@@ -7,9 +7,9 @@ use sqlx::MySqlConnection;
 use sqlx::mysql::MySqlRow;
 
 use super::super::statement::{CHUNK, Statement, list, padded, rows};
-use crate::store::plan::{Standing, Standings, Writer};
+use crate::store::plan::{Standing, Standings, Writer, writers_of_groups};
 use crate::store::revision::is_admin;
-use crate::store::{Conversation, NewMessage, StoreError, UnixMillis, row};
+use crate::store::{NewMessage, StoreError, UnixMillis, row};
 
 /// How senders stand to the groups they write to; no statement without a message to a group. Whoever changes members
 /// has the conversation locked.
@@ -17,14 +17,7 @@ pub(super) async fn standings(
     connection: &mut MySqlConnection,
     batch: &[NewMessage],
 ) -> Result<Standings, StoreError> {
-    let wanted: BTreeSet<(GroupId, UserId)> = batch
-        .iter()
-        .filter_map(|message| match message.conversation {
-            Conversation::Group(group) => Some((group, message.sender)),
-            Conversation::Single(_) => None,
-        })
-        .collect();
-    let wanted = Vec::from_iter(wanted);
+    let wanted = writers_of_groups(batch);
     let mut standings = Standings::with_capacity(wanted.len());
     for chunk in wanted.chunks(CHUNK) {
         let groups = groups(connection, chunk).await?;

@@ -1,13 +1,12 @@
 //! What is looked up of messages that may have been stored before.
 
-use proto::ids::UserId;
 use sqlx::Arguments;
 use sqlx::sqlite::SqliteConnection;
 
 use super::super::row;
 use super::super::values::{CHUNK, Values};
-use crate::store::plan::{Heads, StoredKey};
-use crate::store::{ClientKey, NewMessage, StoreError};
+use crate::store::plan::{Heads, StoredKey, keys_of};
+use crate::store::{NewMessage, StoreError};
 
 /// The stored messages that carry a key of the batch.
 pub(super) async fn stored_keys(
@@ -15,15 +14,8 @@ pub(super) async fn stored_keys(
     batch: &[NewMessage],
     heads: &Heads,
 ) -> Result<Vec<StoredKey>, StoreError> {
-    let mut wanted: Vec<(i64, UserId, &ClientKey)> = Vec::new();
-    for message in batch {
-        let head = heads.get(&message.conversation).filter(|h| h.last > 0);
-        if let (Some(head), Some(key)) = (head, &message.client_key) {
-            wanted.push((head.row, message.sender, key));
-        }
-    }
     let mut stored = Vec::new();
-    for chunk in wanted.chunks(CHUNK) {
+    for chunk in keys_of(batch, heads).chunks(CHUNK) {
         let keys = Values::new(chunk, 3, |row, (conversation, sender, key)| {
             row.add(*conversation)?;
             row.add(i64::from(sender.get()))?;

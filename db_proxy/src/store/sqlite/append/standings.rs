@@ -1,30 +1,20 @@
 //! Who may write in the groups of a batch.
 
-use std::collections::HashSet;
-
-use proto::ids::{GroupId, UserId};
 use sqlx::Arguments;
 use sqlx::sqlite::SqliteConnection;
 
 use super::super::row;
 use super::super::values::{CHUNK, Values};
-use crate::store::plan::{Standing, Standings, Writer};
+use crate::store::plan::{Standing, Standings, Writer, writers_of_groups};
 use crate::store::revision::is_admin;
-use crate::store::{Conversation, NewMessage, StoreError};
+use crate::store::{NewMessage, StoreError};
 
 /// How senders stand to the groups they write to; no statement without a message to a group.
 pub(super) async fn standings(
     connection: &mut SqliteConnection,
     batch: &[NewMessage],
 ) -> Result<Standings, StoreError> {
-    let wanted: HashSet<(GroupId, UserId)> = batch
-        .iter()
-        .filter_map(|message| match message.conversation {
-            Conversation::Group(group) => Some((group, message.sender)),
-            Conversation::Single(_) => None,
-        })
-        .collect();
-    let wanted = Vec::from_iter(wanted);
+    let wanted = writers_of_groups(batch);
     let mut standings = Standings::with_capacity(wanted.len());
     for chunk in wanted.chunks(CHUNK) {
         let wanted = Values::new(chunk, 2, |row, (group, sender)| {
