@@ -2,12 +2,13 @@
 //! TeamTalk wire protocol.
 //!
 //! Read in this order: [`permit`] (whom it may send to), [`outcome`] (what is measured, and how it is added up), [`load`]
-//! (scenarios and the clients that play them), [`usage`] (what the servers took for it) and [`report`] (how it is shown),
-//! then [`fuzz`], [`relay`] and [`compare`].
+//! (scenarios and the clients that play them), [`usage`] (what the servers took for it), [`report`] (how it is shown) and
+//! [`observer`] (how those two see a run), then [`fuzz`], [`relay`] and [`compare`].
 
 pub mod compare;
 pub mod fuzz;
 pub mod load;
+pub mod observer;
 pub mod outcome;
 pub mod permit;
 pub mod relay;
@@ -51,7 +52,7 @@ enum Command {
 /// Runs the program with these arguments, the first of which is its name.
 ///
 /// Exit codes: 0 nothing found, 1 a failure or something found (a message lost, a crash), 2 a command line that is not
-/// understood.
+/// understood, or a scenario that can't be played whoever the target is.
 pub fn main(args: Vec<OsString>) -> ExitCode {
     let ran = match Cli::parse_from(args).command {
         Command::Load(args) => load::run(*args),
@@ -61,9 +62,17 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     };
     ran.unwrap_or_else(|error| {
         streams::say(&format!("{} {error:#}", Paint::stderr().bad("error:")));
-        ExitCode::FAILURE
+        match error.is::<Misunderstood>() {
+            true => ExitCode::from(2),
+            false => ExitCode::FAILURE,
+        }
     })
 }
+
+/// What was asked for is no run: a scenario that is none, a value out of its bounds, flags that don't go together.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+pub(crate) struct Misunderstood(anyhow::Error);
 
 #[cfg(test)]
 mod tests {

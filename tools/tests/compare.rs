@@ -307,7 +307,7 @@ fn a_wrong_command_line_says_what_is_wrong() {
         "{errors}"
     );
     let (code, errors) = compare(&["build=x", "build=y", "one-to-one", "--senders", "3"]);
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(2));
     assert!(errors.contains("--senders"), "{errors}");
     let other = ["build=x", "build=y", "one-to-one", "--user-prefix", "other"];
     let (code, errors) = compare(&other);

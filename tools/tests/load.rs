@@ -8,11 +8,13 @@ mod fake;
 
 use std::net::SocketAddr;
 use std::process::{Command, Output};
+use std::time::Instant;
 
 use fake::{Fault, HANG, login_server, serve};
 use tools::client::TlsArgs;
 use tools::fuzzer::load::{Place, Scenario, StopToken, Target, play};
-use tools::fuzzer::outcome::{Counter, Ending, Outcome, Phase, Timing};
+use tools::fuzzer::observer::Observer;
+use tools::fuzzer::outcome::{Counter, Ending, Outcome, Phase, Slice, Timing};
 use tools::fuzzer::permit::Permit;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_pdu-fuzzer");
@@ -41,7 +43,7 @@ fn at(address: SocketAddr) -> Target {
 
 fn run(text: &str, target: &Target) -> Outcome {
     let scenario = Scenario::parse(text).unwrap();
-    play(&scenario, target, &mut |_| {}, StopToken::default()).unwrap()
+    play(&scenario, target, &mut (), StopToken::default()).unwrap()
 }
 
 fn run_pair(fault: Fault) -> Outcome {
@@ -319,18 +321,78 @@ fn a_process_that_ends_early_ends_the_run() {
     assert!(why.contains("process 0 of this tool ended"), "{why}");
 }
 
+/// When the load began and when its first slice ended, in milliseconds since the start.
+struct Begin {
+    start: Instant,
+    load: Vec<u64>,
+    first_slice: Option<u64>,
+}
+
+impl Observer for Begin {
+    fn load_begins(&mut self) {
+        self.load.push(self.start.elapsed().as_millis() as u64);
+    }
+
+    fn slice(&mut self, slice: &Slice) {
+        if slice.phase == Phase::Run {
+            self.first_slice.get_or_insert(slice.at_ms);
+        }
+    }
+}
+
+#[test]
+fn who_looks_on_is_told_of_the_load_before_it_begins() {
+    for processes in [1, 2] {
+        let text = format!(
+            "
+name = \"begin\"
+users = 8
+processes = {processes}
+seconds = 60
+[one-to-one]
+messages = 100
+rate = 100.0
+"
+        );
+        let scenario = Scenario::parse(&text).unwrap();
+        let mut begin = Begin {
+            start: Instant::now(),
+            load: Vec::new(),
+            first_slice: None,
+        };
+        let target = at(serve(Fault::None));
+        let outcome = play(&scenario, &target, &mut begin, StopToken::default()).unwrap();
+        assert_eq!(outcome.ending, Ending::Complete);
+        let first_slice = begin.first_slice.unwrap();
+        assert!(
+            matches!(begin.load[..], [load] if load < first_slice),
+            "{processes} processes: {:?}, {first_slice}",
+            begin.load
+        );
+    }
+}
+
+/// Stops the run when some of the load was measured.
+struct StopInTheLoad(StopToken);
+
+impl Observer for StopInTheLoad {
+    fn load_begins(&mut self) {}
+
+    fn slice(&mut self, slice: &Slice) {
+        if slice.phase == Phase::Run {
+            self.0.stop();
+        }
+    }
+}
+
 #[test]
 fn a_run_that_is_stopped_keeps_its_balance() {
     let text = PAIR.replace("messages = 100", "window = 4");
     let scenario = Scenario::parse(&text).unwrap();
     let stop = StopToken::default();
-    let mut stop_in_the_load = |slice: &tools::fuzzer::outcome::Slice| {
-        if slice.phase == Phase::Run {
-            stop.stop();
-        }
-    };
+    let mut stop_in_the_load = StopInTheLoad(stop.clone());
     let target = at(serve(Fault::None));
-    let outcome = play(&scenario, &target, &mut stop_in_the_load, stop.clone()).unwrap();
+    let outcome = play(&scenario, &target, &mut stop_in_the_load, stop).unwrap();
     assert_eq!(outcome.ending, Ending::Interrupted);
     let acked = outcome.counts[Counter::Acked];
     assert!(acked > 0 && !outcome.counts.is_broken_promise());
@@ -346,7 +408,7 @@ fn nothing_is_sent_to_strangers() {
             ..at(([127, 0, 0, 1], 1).into())
         };
         let scenario = Scenario::parse(PAIR).unwrap();
-        let error = play(&scenario, &target, &mut |_| {}, StopToken::default()).unwrap_err();
+        let error = play(&scenario, &target, &mut (), StopToken::default()).unwrap_err();
         format!("{error:#}")
     };
     for place in [
@@ -422,8 +484,13 @@ fn bad_input_is_an_error_in_words() {
     let file = folder.path().join("mine.toml");
     std::fs::write(&file, "name = \"mine\"\nuserz = 3\n").unwrap();
     let (code, _, error) = fuzzer(&["load", file.to_str().unwrap()]);
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(2));
+    assert!(error.contains("mine.toml"), "{error}");
     assert!(error.contains("userz"), "{error}");
+
+    let (code, _, error) = fuzzer(&["load", "one-to-one", "--pairs", "1", "--seconds", "0"]);
+    assert_eq!(code, Some(2));
+    assert!(error.contains("seconds"), "{error}");
 
     let (code, text, _) = fuzzer(&["load", "--print-scenario", "office"]);
     assert_eq!(code, Some(0));

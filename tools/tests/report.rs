@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 
 use made_up::{outcome, second};
 use serde_json::Value;
+use tools::fuzzer::observer::Observer;
 use tools::fuzzer::outcome::{Counter, Ending, Outcome, Phase, Timing};
 use tools::fuzzer::report::{Figures, json, page, table, write_page};
 use tools::fuzzer::usage::Watch;
@@ -278,7 +279,7 @@ fn a_page_goes_where_it_is_asked_for_and_a_wrong_place_is_named() {
 fn this_process_is_watched_and_what_it_takes_is_known() {
     let this = [("this test".to_owned(), std::process::id())];
     let mut watch = Watch::begin(None, &this).unwrap();
-    watch.follow(&second(1, Phase::Setup, 0));
+    watch.load_begins();
     let memory = vec![1_u8; 64 << 20];
     // more and more work, until it is enough for the kernel's clock of CPU time
     let mut work = 1;
@@ -291,8 +292,8 @@ fn this_process_is_watched_and_what_it_takes_is_known() {
         }
         work *= 2;
     }
-    watch.follow(&second(2, Phase::Run, 0));
-    watch.follow(&second(3, Phase::Drain, 0));
+    watch.slice(&second(2, Phase::Run, 0));
+    watch.slice(&second(3, Phase::Drain, 0));
     let usage = watch.finish();
     assert_eq!((usage.len(), usage[0].name.as_str()), (1, "this test"));
     assert!(usage[0].cpu_seconds() > 0.05, "{usage:?}");

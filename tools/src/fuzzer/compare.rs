@@ -49,7 +49,8 @@ Examples:
   pdu-fuzzer compare name=plain,build=ferrotalk name=tls,build=ferrotalk one-to-one --up-args-b=\"--tls --tls-links\"
   pdu-fuzzer compare msg=127.0.0.1:8000 login=http://127.0.0.1:8080,run=./data one-to-one --json
 
-Exit codes: 0 complete, 1 a failure, an interruption or a broken promise, 2 a command line that is not understood.")]
+Exit codes: 0 complete, 1 a failure, an interruption or a broken promise, 2 a command line or a scenario that is
+not understood.")]
 pub struct CompareArgs {
     /// One side
     a: Contestant,

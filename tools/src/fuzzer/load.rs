@@ -20,6 +20,7 @@ use std::thread;
 
 use anyhow::Context;
 
+use super::observer::Onlooker;
 use super::outcome::{Ending, Outcome};
 use super::report::{Progress, ReportArgs, show};
 use super::streams::print;
@@ -45,7 +46,7 @@ Examples:
   pdu-fuzzer load logins --users 20000 --processes 2 --source-addresses 4
 
 Exit codes: 0 everything arrived once and in order; 1 something did not, or the run did not come to its end; 2 a command line
-that is not understood.")]
+or a scenario that is not understood.")]
 pub struct LoadArgs {
     /// A scenario's name, or a TOML file
     #[arg(required_unless_present_any = ["print_scenario", "worker"])]
@@ -90,17 +91,12 @@ fn watched(args: &LoadArgs, scenario: &Scenario) -> anyhow::Result<Outcome> {
     let target = args.target.target();
     let stop = StopToken::default();
     stop_on_signals(stop.clone())?;
-    let mut watch = Watch::begin(args.report.run_json().as_deref(), args.report.pids())?;
-    let mut progress = Progress::new(&scenario.name, &target.to_string(), args.report.quiet());
-    let mut on_slice = |slice: &_| {
-        watch.follow(slice);
-        progress.slice(slice);
+    let mut onlooker = Onlooker {
+        watch: Watch::begin(args.report.run_json().as_deref(), args.report.pids())?,
+        progress: Progress::new(&scenario.name, &target.to_string(), args.report.quiet()),
     };
-    let played = play(scenario, &target, &mut on_slice, stop);
-    progress.done();
-    let mut outcome = played?;
-    outcome.processes = watch.finish();
-    Ok(outcome)
+    let played = play(scenario, &target, &mut onlooker, stop);
+    onlooker.conclude(played)
 }
 
 fn exit_code(outcome: &Outcome) -> ExitCode {

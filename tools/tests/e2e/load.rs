@@ -35,7 +35,7 @@ async fn run(place: Place, text: &str) -> Outcome {
         tls: TlsArgs::default(),
         program: Some(PROGRAM.into()),
     };
-    let playing = move || play(&scenario, &target, &mut |_| {}, StopToken::default());
+    let playing = move || play(&scenario, &target, &mut (), StopToken::default());
     let played = tokio::task::spawn_blocking(playing).await;
     played.unwrap().unwrap()
 }

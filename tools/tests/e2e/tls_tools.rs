@@ -124,7 +124,7 @@ window = 4
 messages = 200
 ";
     let scenario = Scenario::parse(scenario).unwrap();
-    let playing = move || play(&scenario, &target, &mut |_| {}, StopToken::default());
+    let playing = move || play(&scenario, &target, &mut (), StopToken::default());
     let outcome = tokio::task::spawn_blocking(playing).await.unwrap().unwrap();
     assert_eq!(outcome.ending, Ending::Complete);
     assert!(!outcome.counts.is_broken_promise(), "{:?}", outcome.counts);

@@ -7,6 +7,7 @@ use super::contestant::{Contestant, Kind};
 use super::installation::{Installation, Start};
 use crate::client::TlsArgs;
 use crate::fuzzer::load::{Place, Scenario, StopToken, Target, play};
+use crate::fuzzer::observer::Onlooker;
 use crate::fuzzer::outcome::Outcome;
 use crate::fuzzer::permit::Permit;
 use crate::fuzzer::relay::Relay;
@@ -112,16 +113,11 @@ impl Arena {
             tls,
             program: None,
         };
-        let mut watch = Watch::begin(run_json.as_deref(), processes)?;
-        let mut progress = Progress::new(title, &target.to_string(), self.quiet);
-        let mut on_slice = |slice: &_| {
-            watch.follow(slice);
-            progress.slice(slice);
+        let mut onlooker = Onlooker {
+            watch: Watch::begin(run_json.as_deref(), processes)?,
+            progress: Progress::new(title, &target.to_string(), self.quiet),
         };
-        let played = play(&self.scenario, &target, &mut on_slice, self.stop.clone());
-        progress.done();
-        let mut outcome = played?;
-        outcome.processes = watch.finish();
-        Ok(outcome)
+        let played = play(&self.scenario, &target, &mut onlooker, self.stop.clone());
+        onlooker.conclude(played)
     }
 }

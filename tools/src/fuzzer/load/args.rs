@@ -2,6 +2,7 @@
 
 use anyhow::{bail, ensure};
 
+use super::super::Misunderstood;
 use super::super::permit::Permit;
 use super::scenario::{ClientKind, Scenario};
 use super::target::{Place, Target};
@@ -138,7 +139,11 @@ pub struct ScenarioArgs {
 
 impl ScenarioArgs {
     /// The scenario of that name or file, with what was said instead, checked.
-    pub fn scenario(&self, name_or_path: &str) -> anyhow::Result<Scenario> {
+    pub(crate) fn scenario(&self, name_or_path: &str) -> Result<Scenario, Misunderstood> {
+        self.checked(name_or_path).map_err(Misunderstood)
+    }
+
+    fn checked(&self, name_or_path: &str) -> anyhow::Result<Scenario> {
         let mut scenario = Scenario::load(name_or_path)?;
         self.apply(&mut scenario)?;
         scenario.check()?;
@@ -274,7 +279,7 @@ mod tests {
 
     fn scenario(line: &str) -> anyhow::Result<Scenario> {
         let line = Line::try_parse_from(std::iter::once("x").chain(line.split(' ')))?;
-        line.instead.scenario(&line.scenario)
+        Ok(line.instead.scenario(&line.scenario)?)
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::observer::Observer;
 use super::super::outcome::{Counts, Phase, Slice, Timings};
 
 /// Slices that are kept, each with its histograms; when there are so many, neighbours become one.
@@ -12,7 +13,7 @@ type Place = (u64, u8);
 
 /// Puts together what workers measured in the same second and phase.
 pub(super) struct Gather<'a> {
-    on_slice: &'a mut dyn FnMut(&Slice),
+    observer: &'a mut dyn Observer,
     /// Where each worker is, until it has ended, and how many were online there.
     workers: Vec<Option<Place>>,
     online: Vec<u64>,
@@ -23,9 +24,9 @@ pub(super) struct Gather<'a> {
 }
 
 impl<'a> Gather<'a> {
-    pub(super) fn new(workers: usize, on_slice: &'a mut dyn FnMut(&Slice)) -> Self {
+    pub(super) fn new(workers: usize, observer: &'a mut dyn Observer) -> Self {
         Self {
-            on_slice,
+            observer,
             workers: vec![Some((0, 0)); workers],
             online: vec![0; workers],
             open: BTreeMap::new(),
@@ -33,6 +34,11 @@ impl<'a> Gather<'a> {
             counts: Counts::default(),
             timings: Timings::default(),
         }
+    }
+
+    /// All workers are ready.
+    pub(super) fn load_begins(&mut self) {
+        self.observer.load_begins();
     }
 
     /// What a worker measured. Each worker's slices come in order.
@@ -75,7 +81,7 @@ impl<'a> Gather<'a> {
             merged.timings.merge(&slice.timings);
         }
         merged.online = self.online.iter().sum();
-        (self.on_slice)(&merged);
+        self.observer.slice(&merged);
         self.counts.merge(&merged.counts);
         self.timings.merge(&merged.timings);
         self.whole.push(merged);
@@ -131,10 +137,22 @@ mod tests {
     use super::super::super::outcome::Counter;
     use super::*;
 
+    /// When each slice ended, and what was sent in it.
+    #[derive(Default)]
+    struct Seen(Vec<(u64, u64)>);
+
+    impl Observer for Seen {
+        fn load_begins(&mut self) {}
+
+        fn slice(&mut self, slice: &Slice) {
+            self.0.push((slice.at_ms, slice.counts[Counter::Sent]));
+        }
+    }
+
     #[test]
     fn a_long_run_keeps_few_slices_and_all_that_was_counted() {
-        let mut gather_nothing = |_: &Slice| {};
-        let mut gather = Gather::new(1, &mut gather_nothing);
+        let mut nobody = ();
+        let mut gather = Gather::new(1, &mut nobody);
         let seconds = 3 * MOST_SLICES as u64;
         for second in 1..=seconds {
             let mut counts = Counts::default();
@@ -170,9 +188,8 @@ mod tests {
         /// Whatever order workers' slices arrive in, each is in exactly one slice of the run, in order of time.
         #[test]
         fn everything_is_in_one_slice(steps in vec((0usize..3, 1u64..1500, 1u64..100), 0..60)) {
-            let mut seen = Vec::new();
-            let mut on_slice = |slice: &Slice| seen.push((slice.at_ms, slice.counts[Counter::Sent]));
-            let mut gather = Gather::new(3, &mut on_slice);
+            let mut seen = Seen::default();
+            let mut gather = Gather::new(3, &mut seen);
             let mut at = [0; 3];
             let mut sent = 0;
             for (worker, later, count) in steps {
@@ -193,7 +210,7 @@ mod tests {
             prop_assert_eq!(counts[Counter::Sent], sent);
             let told: Vec<(u64, u64)> =
                 slices.iter().map(|slice| (slice.at_ms, slice.counts[Counter::Sent])).collect();
-            prop_assert_eq!(seen, told);
+            prop_assert_eq!(seen.0, told);
             prop_assert!(slices.windows(2).all(|pair| pair[0].at_ms / 1000 < pair[1].at_ms / 1000));
         }
     }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use anyhow::bail;
 
+use super::super::observer::Observer;
 use super::super::outcome::{Counter, Ending, Outcome, Slice};
 use super::gather::Gather;
 use super::scenario::Scenario;
@@ -31,7 +32,7 @@ impl StopToken {
 }
 
 /// Plays a scenario, which takes as long as it says and up to some minutes more, and blocks the thread. Prints nothing.
-/// `on_slice` is called about once a second with what all processes together measured.
+/// `observer` is told how it goes.
 ///
 /// # Errors
 /// What keeps a run from beginning: a scenario out of bounds, an address that may not be sent to or where nobody answers, too
@@ -39,7 +40,7 @@ impl StopToken {
 pub fn play(
     scenario: &Scenario,
     target: &Target,
-    on_slice: &mut dyn FnMut(&Slice),
+    observer: &mut dyn Observer,
     stop: StopToken,
 ) -> anyhow::Result<Outcome> {
     scenario.check()?;
@@ -54,7 +55,7 @@ pub fn play(
     route.knock()?;
     let began = SystemTime::now();
     let run = Run::new(parts.len() as u32);
-    let mut gather = Gather::new(parts.len(), on_slice);
+    let mut gather = Gather::new(parts.len(), observer);
     let done = if parts.len() == 1 {
         let job = Job {
             scenario: parts.remove(0),
@@ -114,6 +115,7 @@ impl Director for Alone<'_, '_> {
     fn ready(&mut self) {}
 
     fn may_go(&mut self) -> bool {
+        self.gather.load_begins();
         true
     }
 

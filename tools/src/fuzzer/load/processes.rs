@@ -115,6 +115,7 @@ impl Workers {
                 Ok((_, Some(Said::Ready))) => {
                     waited_for = waited_for.saturating_sub(1);
                     if waited_for == 0 {
+                        gather.load_begins();
                         self.tell("go");
                     }
                 }

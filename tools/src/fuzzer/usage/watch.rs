@@ -5,12 +5,12 @@ use anyhow::Context;
 use super::ProcessUsage;
 use super::named::{Named, of_up};
 use super::reading::{Process, Reading};
+use crate::fuzzer::observer::Observer;
 use crate::fuzzer::outcome::{Phase, Slice};
 
 /// Looks at processes before, during and after a run. Each look reads some files of `/proc` for each process and never waits.
 ///
-/// Either whoever runs the load says [`Watch::mark_run`] and [`Watch::end_run`], or passes every slice to
-/// [`Watch::follow`], which does the same at the bounds of slices.
+/// Either whoever runs the load says [`Watch::mark_run`] and [`Watch::end_run`], or the watch is the run's [`Observer`].
 #[derive(Debug)]
 pub struct Watch {
     run_json: Option<PathBuf>,
@@ -78,16 +78,6 @@ impl Watch {
         }
     }
 
-    /// A slice was measured just now. The run begins with the end of the last slice of [`Phase::Setup`], or with the watch
-    /// if there is none, and ends with the last slice of [`Phase::Run`].
-    pub fn follow(&mut self, slice: &Slice) {
-        match slice.phase {
-            Phase::Setup => self.mark_run(),
-            Phase::Run => self.end_run(),
-            Phase::Drain => {}
-        }
-    }
-
     /// What came of it, in the order in which the processes were named. A run whose end nobody said ends now.
     pub fn finish(mut self) -> Vec<ProcessUsage> {
         for watched in &mut self.watched {
@@ -100,6 +90,19 @@ impl Watch {
         let now = now.and_then(Result::ok).unwrap_or_default();
         let usages = self.watched.into_iter();
         usages.map(|watched| watched.usage(&now)).collect()
+    }
+}
+
+impl Observer for Watch {
+    fn load_begins(&mut self) {
+        self.mark_run();
+    }
+
+    /// The run ends with the last slice of [`Phase::Run`].
+    fn slice(&mut self, slice: &Slice) {
+        if slice.phase == Phase::Run {
+            self.end_run();
+        }
     }
 }
 
