@@ -23,10 +23,11 @@ mod requests;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
-
-use clap::Args;
+use std::time::Duration;
 
 use anyhow::anyhow;
+use clap::Args;
+use tokio::time::Instant;
 
 use crate::client::messenger::{
     AttemptError, ConnectFailure, LocalStore, Messenger, NewsStream, Place,
@@ -85,6 +86,13 @@ pub struct ChatArgs {
     no_history: bool,
 }
 
+/// How long the start waits for an installation that is there and not ready: as long as a process that was killed takes to
+/// be started again, and more.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// From one try to the next.
+const AGAIN: Duration = Duration::from_millis(500);
+
 /// Chats until the input ends.
 pub async fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
     let store = match args.no_history {
@@ -137,17 +145,42 @@ async fn connect(args: &ChatArgs, store: &LocalStore) -> anyhow::Result<(Messeng
         true => Account::without_password(&args.user, args.device, Status::Online),
         false => args.with_password()?,
     };
-    let connected = Messenger::connect(place.clone(), account, store.clone()).await;
+    let connected = connect_patiently(&place, &account, store).await;
     let connected = match connected {
         Err(ConnectFailure::Attempt(AttemptError::Enter(EnterError::PasswordNeeded)))
             if std::io::stdin().is_terminal() =>
         {
             let account = args.with_password()?;
-            Messenger::connect(place, account, store.clone()).await
+            connect_patiently(&place, &account, store).await
         }
         connected => connected,
     };
     connected.map_err(|failure| explained(args, failure))
+}
+
+/// Tries again for a while what fails because a process of the installation is not there at the moment.
+async fn connect_patiently(
+    place: &Place,
+    account: &Account,
+    store: &LocalStore,
+) -> Result<(Messenger, NewsStream), ConnectFailure> {
+    let until = Instant::now() + PATIENCE;
+    let mut told = false;
+    loop {
+        let connected = Messenger::connect(place.clone(), account.clone(), store.clone()).await;
+        match connected {
+            Err(ConnectFailure::Attempt(error))
+                if error.is_passing() && Instant::now() + AGAIN < until =>
+            {
+                if !told {
+                    told = true;
+                    eprintln!("{error}; trying again for {} s", PATIENCE.as_secs());
+                }
+            }
+            connected => return connected,
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
 }
 
 fn explained(args: &ChatArgs, failure: ConnectFailure) -> anyhow::Error {

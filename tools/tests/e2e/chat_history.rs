@@ -322,3 +322,34 @@ async fn what_a_killed_chat_took_is_sent_by_the_next_one() {
     assert!(said.contains("\"state\":\"friend\""), "{said}");
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_chat_that_is_started_while_db_proxy_is_away_waits_for_it() {
+    let world = World::usual(2).await;
+    world.cluster.stop_one(Role::DbProxy, 0).await;
+    let folder = tempfile::tempdir().unwrap();
+    let login = world.cluster.login_url();
+    let mut chat = ferrotalk(&["chat", "--login", &login, "--user", "demo1", "--dir"])
+        .arg(folder.path())
+        .env("FERROTALK_PASSWORD", PASSWORD)
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(chat.stderr.take().unwrap()).lines();
+    let told = soon("what it waits for", said.next_line()).await.unwrap();
+    let told = told.unwrap();
+    assert!(
+        told.contains("has no db_proxy") && told.contains("trying again"),
+        "{told}"
+    );
+
+    world.cluster.start_one(Role::DbProxy, 0).await;
+    let mut stdin = chat.stdin.take().unwrap();
+    stdin.write_all(b"demo2: here I am\n").await.unwrap();
+    drop(stdin);
+    let end = soon("the end of the chat", chat.wait_with_output())
+        .await
+        .unwrap();
+    let shown = String::from_utf8(end.stdout).unwrap();
+    assert!(end.status.success() && shown.contains("#1"), "{shown}");
+    world.end().await;
+}

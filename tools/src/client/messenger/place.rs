@@ -57,6 +57,15 @@ impl AttemptError {
         }
     }
 
+    /// Whether somebody is there who may be ready soon: an installation of which a process is being started.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Address(error) => matches!(error, AddressError::NoMsgServer | AddressError::Full),
+            Self::Enter(EnterError::Login(error)) => error.is_retryable(),
+            _ => false,
+        }
+    }
+
     /// The server's refusal, if it was one.
     pub fn refusal(&self) -> Option<&LoginError> {
         match self {
