@@ -35,7 +35,8 @@ impl Audiences {
         }
     }
 
-    /// Whether what a user does reaches the others of a conversation. `false`: it does not, and he is not to notice.
+    /// Whether what a user does as if he wrote reaches the others of a conversation. `false`: it does not, and he is not to
+    /// notice.
     pub async fn reaches(&self, user: UserId, with: Counterpart) -> Result<bool, AudienceError> {
         let audience = self.store.audience(user, with, self.policy, MAX_MEMBERS);
         match audience.await? {
@@ -56,7 +57,7 @@ impl Audiences {
             Counterpart::User(_) => Ok(true),
             Counterpart::Group(_) => {
                 let audience = self.store.audience(user, with, self.policy, MAX_MEMBERS);
-                Ok(audience.await? == Audience::Others)
+                Ok(is_heard(audience.await?))
             }
         }
     }
@@ -73,7 +74,7 @@ impl Audiences {
         if let Counterpart::Group(_) = with {
             let audience = self.store.audience(user, with, self.policy, MAX_MEMBERS);
             match audience.await? {
-                Audience::Others | Audience::Nobody => {}
+                audience if is_heard(audience) => {}
                 refused => return Err(AudienceError::Refused(refused)),
             }
         }
@@ -82,4 +83,9 @@ impl Audiences {
             None => Ok(Vec::new()),
         }
     }
+}
+
+/// Whether others of a group hear of a member what is no writing: also of one who may not write for now.
+fn is_heard(audience: Audience) -> bool {
+    matches!(audience, Audience::Others | Audience::Muted { .. })
 }

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use proto::ids::{MessageId, UserId};
 
 use super::relation::Flags;
-use super::{Conversation, Counterpart, MessagePolicy, ReadMark, StoreError};
+use super::{Conversation, Counterpart, MessagePolicy, ReadMark, StoreError, UnixMillis};
 
 /// Whom what a user does without writing reaches: that he is typing, how far he has read.
 #[async_trait]
@@ -37,6 +37,10 @@ pub enum Audience {
     NoSuchUser,
     NoSuchGroup,
     NotAMember,
+    /// He may not write in the group until then.
+    Muted {
+        until: UnixMillis,
+    },
     /// The group has too many members.
     TooMany,
 }

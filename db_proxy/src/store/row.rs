@@ -15,6 +15,7 @@ pub(super) use self::group::{
     group_view, membership, subject,
 };
 use super::audience::Ties;
+use super::group_rule::muted_until;
 use super::plan::StoredKey;
 use super::relation::Side;
 use super::revision::{Held, is_admin};
@@ -184,19 +185,31 @@ pub(super) fn ties(row: &impl Columns) -> Result<Ties, StoreError> {
     })
 }
 
-/// How many are in a group, and whether a user is: of the group, how many are counted at most, the group, the user, the group.
-pub(super) const CROWD: &str = "SELECT g.id, (
+/// How many are in a group, and how a user stands to it: of the group, how many are counted at most, the user, the group.
+pub(super) const CROWD: &str = "SELECT g.creator_id, g.muted_until_ms AS group_muted_until_ms, (
         SELECT count(*) FROM (SELECT 1 FROM group_members WHERE group_id = ? LIMIT ?) AS counted) AS members,
-    EXISTS (SELECT 1 FROM group_members WHERE group_id = ? AND user_id = ?) AS member
-    FROM chat_groups AS g WHERE g.id = ? AND g.status = 0";
+    m.user_id IS NOT NULL AS member, m.role, m.muted_until_ms
+    FROM chat_groups AS g LEFT JOIN group_members AS m ON m.group_id = g.id AND m.user_id = ?
+    WHERE g.id = ? AND g.status = 0";
 
-pub(super) fn crowd(row: &impl Columns, most: usize) -> Result<Audience, StoreError> {
+/// Who hears of a user, as of `now`.
+pub(super) fn crowd(
+    row: &impl Columns,
+    user: UserId,
+    most: usize,
+    now: UnixMillis,
+) -> Result<Audience, StoreError> {
+    if !flag(row, "member")? {
+        return Ok(Audience::NotAMember);
+    }
     let members: u64 = int(row, "members")?;
-    Ok(match flag(row, "member")? {
-        false => Audience::NotAMember,
-        true if members > most as u64 => Audience::TooMany,
-        true => Audience::Others,
-    })
+    if members > most as u64 {
+        return Ok(Audience::TooMany);
+    }
+    let is_admin = is_admin(somebody(row, "creator_id")?, user, int(row, "role")?);
+    let group = time(row, "group_muted_until_ms")?;
+    let muted = muted_until(group, time(row, "muted_until_ms")?, is_admin, now);
+    Ok(muted.map_or(Audience::Others, |until| Audience::Muted { until }))
 }
 
 /// The columns a user is read from.

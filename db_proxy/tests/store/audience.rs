@@ -1,12 +1,15 @@
 //! Whom it reaches what users do without writing, and how far others see that they have read.
 
+use std::time::Duration;
+
 use db_proxy::store::{
     Audience, ContactStep, ContactWish, Conversation, Counterpart, MessagePolicy, ReadMark,
-    ShownRead,
+    ShownRead, UnixMillis,
 };
 use proto::ids::{GroupId, UserId};
 
 use crate::bed::{Bed, between, id, mark, new_user};
+use crate::group_steps::mute;
 
 use MessagePolicy::{Everyone, Friends, SameDepartmentOrFriends};
 
@@ -99,6 +102,12 @@ pub(crate) async fn in_a_group_members_are_heard_while_it_is_small(bed: Bed) {
     );
     bed.join(group, &[c]).await;
     assert_eq!(bed.audience(c, group, Everyone).await, Audience::Others);
+    bed.done(a, group, mute(b, Duration::from_secs(60))).await;
+    let muted = bed.audience(b, group, Everyone).await;
+    assert!(matches!(muted, Audience::Muted { until } if until > UnixMillis::now()));
+    assert_eq!(bed.audience(c, group, Everyone).await, Audience::Others);
+    bed.done(a, group, mute(b, Duration::ZERO)).await;
+    assert_eq!(bed.audience(b, group, Everyone).await, Audience::Others);
     bed.join(group, &[d]).await;
     assert_eq!(bed.audience(c, group, Everyone).await, Audience::TooMany);
 }

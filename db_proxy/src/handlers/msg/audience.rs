@@ -59,6 +59,7 @@ fn refused(error: &AudienceError) -> HandlerError {
         AudienceError::Refused(Audience::NoSuchUser) => "no_such_user",
         AudienceError::Refused(Audience::NoSuchGroup) => "no_such_group",
         AudienceError::Refused(Audience::TooMany) => "too_many_members",
+        AudienceError::Refused(Audience::Muted { .. }) => "muted",
         AudienceError::Refused(Audience::NotAMember | Audience::Others | Audience::Nobody) => {
             "not_a_member"
         }

@@ -11,7 +11,7 @@ use crate::store::audience::ShownPosition;
 use crate::store::relation::Flags;
 use crate::store::{
     Audience, AudienceStore, Conversation, Counterpart, MessagePolicy, ReadMark, ShownRead,
-    StoreError, row,
+    StoreError, UnixMillis, row,
 };
 
 #[async_trait]
@@ -37,11 +37,10 @@ impl AudienceStore for MySqlStore {
                 let crowd = Statement::new(row::CROWD)
                     .bind(i64::from(group.get()))
                     .bind(i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1))
-                    .bind(i64::from(group.get()))
                     .bind(i64::from(user.get()))
                     .bind(i64::from(group.get()));
                 match self.row(crowd).await? {
-                    Some(found) => row::crowd(&found, most),
+                    Some(found) => row::crowd(&found, user, most, UnixMillis::now()),
                     None => Ok(Audience::NoSuchGroup),
                 }
             }

@@ -7,7 +7,7 @@ use crate::store::audience::ShownPosition;
 use crate::store::relation::Flags;
 use crate::store::{
     Audience, AudienceStore, Conversation, Counterpart, MessagePolicy, ReadMark, ShownRead,
-    StoreError,
+    StoreError, UnixMillis,
 };
 
 #[async_trait]
@@ -83,13 +83,12 @@ impl SqliteStore {
         let found = sqlx::query(row::CROWD)
             .bind(i64::from(group.get()))
             .bind(i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1))
-            .bind(i64::from(group.get()))
             .bind(i64::from(user.get()))
             .bind(i64::from(group.get()))
             .fetch_optional(&self.readers)
             .await?;
         match found {
-            Some(found) => row::crowd(&found, most),
+            Some(found) => row::crowd(&found, user, most, UnixMillis::now()),
             None => Ok(Audience::NoSuchGroup),
         }
     }

@@ -3,6 +3,7 @@
 use proto::capability;
 use proto::im::base_define::ClientType;
 use proto::im::ext::buddy::ImBlockReq;
+use proto::im::ext::group::ImGroupMemberSetReq;
 use proto::im::ext::message::{ImTyping, ImTypingReq};
 use proto::im::ext::other::ImNak;
 use proto::im::switch_service::Imp2pCmdMsg;
@@ -11,6 +12,7 @@ use crate::client::Conversation;
 use crate::conform::case::{Outcome, cases};
 use crate::conform::ctx::{ALICE, BOB, CAROL, Ctx, DAVE, Who};
 use crate::conform::device::Device;
+use crate::conform::device::group_steps::done;
 use crate::conform::expect::same;
 
 cases! {
@@ -29,9 +31,9 @@ cases! {
         commands: [ImTypingReq],
         needs: [Ferrotalk],
     }
-    /// To whom one may not write, one does not type: the reason is told.
+    /// Where one may not write, one does not type: the reason is told.
     "ferrotalk/typing-refusals" refusals in Typing {
-        commands: [ImTypingReq],
+        commands: [ImTypingReq, ImGroupMemberSetReq],
         needs: [Ferrotalk],
     }
     /// Who is blocked types unseen, and his signals do not come; nothing tells him so.
@@ -155,7 +157,14 @@ async fn refusals(ctx: &Ctx) -> Outcome {
     carol.types_in_vain(ctx.nobody(), "no_such_user").await?;
     carol.types_in_vain(0, "no_receiver").await?;
     let oneself = carol.id;
-    carol.types_in_vain(oneself, "to_oneself").await
+    carol.types_in_vain(oneself, "to_oneself").await?;
+    let mut bob = able(ctx, BOB, ClientType::Windows, 1).await?;
+    let muted = ImGroupMemberSetReq {
+        muted_seconds: Some(600),
+        ..Default::default()
+    };
+    done(alice.sets_member(group, bob.id, muted).await?)?;
+    bob.types_in_vain(group, "muted").await
 }
 
 async fn blocked(ctx: &Ctx) -> Outcome {
