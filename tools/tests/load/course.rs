@@ -1,0 +1,166 @@
+//! How a run goes: in several processes, before eyes, until it is stopped, and to whom.
+
+use std::time::Instant;
+
+use tools::fuzzer::load::{Place, Scenario, StopToken, Target, play};
+use tools::fuzzer::observer::Observer;
+use tools::fuzzer::outcome::{Counter, Ending, Phase, Slice};
+
+use crate::fake::{Fault, login_server, serve};
+use crate::{PAIR, at, messages, run};
+
+#[test]
+fn several_processes_share_the_users() {
+    let text = "
+name = \"two\"
+users = 8
+processes = 2
+seconds = 60
+[one-to-one]
+messages = 100
+";
+    let outcome = run(text, &at(serve(Fault::None)));
+    assert_eq!(outcome.ending, Ending::Complete);
+    let wanted = [
+        ("sent", 100),
+        ("acked", 100),
+        ("expected", 100),
+        ("delivered", 100),
+    ];
+    assert_eq!(messages(&outcome), wanted);
+    assert_eq!(outcome.online, 8);
+}
+
+#[test]
+fn a_process_that_ends_early_ends_the_run() {
+    let mut target = at(serve(Fault::None));
+    target.program = Some("false".into());
+    let text = "name = \"x\"\nusers = 8\nprocesses = 2\n[one-to-one]\n";
+    let outcome = run(text, &target);
+    let Ending::Failed(why) = &outcome.ending else {
+        panic!("{:?}", outcome.ending);
+    };
+    assert!(why.contains("process 0 of this tool ended"), "{why}");
+}
+
+/// When the load began and when its first slice ended, in milliseconds since the start.
+struct Begin {
+    start: Instant,
+    load: Vec<u64>,
+    first_slice: Option<u64>,
+}
+
+impl Observer for Begin {
+    fn load_begins(&mut self) {
+        self.load.push(self.start.elapsed().as_millis() as u64);
+    }
+
+    fn slice(&mut self, slice: &Slice) {
+        if slice.phase == Phase::Run {
+            self.first_slice.get_or_insert(slice.at_ms);
+        }
+    }
+}
+
+#[test]
+fn who_looks_on_is_told_of_the_load_before_it_begins() {
+    for processes in [1, 2] {
+        let text = format!(
+            "
+name = \"begin\"
+users = 8
+processes = {processes}
+seconds = 60
+[one-to-one]
+messages = 100
+rate = 100.0
+"
+        );
+        let scenario = Scenario::parse(&text).unwrap();
+        let mut begin = Begin {
+            start: Instant::now(),
+            load: Vec::new(),
+            first_slice: None,
+        };
+        let target = at(serve(Fault::None));
+        let outcome = play(&scenario, &target, &mut begin, StopToken::default()).unwrap();
+        assert_eq!(outcome.ending, Ending::Complete);
+        let first_slice = begin.first_slice.unwrap();
+        assert!(
+            matches!(begin.load[..], [load] if load < first_slice),
+            "{processes} processes: {:?}, {first_slice}",
+            begin.load
+        );
+    }
+}
+
+/// Stops the run when some of the load was measured.
+struct StopInTheLoad(StopToken);
+
+impl Observer for StopInTheLoad {
+    fn load_begins(&mut self) {}
+
+    fn slice(&mut self, slice: &Slice) {
+        if slice.phase == Phase::Run {
+            self.0.stop();
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_keeps_its_balance() {
+    let text = PAIR.replace("messages = 100", "window = 4");
+    let scenario = Scenario::parse(&text).unwrap();
+    let stop = StopToken::default();
+    let mut stop_in_the_load = StopInTheLoad(stop.clone());
+    let target = at(serve(Fault::None));
+    let outcome = play(&scenario, &target, &mut stop_in_the_load, stop).unwrap();
+    assert_eq!(outcome.ending, Ending::Interrupted);
+    let acked = outcome.counts[Counter::Acked];
+    assert!(acked > 0 && !outcome.counts.is_broken_promise());
+    assert_eq!(outcome.counts[Counter::Delivered], acked);
+    assert_eq!(outcome.counts[Counter::Sent], acked);
+}
+
+#[test]
+fn nothing_is_sent_to_strangers() {
+    let refused = |place| {
+        let target = Target {
+            place,
+            ..at(([127, 0, 0, 1], 1).into())
+        };
+        let scenario = Scenario::parse(PAIR).unwrap();
+        let error = play(&scenario, &target, &mut (), StopToken::default()).unwrap_err();
+        format!("{error:#}")
+    };
+    for place in [
+        Place::Servers(vec!["192.0.2.1:8000".to_owned()]),
+        Place::Login("http://192.0.2.1:8080".to_owned()),
+    ] {
+        let error = refused(place);
+        assert!(error.contains("--i-own-this-target"), "{error}");
+    }
+    // Nor where a login_server sends one to.
+    let login = login_server("192.0.2.1", 8000);
+    let target = Target {
+        place: Place::Login(format!("http://{login}")),
+        ..at(login)
+    };
+    let Ending::Failed(why) = run(PAIR, &target).ending else {
+        panic!("it was sent somewhere");
+    };
+    assert!(why.contains("--i-own-this-target"), "{why}");
+}
+
+#[test]
+fn a_login_server_is_asked_for_each_connection() {
+    let server = serve(Fault::None);
+    let login = login_server("127.0.0.1", server.port());
+    let target = Target {
+        place: Place::Login(format!("http://{login}")),
+        ..at(login)
+    };
+    let outcome = run(PAIR, &target);
+    assert_eq!(outcome.ending, Ending::Complete);
+    assert_eq!(outcome.counts[Counter::Delivered], 100);
+}
