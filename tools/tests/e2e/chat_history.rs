@@ -324,9 +324,11 @@ async fn what_a_killed_chat_took_is_sent_by_the_next_one() {
 }
 
 #[tokio::test]
-async fn a_chat_that_is_started_while_db_proxy_is_away_waits_for_it() {
+async fn a_chat_that_is_started_while_every_db_proxy_is_away_waits_for_one() {
     let world = World::usual(2).await;
-    world.cluster.stop_one(Role::DbProxy, 0).await;
+    for index in world.db_proxies() {
+        world.cluster.stop_one(Role::DbProxy, index).await;
+    }
     let folder = tempfile::tempdir().unwrap();
     let login = world.cluster.login_url();
     let mut chat = ferrotalk(&["chat", "--login", &login, "--user", "demo1", "--dir"])
@@ -342,7 +344,9 @@ async fn a_chat_that_is_started_while_db_proxy_is_away_waits_for_it() {
         "{told}"
     );
 
-    world.cluster.start_one(Role::DbProxy, 0).await;
+    for index in world.db_proxies() {
+        world.cluster.start_one(Role::DbProxy, index).await;
+    }
     let mut stdin = chat.stdin.take().unwrap();
     stdin.write_all(b"demo2: here I am\n").await.unwrap();
     drop(stdin);
