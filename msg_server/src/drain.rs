@@ -25,7 +25,8 @@ const ADDRESSES: usize = 3;
 ///
 /// Those that understand it are told when to log in elsewhere, and served until they have: the new login displaces the old
 /// one. The others are closed a few at a time, after what they have in flight, so that the other servers and their
-/// passwords' checks are not run over. When there is no other server with room, everybody is closed at once.
+/// passwords' checks are not run over. Done when nobody is left, and at the latest when the time is over. When there is no
+/// other server with room, everybody is closed at once.
 pub(crate) async fn drain(server: Arc<MsgServer>) {
     server.shutdown.draining().await;
     let servers = server.logins.drain().await;
@@ -48,7 +49,7 @@ pub(crate) async fn drain(server: Arc<MsgServer>) {
     );
     if !within.is_zero() {
         tell(&able, &servers, within);
-        close_in_steps(&others, within).await;
+        close_in_steps(&others, &able, within).await;
     }
     for session in others.iter().chain(&able) {
         session.end(CloseReason::SHUTDOWN);
@@ -74,14 +75,19 @@ fn tell(sessions: &[Session], servers: &[ServerAddress], within: Duration) {
     }
 }
 
-/// Closes a few every moment. Done when the time is over.
-async fn close_in_steps(sessions: &[Session], within: Duration) {
+/// Closes a few every moment. Done when they and those who go by themselves are gone, or the time is over.
+async fn close_in_steps(others: &[Session], able: &[Session], within: Duration) {
     let begun = Instant::now();
     let mut closed = 0;
+    let mut left: Vec<&Session> = others.iter().chain(able).collect();
     while begun.elapsed() < within {
+        while left.pop_if(|session| session.is_over()).is_some() {}
+        if left.is_empty() {
+            return;
+        }
         let share = begun.elapsed().as_secs_f64() / within.mul_f64(MOVING).as_secs_f64();
-        let due = (sessions.len() as f64 * share.min(1.0)).ceil() as usize;
-        for session in &sessions[closed..due] {
+        let due = (others.len() as f64 * share.min(1.0)).ceil() as usize;
+        for session in &others[closed..due] {
             session.end(CloseReason::SHUTDOWN);
         }
         closed = due;

@@ -119,7 +119,7 @@ impl Authed {
         part: &M,
         seq_num: u16,
     ) -> Result<(), HandlerError> {
-        while self.outbox.queued() > PART_HIGH_WATER && !self.is_over.load(Ordering::Relaxed) {
+        while self.outbox.queued() > PART_HIGH_WATER && !self.is_over() {
             sleep(PART_LOOK).await;
         }
         let sent = self.outbox.send(part, seq_num);
@@ -131,6 +131,11 @@ impl Authed {
         self.is_moving.store(true, Ordering::Relaxed);
         // One that closes just now is on its way already.
         self.push(&Pdu::new(reconnect, 0).to_frame());
+    }
+
+    /// Whether no further request is taken up.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
     }
 
     /// Ends the session: no further request is taken up, those in flight are finished, what is queued is written.

@@ -11,7 +11,7 @@ use tools::client::{Address, AddressError, CloseReason, Device};
 use tools::cluster::{Counts, Role};
 
 use crate::person::{Person, Raw};
-use crate::world::{LOOK, World, soon};
+use crate::world::{LOOK, USUAL, World, soon};
 
 const THREE_MSG_SERVERS: Counts = Counts {
     login: 1,
@@ -195,5 +195,32 @@ async fn a_draining_msg_server_ends_cleanly_and_nobody_is_sent_there() {
     world.kill_minus_nine(Role::LoginServer, 0).await;
     world.ready().await;
     Person::at(&world.address().await, "demo1", Device::Windows).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_msg_server_that_nobody_is_left_at_ends_before_the_time_for_moving_is_over() {
+    let world = World::start(USUAL, 1, |topology| {
+        let longer_than_the_test = [
+            ("FERROTALK_LIMITS__DRAIN_SECONDS", "100"),
+            ("FERROTALK_SHUTDOWN__DEADLINE_SECONDS", "110"),
+        ];
+        for (key, seconds) in longer_than_the_test {
+            let environment = &mut topology.environment;
+            environment.push((Role::MsgServer, key.to_owned(), seconds.to_owned()));
+        }
+    })
+    .await;
+    let goes = Person::at(&world.msg(1), "demo1", Device::Windows).await;
+    world.expect("restarted: ended (exit status: 0) as it was told to");
+    world.signal(Role::MsgServer, 1, Signal::TERM);
+    for wanted in [
+        "moving clients to other servers told=0 closed=1 seconds=100",
+        "ended program=\"msg_server\" ending=Clean",
+    ] {
+        world.line(Role::MsgServer, 1, wanted).await;
+    }
+    soon("the end of the connection", goes.wait_closed()).await;
+    world.ready().await;
     world.end().await;
 }
