@@ -11,6 +11,7 @@ mod friends;
 mod group_steps;
 mod groups;
 mod news;
+mod signs;
 mod talk;
 
 mod home;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
+use proto::capability;
 use tokio::time::Instant;
 
 use crate::client::messenger::{
@@ -47,6 +49,9 @@ exits with 1 if one was refused or nobody was there to send it to.
 
 What was written and said is kept on this machine, readable by you alone, in a file for each account; what could not be
 sent is sent by the next run, which needs no password. --no-history keeps nothing.
+
+Those you write to are shown that you type and how far you have read, where they show it too, and you are shown the same
+of them. --private does without.
 
 Examples:
   ferrotalk chat --user alice                        asks for the password
@@ -84,6 +89,9 @@ pub struct ChatArgs {
     /// Keep nothing on this machine
     #[arg(long)]
     no_history: bool,
+    /// Show nobody that you type and how far you have read, nor be shown it of others
+    #[arg(long)]
+    private: bool,
 }
 
 /// How long the start waits for an installation that is there and not ready: as long as a process that was killed takes to
@@ -128,12 +136,21 @@ impl ChatArgs {
     fn with_password(&self) -> anyhow::Result<Account> {
         let prompt = format!("Password of {}: ", self.user);
         let password = terminal::password(self.password_stdin, &prompt)?;
-        Ok(Account::new(
-            &self.user,
-            &password,
-            self.device,
-            Status::Online,
-        ))
+        let account = Account::new(&self.user, &password, self.device, Status::Online);
+        Ok(self.showing(account))
+    }
+
+    fn without_password(&self) -> Account {
+        let account = Account::without_password(&self.user, self.device, Status::Online);
+        self.showing(account)
+    }
+
+    /// With what is shown to others.
+    fn showing(&self, account: Account) -> Account {
+        match self.private {
+            true => account,
+            false => account.announcing(capability::TYPING | capability::READERS),
+        }
     }
 }
 
@@ -142,7 +159,7 @@ async fn connect(args: &ChatArgs, store: &LocalStore) -> anyhow::Result<(Messeng
     let place = args.place()?;
     let given = args.password_stdin || std::env::var_os(terminal::PASSWORD_VARIABLE).is_some();
     let account = match !given && store.token().await?.is_some() {
-        true => Account::without_password(&args.user, args.device, Status::Online),
+        true => args.without_password(),
         false => args.with_password()?,
     };
     let connected = connect_patiently(&place, &account, store).await;

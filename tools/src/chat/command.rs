@@ -41,6 +41,8 @@ pub(super) enum Line {
     Friend(Step, String),
     /// Conversations with unread messages.
     Unread,
+    /// How far the others of the present conversation have read.
+    Seen,
     /// Make a group of oneself and these users, and write to it.
     Group {
         name: String,
@@ -133,6 +135,7 @@ fn slash(command: &str) -> Line {
         "block" | "unblock" if rest.is_empty() => Line::Unclear(format!("/{word} needs a name")),
         "block" | "unblock" => Line::Friend(Step::Block(word == "block"), rest.to_owned()),
         "unread" => Line::Unread,
+        "seen" => Line::Seen,
         "group" => group::parse(rest),
         "groups" => Line::Groups,
         "members" => Line::Members,
@@ -252,6 +255,7 @@ mod tests {
         assert_eq!(parse("/history 5"), Line::History(5));
         assert_eq!(parse("/users de"), Line::Users("de".into()));
         assert_eq!(parse("/who"), Line::Who);
+        assert_eq!(parse("/seen"), Line::Seen);
         let group = |name: &str, members: &[&str]| Line::Group {
             name: name.into(),
             members: members.iter().map(|&name| name.into()).collect(),

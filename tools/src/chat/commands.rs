@@ -39,6 +39,7 @@ impl Talk {
             Line::Reply(number, text) => self.reply(number, &text).await?,
             Line::Who => self.who().await,
             Line::Unread => self.list_unread().await,
+            Line::Seen => self.list_readers().await,
             Line::Friends => self.list_friends(),
             Line::Friend(step, name) => return Ok(self.befriend(step, &name, last_chance).await),
             Line::Group { name, members } => {

@@ -68,6 +68,15 @@ reaches. N is 1 to 100.",
         takes: Takes::Nothing,
     },
     Command {
+        word: "seen",
+        arguments: "",
+        brief: "how far the others have read where you write to",
+        more: "\
+Of those who show it, as you do unless the chat was started with --private. Behind what you wrote to one person ✓ is stored,
+✓✓ is read.",
+        takes: Takes::Nothing,
+    },
+    Command {
         word: "reply",
         arguments: "N TEXT",
         brief: "answer message N, and go on where it was written",

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use im_base::task::Tasks;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::complete::Names;
 use crate::terminal::Paint;
@@ -22,8 +22,17 @@ pub(super) type SharedNames = Arc<Mutex<Names>>;
 /// What is typed or piped.
 pub(super) struct Input {
     lines: mpsc::Receiver<String>,
+    writing: watch::Receiver<bool>,
     editor: Option<Editor>,
     names: SharedNames,
+}
+
+/// What came of a key, or of a pipe.
+pub(super) enum Typed {
+    Line(String),
+    /// The line has changed and is not ended; whether it is a message. Not in a pipe.
+    Writing(bool),
+    End,
 }
 
 /// Where lines are shown.
@@ -72,9 +81,16 @@ impl Input {
         *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
     }
 
-    /// The next line; `None` at the end. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Option<String> {
-        self.lines.recv().await
+    /// What is typed next; lines and their end wait while nobody is `reading`. Cancel-safe.
+    pub(super) async fn next(&mut self, reading: bool) -> Typed {
+        tokio::select! {
+            line = self.lines.recv(), if reading => match line {
+                Some(line) => Typed::Line(line),
+                None => Typed::End,
+            },
+            Ok(()) = self.writing.changed() => Typed::Writing(*self.writing.borrow_and_update()),
+            else => std::future::pending().await,
+        }
     }
 }
 
@@ -82,9 +98,10 @@ impl Input {
 pub(super) fn open(json: bool) -> anyhow::Result<(Input, Printer)> {
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let (sender, lines) = mpsc::channel(CAPACITY);
+    let (is_writing, writing) = watch::channel(false);
     let names = SharedNames::default();
     let (editor, printer) = if terminal && !json {
-        let (editor, printer) = editor::start(sender, names.clone())?;
+        let (editor, printer) = editor::start(sender, names.clone(), is_writing)?;
         (Some(editor), Printer::Editor(printer))
     } else {
         pipe(sender);
@@ -92,6 +109,7 @@ pub(super) fn open(json: bool) -> anyhow::Result<(Input, Printer)> {
     };
     let input = Input {
         lines,
+        writing,
         editor,
         names,
     };

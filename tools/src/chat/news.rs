@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::talk::{READ_AFTER, Talk};
 use super::view::whom;
 use crate::client::messenger::{EndReason, Entry, News, StoreError};
-use crate::client::{Conversation, Message};
+use crate::client::{Conversation, Event, Message};
 
 /// Users whose presence is asked about.
 const MAX_ASKED: usize = 2000;
@@ -75,6 +75,7 @@ impl Talk {
                 let message = &entry.message;
                 let number = self.numbers.give(message.conversation, message.id, true);
                 self.view.stored(&self.people, number, message);
+                self.show_read(message.conversation);
             }
             News::NotSent { draft, reason } => {
                 self.pending.remove(&draft.id);
@@ -121,6 +122,8 @@ impl Talk {
                     .note("cleared", "the server has begun anew: the history here too");
             }
             News::Lagged { .. } => self.recollect_names().await?,
+            News::Event(Event::Typing(typing)) => self.somebody_types(typing),
+            News::Event(Event::ReadBy(read)) => self.somebody_reads(read),
             News::Read { .. } | News::Event(_) => {}
             News::Ended(EndReason::Closed) => {}
             News::Ended(EndReason::Kicked(reason)) => return Err(reason.into()),
@@ -177,6 +180,7 @@ impl Talk {
         if message.from == self.me {
             return;
         }
+        self.signs.wrote(message.conversation, message.from);
         let read = self.read.entry(message.conversation).or_default();
         *read = message.id.max(*read);
         self.read_at

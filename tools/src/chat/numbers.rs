@@ -7,9 +7,15 @@ use crate::client::Conversation;
 /// Messages that can be named; older ones lose their numbers.
 const CAPACITY: usize = 5_000;
 
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    message: (Conversation, u32),
+    own: bool,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
-    shown: VecDeque<(Conversation, u32)>,
+    shown: VecDeque<Shown>,
     of: HashMap<(Conversation, u32), u32>,
     /// The number of the first one of `shown`, less one.
     dropped: u32,
@@ -34,10 +40,10 @@ impl Numbers {
         if self.shown.len() == CAPACITY
             && let Some(oldest) = self.shown.pop_front()
         {
-            self.of.remove(&oldest);
+            self.of.remove(&oldest.message);
             self.dropped += 1;
         }
-        self.shown.push_back(message);
+        self.shown.push_back(Shown { message, own });
         let number = self.dropped + u32::try_from(self.shown.len()).unwrap_or(u32::MAX);
         self.of.insert(message, number);
         number
@@ -51,7 +57,21 @@ impl Numbers {
     /// The message of a number.
     pub(super) fn message(&self, number: u32) -> Option<(Conversation, u32)> {
         let index = number.checked_sub(self.dropped)?.checked_sub(1)?;
-        self.shown.get(usize::try_from(index).ok()?).copied()
+        let shown = self.shown.get(usize::try_from(index).ok()?)?;
+        Some(shown.message)
+    }
+
+    /// The id and the number of the user's own latest message in a conversation, of those up to an id.
+    pub(super) fn own_up_to(&self, conversation: Conversation, id: u32) -> Option<(u32, u32)> {
+        let fits =
+            |shown: &&Shown| shown.own && shown.message.0 == conversation && shown.message.1 <= id;
+        let (_, id) = self
+            .shown
+            .iter()
+            .filter(fits)
+            .map(|shown| shown.message)
+            .max()?;
+        Some((id, self.of(conversation, id)?))
     }
 
     /// The user's own message that was shown last.
@@ -74,6 +94,9 @@ mod tests {
         assert_eq!(numbers.message(2), Some((with, 8)));
         assert_eq!(numbers.own(), Some((with, 8)));
         assert_eq!((numbers.message(0), numbers.message(3)), (None, None));
+        assert_eq!(numbers.own_up_to(with, 7), None);
+        assert_eq!(numbers.own_up_to(with, 9), Some((8, 2)));
+        assert_eq!(numbers.own_up_to(Conversation::Group(2), 9), None);
         for id in 9..9 + CAPACITY as u32 {
             numbers.give(with, id, false);
         }

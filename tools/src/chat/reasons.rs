@@ -19,6 +19,17 @@ pub(super) fn message(reason: &str) -> &str {
     }
 }
 
+/// Why it is not told how far others have read.
+pub(super) fn readers(reason: &str) -> &str {
+    match reason {
+        "switched_off" => "the operator has switched it off",
+        "too_many_members" => "the group has more than 100 members",
+        "not_a_member" => "you are not in this group",
+        "no_such_group" => "there is no such group, or not any more",
+        reason => reason,
+    }
+}
+
 /// Why a step in a group was not taken.
 pub(super) fn group(error: &StepError) -> String {
     let StepError::Refused(reason) = error else {

@@ -8,10 +8,11 @@ use proto::im::ext::group::GroupDetails;
 use tokio::time::{Instant, sleep_until};
 
 use super::command::parse;
-use super::input::Input;
+use super::input::{Input, Typed};
 use super::numbers::Numbers;
 use super::people::People;
 use super::requests::Requests;
+use super::signs::Signs;
 use super::view::{View, whom};
 use crate::client::Conversation;
 use crate::client::messenger::{DraftId, Messenger, NewsStream, StoreError};
@@ -40,6 +41,8 @@ pub(super) struct Talk {
     pub(super) numbers: Numbers,
     /// Who is to come into which group.
     pub(super) requests: Requests,
+    /// Who types, and who has read what.
+    pub(super) signs: Signs,
     /// Groups as they were last heard of, to say what is another.
     pub(super) details: HashMap<u32, GroupDetails>,
     /// Whether what is not sent by the end is sent by the next run.
@@ -89,6 +92,7 @@ impl Talk {
             people: People::default(),
             numbers: Numbers::default(),
             requests: Requests::default(),
+            signs: Signs::default(),
             details: HashMap::new(),
             lasting,
             me: 0,
@@ -143,9 +147,10 @@ impl Talk {
                 && self.quiet_until.is_none()
                 && self.pending.len() < MAX_PENDING;
             tokio::select! {
-                line = self.input.next(), if reading => match line {
-                    Some(line) => self.typed(line).await?,
-                    None => self.leaving = Some(Instant::now() + LAST_ACKS),
+                typed = self.input.next(reading) => match typed {
+                    Typed::Line(line) => self.typed(line).await?,
+                    Typed::Writing(writing) => self.edited(writing).await,
+                    Typed::End => self.leaving = Some(Instant::now() + LAST_ACKS),
                 },
                 news = self.news.next() => {
                     let Some(news) = news else { return Ok(()) };

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::input::Printer;
 use super::people::People;
 use super::reasons;
-use crate::client::{Conversation, Message, Revision};
+use crate::client::{Conversation, Message, ReadBy, Revision, Typing};
 use crate::terminal::Paint;
 
 pub(super) struct View {
@@ -177,6 +177,43 @@ impl View {
         let word = if online { "online" } else { "offline" };
         let line = format!("{name} is {word}");
         self.line(&self.paint.dim(&line));
+    }
+
+    /// Somebody begins or ceases to write; on a screen only what is news.
+    pub(super) fn typing(&mut self, people: &People, typing: &Typing, is_news: bool) {
+        let name = people.name(typing.user_id);
+        if self.json {
+            self.object(json!({
+                "event": "typing", "user": typing.user_id, "name": name,
+                "conversation": conversation(typing.conversation), "typing": typing.typing,
+            }));
+        } else if is_news {
+            let place = match typing.conversation {
+                Conversation::Group(group) => format!(" in {}", people.group_name(group)),
+                Conversation::User(_) => String::new(),
+            };
+            self.line(&self.paint.dim(&format!("{name} is typing{place}")));
+        }
+    }
+
+    /// Somebody has read up to a message; on a screen see [`was_read`](Self::was_read).
+    pub(super) fn read_by(&mut self, people: &People, read: &ReadBy, number: Option<u32>) {
+        if self.json {
+            self.object(json!({
+                "event": "read_by", "user": read.user_id, "name": people.name(read.user_id),
+                "conversation": conversation(read.conversation), "id": read.id, "number": number,
+            }));
+        }
+    }
+
+    /// What the user wrote was read, up to this number.
+    pub(super) fn was_read(&mut self, people: &People, number: u32, by: u32) {
+        if !self.json {
+            let mark = self.paint.good("✓✓");
+            let number = self.paint.dim(&format!("{number:>3}"));
+            let rest = self.paint.dim(&format!("read by {}", people.name(by)));
+            self.line(&format!("{number} {mark} {rest}"));
+        }
     }
 
     /// Members of a group came or went.

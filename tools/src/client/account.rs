@@ -81,6 +81,11 @@ impl Account {
         self
     }
 
+    /// The extensions that it announces.
+    pub fn capabilities(&self) -> u64 {
+        self.request.capabilities.unwrap_or_default()
+    }
+
     /// Connects and logs in: with the token if there is one, with the password if there is none or the token is no good,
     /// which takes another connection. Any other refusal says nothing about the token, which is kept.
     pub async fn enter(&self, address: &Address) -> Result<(Session, Events), EnterError> {

@@ -67,7 +67,8 @@ use super::send::Outgoing;
 use super::{Account, Events, RequestError, Session};
 use engine::{Engine, Order, Reins};
 
-/// The extensions that a messenger has a use for.
+/// The extensions that a messenger has a use for. An account that announces others besides, such as typing and how far the user
+/// has read, gets their events as [`News::Event`].
 pub const CAPABILITIES: u64 = capability::RESUME
     | capability::NAK
     | capability::RECONNECT
@@ -262,7 +263,8 @@ pub enum ConnectFailure {
 
 /// With the token of the last run.
 async fn prepared(account: Account, store: &LocalStore) -> Result<Account, StoreError> {
-    let account = account.announcing(CAPABILITIES);
+    let announced = account.capabilities();
+    let account = account.announcing(CAPABILITIES | announced);
     match account.token() {
         Some(_) => Ok(account),
         None => Ok(account.with_token(store.token().await?)),

@@ -4,11 +4,12 @@ use std::fs::{File, OpenOptions};
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
 
+use proto::capability::{READERS, TYPING};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::tcgetattr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Child;
-use tools::client::{Device, Outgoing};
+use tools::client::{Device, Event, Outgoing};
 
 use crate::command::ferrotalk;
 use crate::person::Person;
@@ -25,7 +26,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn start(world: &World, user: &str) -> Self {
+    fn start(world: &World, user: &str, more: &[&str]) -> Self {
         let ours: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&ours).unwrap();
         unlockpt(&ours).unwrap();
@@ -36,6 +37,7 @@ impl Terminal {
         let login = world.cluster.login_url();
         let arguments = ["chat", "--login", &login, "--user", user, "--no-history"];
         let process = ferrotalk(&arguments)
+            .args(more)
             .env("FERROTALK_PASSWORD", PASSWORD)
             .env("TERM", "xterm")
             .stdin(theirs())
@@ -96,7 +98,7 @@ impl Terminal {
 async fn somebody_types_while_others_write() {
     let world = World::usual(2).await;
     let bob = Person::at(&world.msg(0), "demo2", Device::Android).await;
-    let mut alice = Terminal::start(&world, "demo1");
+    let mut alice = Terminal::start(&world, "demo1", &[]);
     let before = tcgetattr(&alice.line).unwrap().local_modes;
     alice.shows("logged in as Demo 1").await;
     alice.types("/to demo2\r").await;
@@ -128,6 +130,77 @@ async fn somebody_types_while_others_write() {
     assert!(alice.ends().await);
     let after = tcgetattr(&alice.line).unwrap().local_modes;
     assert_eq!(after, before, "the terminal is as it was");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn each_sees_the_other_typing_and_what_was_read() {
+    let world = World::usual(2).await;
+    let shown = TYPING | READERS;
+    let mut bob = Person::announcing(&world.msg(0), "demo2", Device::Windows, shown).await;
+    let mut alice = Terminal::start(&world, "demo1", &[]);
+    alice.shows("logged in as Demo 1").await;
+    alice.types("/to demo2\r").await;
+    alice.shows("Demo 2> ").await;
+    let me = alice_id(&world).await;
+
+    // A command is nobody else's business; a message is, and no more when it is not written after all.
+    alice.types("/wh").await;
+    alice.types("\u{15}hel").await;
+    let with_me = bob.sees_typing().await;
+    assert_eq!((with_me.user_id, with_me.typing), (me, true));
+    alice.types("\u{15}").await;
+    assert!(!bob.sees_typing().await.typing);
+
+    alice.types("one\r").await;
+    alice.shows("✓").await;
+    alice.types("two\r").await;
+    alice.shows("#2 to Demo 2").await;
+    bob.mark_read(me, 1).await.unwrap();
+    alice.shows("✓✓").await;
+    alice.shows("read by Demo 2").await;
+    alice.types("/seen\r").await;
+    alice.shows("Demo 2 has read up to 1").await;
+    bob.say_typing(me, true).await.unwrap();
+    alice.shows("Demo 2 is typing").await;
+    bob.says(me, "three").await;
+    alice.shows("three").await;
+    bob.mark_read(me, 3).await.unwrap();
+    alice.shows("✓✓").await;
+    alice.shows("read by Demo 2").await;
+    alice.types("/seen\r").await;
+    alice.shows("Demo 2 has read everything").await;
+    let read = |event| match event {
+        Event::ReadBy(read) => Some((read.user_id, read.id)),
+        _ => None,
+    };
+    assert_eq!(bob.sees("what alice read", read).await, (me, 3));
+
+    alice.types("\u{4}").await;
+    assert!(alice.ends().await);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_wants_to_be_private_shows_nothing_and_is_shown_nothing() {
+    let world = World::usual(2).await;
+    let shown = TYPING | READERS;
+    let mut bob = Person::announcing(&world.msg(0), "demo2", Device::Windows, shown).await;
+    let mut alice = Terminal::start(&world, "demo1", &["--private"]);
+    alice.shows("logged in as Demo 1").await;
+    let me = alice_id(&world).await;
+    bob.says(me, "one").await;
+    alice.shows("one").await;
+    alice.types("two\r").await;
+    alice.shows("✓").await;
+    alice.types("/seen\r").await;
+    alice.shows("started with --private").await;
+    alice.types("\u{4}").await;
+    // It ends when what it has read is marked. What it could not do makes it no good end.
+    assert!(!alice.ends().await);
+    let told = bob.so_far().await;
+    let shows = |event: &Event| matches!(event, Event::Typing(_) | Event::ReadBy(_));
+    assert!(!told.iter().any(shows), "{told:?}");
     world.end().await;
 }
 

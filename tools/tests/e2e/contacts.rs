@@ -2,24 +2,18 @@
 
 use proto::capability::{CONTACTS, SYNC};
 use proto::im::ext::buddy::{Contact, ContactState};
-use tools::client::{
-    Account, Address, ContactError, Device, Event, Outgoing, SendError, Status, SyncPage,
-};
+use tools::client::{Address, ContactError, Device, Event, Outgoing, SendError, SyncPage};
 use tools::cluster::Role;
 
 use crate::person::Person;
-use crate::world::{PASSWORD, USUAL, World};
+use crate::world::{USUAL, World};
 
 use ContactState::{ContactAsked, ContactAsksMe, ContactFriend, ContactNone};
 
 impl Person {
     /// Logs in with a client that understands contacts.
     async fn with_contacts(address: &Address, user: &str, device: Device) -> Self {
-        let account = Account::new(user, PASSWORD, device, Status::Online);
-        let account = account.announcing(CONTACTS | SYNC);
-        let (session, events) = account.enter(address).await.unwrap();
-        assert_eq!(session.granted(), CONTACTS | SYNC);
-        Self { session, events }
+        Self::announcing(address, user, device, CONTACTS | SYNC).await
     }
 
     /// The next notice about a contact.

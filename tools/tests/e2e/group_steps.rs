@@ -6,9 +6,7 @@ use proto::im::ext::group::{
     GroupDetails, GroupJoining, GroupRequest, GroupRequestState, GroupRole, ImGroupChanged,
     ImGroupMemberSetReq, ImGroupSetReq,
 };
-use tools::client::{
-    Account, Address, Conversation, Device, Event, GroupError, Outgoing, SendError, Status,
-};
+use tools::client::{Address, Conversation, Device, Event, GroupError, Outgoing, SendError};
 
 use crate::person::Person;
 use crate::world::{PASSWORD, World};
@@ -19,11 +17,7 @@ const FIRST_EXTENSION: u16 = 0x80;
 impl Person {
     /// Logs in with a client that understands groups.
     async fn with_groups(address: &Address, user: &str, device: Device) -> Self {
-        let account = Account::new(user, PASSWORD, device, Status::Online);
-        let account = account.announcing(GROUPS | SYNC);
-        let (session, events) = account.enter(address).await.unwrap();
-        assert_eq!(session.granted(), GROUPS | SYNC);
-        Self { session, events }
+        Self::announcing(address, user, device, GROUPS | SYNC).await
     }
 
     /// The next notice that a group is another.

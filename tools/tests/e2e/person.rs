@@ -7,7 +7,7 @@ use proto::im::group::ImGroupChangeMemberNotify;
 use proto::im::login::{ImLoginReq, ImLoginRes};
 use proto::{Body, Pdu};
 use tools::client::{
-    Address, Client, Connection, Device, Event, Events, LoginError, Message, Outgoing,
+    Account, Address, Client, Connection, Device, Event, Events, LoginError, Message, Outgoing,
     ReceiveError, Session, Status, password_digest,
 };
 
@@ -44,6 +44,20 @@ impl Person {
         let client = Client::connect(address).await.unwrap();
         let login = client.login(user, password, device, Status::Online).await;
         login.map(|(session, events)| Self { session, events })
+    }
+
+    /// Logs in with a client that understands these extensions.
+    pub(crate) async fn announcing(
+        address: &Address,
+        user: &str,
+        device: Device,
+        capabilities: u64,
+    ) -> Self {
+        let account = Account::new(user, PASSWORD, device, Status::Online);
+        let account = account.announcing(capabilities);
+        let (session, events) = account.enter(address).await.unwrap();
+        assert_eq!(session.granted(), capabilities);
+        Self { session, events }
     }
 
     /// The user's number.

@@ -1,18 +1,15 @@
 //! How far others have read, over two msg_servers.
 
 use proto::capability::READERS;
-use tools::client::{Account, Address, Conversation, Device, Event, ReadBy, ReadersError, Status};
+use tools::client::{Address, Conversation, Device, Event, ReadBy, ReadersError};
 use tools::cluster::Role;
 
 use crate::person::Person;
-use crate::world::{PASSWORD, USUAL, World};
+use crate::world::{USUAL, World};
 
 impl Person {
     async fn with_readers(address: &Address, user: &str, device: Device) -> Self {
-        let account = Account::new(user, PASSWORD, device, Status::Online);
-        let account = account.announcing(READERS);
-        let (session, events) = account.enter(address).await.unwrap();
-        Self { session, events }
+        Self::announcing(address, user, device, READERS).await
     }
 
     async fn sees_read(&mut self) -> ReadBy {

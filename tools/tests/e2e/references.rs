@@ -12,10 +12,7 @@ use crate::world::{PASSWORD, World};
 
 impl Person {
     async fn with_references(address: &Address, user: &str, device: Device) -> Self {
-        let account = Account::new(user, PASSWORD, device, Status::Online);
-        let account = account.announcing(REFERENCES | REVISIONS | SYNC | NAK);
-        let (session, events) = account.enter(address).await.unwrap();
-        Self { session, events }
+        Self::announcing(address, user, device, REFERENCES | REVISIONS | SYNC | NAK).await
     }
 
     async fn hears_in(&mut self, group: u32) -> Message {

@@ -1,19 +1,14 @@
 //! Messages that are recalled and edited, on two devices of each over two msg_servers.
 
 use proto::capability::{REVISIONS, SYNC};
-use tools::client::{
-    Account, Address, Conversation, Device, Event, Revised, Revision, RevisionError, Status,
-};
+use tools::client::{Address, Conversation, Device, Event, Revised, Revision, RevisionError};
 
 use crate::person::Person;
-use crate::world::{PASSWORD, World};
+use crate::world::World;
 
 impl Person {
     async fn with_revisions(address: &Address, user: &str, device: Device) -> Self {
-        let account = Account::new(user, PASSWORD, device, Status::Online);
-        let account = account.announcing(REVISIONS | SYNC);
-        let (session, events) = account.enter(address).await.unwrap();
-        Self { session, events }
+        Self::announcing(address, user, device, REVISIONS | SYNC).await
     }
 
     async fn revised(&mut self) -> Revised {

@@ -3,21 +3,19 @@
 use proto::capability::{NAK, TYPING};
 use proto::im::ext::other::ImNak;
 use proto::im::switch_service::Imp2pCmdMsg;
-use tools::client::{Account, Address, Conversation, Device, Event, Status, Typing};
+use tools::client::{Address, Conversation, Device, Event, Typing};
 use tools::cluster::Role;
 
 use crate::person::Person;
-use crate::world::{PASSWORD, USUAL, World};
+use crate::world::{USUAL, World};
 
 impl Person {
     async fn with_typing(address: &Address, user: &str, device: Device) -> Self {
-        let account = Account::new(user, PASSWORD, device, Status::Online);
-        let account = account.announcing(TYPING | NAK);
-        let (session, events) = account.enter(address).await.unwrap();
-        Self { session, events }
+        Self::announcing(address, user, device, TYPING | NAK).await
     }
 
-    async fn sees_typing(&mut self) -> Typing {
+    /// The next one who begins or ceases to write.
+    pub(crate) async fn sees_typing(&mut self) -> Typing {
         self.sees("somebody typing", |event| match event {
             Event::Typing(typing) => Some(typing),
             _ => None,

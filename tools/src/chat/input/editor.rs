@@ -1,5 +1,6 @@
 //! The line editor: a thread of its own, since it waits for the keyboard.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +15,7 @@ use rustyline::hint::Hinter;
 use rustyline::history::DefaultHistory;
 use rustyline::validate::Validator;
 use rustyline::{Context, ExternalPrinter, Helper};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::SharedNames;
 use crate::chat::complete::complete;
@@ -53,17 +54,39 @@ impl Drop for Editor {
     }
 }
 
-struct Completing(SharedNames);
-
-impl Helper for Completing {}
-impl Highlighter for Completing {}
-impl Validator for Completing {}
-
-impl Hinter for Completing {
-    type Hint = String;
+/// What the editor asks while somebody types.
+struct Typist {
+    names: SharedNames,
+    /// Whether a message is being written; said anew with each key that changes it.
+    writing: watch::Sender<bool>,
+    line: RefCell<String>,
 }
 
-impl Completer for Completing {
+impl Typist {
+    /// The editor shows the line anew for other reasons, too.
+    fn line_is(&self, line: &str) {
+        if self.line.borrow().as_str() != line {
+            self.line.replace(line.to_owned());
+            let command = line.starts_with('/') && !line.starts_with("//");
+            self.writing.send_replace(!line.is_empty() && !command);
+        }
+    }
+}
+
+impl Helper for Typist {}
+impl Highlighter for Typist {}
+impl Validator for Typist {}
+
+impl Hinter for Typist {
+    type Hint = String;
+
+    fn hint(&self, line: &str, _pos: usize, _context: &Context<'_>) -> Option<String> {
+        self.line_is(line);
+        None
+    }
+}
+
+impl Completer for Typist {
     type Candidate = String;
 
     fn complete(
@@ -72,17 +95,18 @@ impl Completer for Completing {
         pos: usize,
         _context: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<String>)> {
-        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(complete(line, pos, &names))
     }
 }
 
-type LineEditor = rustyline::Editor<Completing, DefaultHistory>;
+type LineEditor = rustyline::Editor<Typist, DefaultHistory>;
 
-/// What was typed goes to `lines`, which ends with the input.
+/// What was typed goes to `lines`, which ends with the input; `writing` is told of each key that changes a message.
 pub(super) fn start(
     lines: mpsc::Sender<String>,
     names: SharedNames,
+    writing: watch::Sender<bool>,
 ) -> anyhow::Result<(Editor, Box<dyn ExternalPrinter + Send>)> {
     const SETTING_UP: &str = "setting the terminal up";
     let before = tcgetattr(io::stdin()).context(SETTING_UP)?;
@@ -91,7 +115,11 @@ pub(super) fn start(
         .auto_add_history(true)
         .build();
     let mut editor = LineEditor::with_config(config).context(SETTING_UP)?;
-    editor.set_helper(Some(Completing(names)));
+    editor.set_helper(Some(Typist {
+        names,
+        writing,
+        line: RefCell::default(),
+    }));
     let printer = editor.create_external_printer().context(SETTING_UP)?;
     let prompt = Arc::new(Mutex::new("> ".to_owned()));
     let (ready, dealt_with) = sync_channel(1);
@@ -123,6 +151,9 @@ fn read(
         let Ok(line) = editor.readline(&shown) else {
             return;
         };
+        if let Some(typist) = editor.helper() {
+            typist.line_is("");
+        }
         while dealt_with.try_recv().is_ok() {}
         if lines.blocking_send(line).is_err() {
             return;
