@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use db_proxy::store::{Archive, open_archive, refuse_in_use, sqlite_path};
+use db_proxy::store::{Archive, open_archive, open_archive_alone};
 use db_proxy::transfer::{self, Note, Source, TransferError};
 
 use progress::Progress;
@@ -40,22 +40,23 @@ impl Manner {
 
 /// Opens a store that nobody may be using.
 pub(crate) async fn open_alone(url: &str) -> anyhow::Result<Arc<dyn Archive>> {
-    if let Some(path) = sqlite_path(url) {
-        refuse_in_use(path).await?;
-    }
-    open(url).await
+    Ok(open_archive_alone(url, password()?.as_deref()).await?)
 }
 
-/// Opens a store, with the password out of [`STORE_PASSWORD`] if there is one.
+/// Opens a store that others may be using.
 pub(crate) async fn open(url: &str) -> anyhow::Result<Arc<dyn Archive>> {
-    let password = match std::env::var_os(STORE_PASSWORD) {
-        None => None,
+    Ok(open_archive(url, password()?.as_deref()).await?)
+}
+
+/// Out of [`STORE_PASSWORD`], if there is one.
+fn password() -> anyhow::Result<Option<String>> {
+    match std::env::var_os(STORE_PASSWORD) {
+        None => Ok(None),
         Some(value) => match value.into_string() {
-            Ok(value) => Some(value),
+            Ok(value) => Ok(Some(value)),
             Err(_) => bail!("the value of {STORE_PASSWORD} is not UTF-8"),
         },
-    };
-    Ok(open_archive(url, password.as_deref()).await?)
+    }
 }
 
 /// Refuses a store of which only a part is there.

@@ -84,6 +84,12 @@ pub enum OpenError {
          where it stopped"
     )]
     Unfinished { store: String },
+    #[error(
+        "{store} is in use, by a connection from {by}: stop every db_proxy that has it open, and whatever else has"
+    )]
+    InUse { store: String, by: String },
+    #[error("an import or a migration is at work with {store}: wait until it is done")]
+    Moving { store: String },
     #[error("no database server answers at {store}: check host and port, and that it runs")]
     Unreachable {
         store: String,

@@ -38,6 +38,8 @@ mod statement;
 
 use std::sync::Arc;
 
+use sqlx::MySqlConnection;
+
 use self::session::Connections;
 use super::time::ChangeClock;
 
@@ -57,4 +59,6 @@ pub struct MySqlStore {
     messages: Arc<ChangeClock>,
     /// Bytes of bodies that one statement may carry.
     statement_bytes: usize,
+    /// Keeps others out, if nobody else is to use the store. Only has to be there.
+    _alone: Option<Arc<parking_lot::Mutex<MySqlConnection>>>,
 }

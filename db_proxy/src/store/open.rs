@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::sqlite::backup::{BackupError, refuse_in_use};
 use super::{Archive, MySqlStore, OpenError, SqliteStore, Store};
 use crate::transfer::Note;
 
@@ -29,8 +30,7 @@ pub async fn open_with(url: &str, password: Option<&str>) -> Result<Arc<dyn Stor
     }
 }
 
-/// Opens the same store for somebody who moves all of it, and who will be alone with it. `password` stands in for one in
-/// the URL.
+/// Opens the same store for somebody who reads all of it. `password` stands in for one in the URL.
 pub async fn open_archive(
     url: &str,
     password: Option<&str>,
@@ -40,6 +40,20 @@ pub async fn open_archive(
         Some(StoreUrl::MySql(url)) => Ok(Arc::new(MySqlStore::open(&url, password).await?)),
         None => Err(OpenError::Url { url: shown(url) }),
     }
+}
+
+/// As [`open_archive`], for somebody who moves all of it: refused while somebody else has it open.
+pub async fn open_archive_alone(
+    url: &str,
+    password: Option<&str>,
+) -> Result<Arc<dyn Archive>, BackupError> {
+    if let Some(StoreUrl::MySql(url)) = StoreUrl::parse(url) {
+        return Ok(Arc::new(MySqlStore::open_alone(&url, password).await?));
+    }
+    if let Some(path) = sqlite_path(url) {
+        refuse_in_use(path).await?;
+    }
+    Ok(open_archive(url, password).await?)
 }
 
 /// The file of a store that is one.

@@ -61,6 +61,23 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Ends all connections that use it.
+    pub(crate) async fn hang_up(&self) {
+        let mut connection = connect(&self.server).await;
+        let sql = "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE db = ?";
+        let ids: Vec<i64> = sqlx::query_scalar(sql)
+            .bind(&self.name)
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        for id in ids {
+            let sql = AssertSqlSafe(format!("KILL {id}"));
+            connection.execute(sqlx::raw_sql(sql)).await.unwrap();
+        }
+    }
+}
+
 async fn connect(url: &str) -> MySqlConnection {
     let options: MySqlConnectOptions = url.parse().unwrap();
     options.connect().await.unwrap()

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use db_proxy::store::{
-    AppendRefusal, ClientKey, ContactChanges, ContactStep, ContactWish, Conversation, Device,
-    GroupBounds, GroupInviting, GroupJoining, GroupKind, GroupSettings, GroupStep, GroupWish,
-    Inserted, Invite, MemberSettings, MessageKind, MessagePolicy, NewDepartment, NewGroup,
-    NewMessage, NewRevision, NewUser, PageLimit, Profile, ReadMark, References, RequestKey,
-    ResumeLook, ResumeToken, ResumeWrite, Revised, Store, Table, UnixMillis, open, open_archive,
+    AppendRefusal, BackupError, ClientKey, ContactChanges, ContactStep, ContactWish, Conversation,
+    Device, GroupBounds, GroupInviting, GroupJoining, GroupKind, GroupSettings, GroupStep,
+    GroupWish, Inserted, Invite, MemberSettings, MessageKind, MessagePolicy, NewDepartment,
+    NewGroup, NewMessage, NewRevision, NewUser, OpenError, PageLimit, Profile, ReadMark,
+    References, RequestKey, ResumeLook, ResumeToken, ResumeWrite, Revised, Store, Table,
+    UnixMillis, open, open_archive, open_archive_alone,
 };
 use db_proxy::transfer::{Reason, StoreSource, TransferError, copy};
 use proto::device::DeviceType;
@@ -306,6 +307,46 @@ async fn there_and_back_again() {
     migrate(&server.url(), &to).await;
     compare(&*store, &*open(&to).await.unwrap(), group).await;
     compare(&*store, &*open(&server.url()).await.unwrap(), group).await;
+}
+
+/// Why a second one does not move it.
+async fn second(url: &str) -> Option<OpenError> {
+    match open_archive_alone(url, None).await {
+        Err(BackupError::Open(error)) => Some(error),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn who_moves_a_database_has_nobody_beside_him() {
+    let Some(database) = Database::unmade() else {
+        return;
+    };
+    let url = database.url();
+    let store = open(&url).await.unwrap();
+    fill(&*store).await;
+    match open_archive_alone(&url, None).await {
+        Err(BackupError::Open(error @ OpenError::InUse { .. })) => {
+            assert!(error.to_string().contains("stop every db_proxy"), "{error}");
+        }
+        Err(error) => panic!("refused for another reason: {error}"),
+        Ok(_) => panic!("not refused"),
+    }
+
+    // Whoever uses no connection at that moment gets none any more.
+    database.hang_up().await;
+    let archive = open_archive_alone(&url, None).await.unwrap();
+    assert!(!dump(&*archive).await.is_empty());
+    assert!(store.store_epoch().await.unwrap_err().is_retryable());
+    for refused in [open(&url).await.err(), second(&url).await] {
+        assert!(
+            matches!(refused, Some(OpenError::Moving { .. })),
+            "{refused:?}"
+        );
+    }
+    archive.close().await;
+    drop(archive);
+    while store.store_epoch().await.is_err() {}
 }
 
 #[tokio::test]

@@ -6,10 +6,10 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{ConnectOptions, MySqlConnection};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::MySqlStore;
-use super::session::{self, Connections};
+use super::session::{self, Connections, Taken};
 use super::statement::Statement;
 use crate::store::time::ChangeClock;
 use crate::store::trouble::{Trouble, trouble};
@@ -32,6 +32,9 @@ const LEAST_PACKET: i64 = 1024 * 1024;
 /// Bodies in one statement, where the server takes more.
 const STATEMENT_BYTES: i64 = 4 * 1024 * 1024;
 
+/// How long a connection is still shown that was closed, at most.
+const LEAVING: Duration = Duration::from_secs(2);
+
 /// Seconds that others may take to bring the tables up to date.
 const MIGRATION_SECONDS: i64 = 300;
 
@@ -43,6 +46,43 @@ impl MySqlStore {
     /// Opens a database on a server, creating it when missing and this user may, and brings its tables up to date.
     /// `password` stands in for one in the URL.
     pub async fn open(url: &str, password: Option<&str>) -> Result<Self, OpenError> {
+        let opened = Opened::of(url, password).await?;
+        Ok(opened.store(None))
+    }
+
+    /// As [`open`](Self::open), for somebody who must be alone with it: refused while another connection uses the database,
+    /// as far as this user may see that; nobody else gets in until this one is dropped.
+    pub async fn open_alone(url: &str, password: Option<&str>) -> Result<Self, OpenError> {
+        let mut opened = Opened::of(url, password).await?;
+        let store = without_password(url);
+        let failed = |error| Refusal::from(error).of(&store);
+        let taken = session::take_alone(&mut opened.connection).await;
+        let Some(alone) = taken.map_err(failed)? else {
+            return Err(OpenError::Moving { store });
+        };
+        refuse_in_use(&mut opened.connection, &store).await?;
+        Ok(opened.store(Some(alone)))
+    }
+
+    /// Waits for what is running and closes the connections.
+    pub async fn close(&self) {
+        self.readers.close(CONNECTIONS).await;
+        self.writers.close(CONNECTIONS).await;
+    }
+}
+
+/// A database whose tables are up to date.
+struct Opened {
+    options: MySqlConnectOptions,
+    /// It holds the lock of [`migrate`].
+    connection: MySqlConnection,
+    clock: ChangeClock,
+    messages: ChangeClock,
+    packet: i64,
+}
+
+impl Opened {
+    async fn of(url: &str, password: Option<&str>) -> Result<Self, OpenError> {
         let unknown = || OpenError::Url {
             url: without_password(url),
         };
@@ -74,20 +114,26 @@ impl MySqlStore {
         let messages = self::clock(&mut connection, MESSAGES)
             .await
             .map_err(failed)?;
-        drop(connection);
         Ok(Self {
-            writers: Connections::new(options.clone(), CONNECTIONS),
-            readers: Connections::new(options, CONNECTIONS),
-            clock: Arc::new(clock),
-            messages: Arc::new(messages),
-            statement_bytes: usize::try_from(packet.min(STATEMENT_BYTES) / 2).unwrap_or(0),
+            options,
+            connection,
+            clock,
+            messages,
+            packet,
         })
     }
 
-    /// Waits for what is running and closes the connections.
-    pub async fn close(&self) {
-        self.readers.close(CONNECTIONS).await;
-        self.writers.close(CONNECTIONS).await;
+    /// `alone`: the number of its connection, if that is to keep others out.
+    fn store(self, alone: Option<i64>) -> MySqlStore {
+        let connection = alone.map(|_| Arc::new(parking_lot::Mutex::new(self.connection)));
+        MySqlStore {
+            writers: Connections::new(self.options.clone(), alone, CONNECTIONS),
+            readers: Connections::new(self.options, alone, CONNECTIONS),
+            clock: Arc::new(self.clock),
+            messages: Arc::new(self.messages),
+            statement_bytes: usize::try_from(self.packet.min(STATEMENT_BYTES) / 2).unwrap_or(0),
+            _alone: connection,
+        }
     }
 }
 
@@ -159,7 +205,7 @@ async fn attempt(
     options: &MySqlConnectOptions,
     store: &str,
 ) -> Result<Result<MySqlConnection, sqlx::Error>, OpenError> {
-    in_time(store, session::connect(options)).await
+    in_time(store, session::connect(options, None)).await
 }
 
 async fn create_database(options: &MySqlConnectOptions, store: &str) -> Result<(), OpenError> {
@@ -207,6 +253,29 @@ async fn settings(connection: &mut MySqlConnection) -> Result<i64, Refusal> {
         return Err(Refusal::Setting("binlog_format", format, mend));
     }
     Ok(packet)
+}
+
+/// Refuses a database that others use. A server shows a user without further rights his own connections alone.
+async fn refuse_in_use(connection: &mut MySqlConnection, store: &str) -> Result<(), OpenError> {
+    let failed = |source| OpenError::Store {
+        store: store.to_owned(),
+        source,
+    };
+    let sql = "SELECT CAST(host AS CHAR) AS host FROM information_schema.processlist
+               WHERE db = database() AND id <> connection_id() LIMIT 1";
+    let begun = Instant::now();
+    loop {
+        let found = Statement::new(sql).first(connection).await;
+        let Some(found) = found.map_err(failed)? else {
+            return Ok(());
+        };
+        if begun.elapsed() > LEAVING {
+            let by = row::text(&found, "host").map_err(failed)?;
+            let store = store.to_owned();
+            return Err(OpenError::InUse { store, by });
+        }
+        sleep(LEAVING / 20).await;
+    }
 }
 
 /// The latest of what changes are asked for by.
@@ -286,6 +355,12 @@ struct Busy;
 struct Foreign;
 
 fn open_error(store: &str, error: sqlx::Error) -> OpenError {
+    if let sqlx::Error::Io(cause) = &error
+        && cause.get_ref().is_some_and(|cause| cause.is::<Taken>())
+    {
+        let store = store.to_owned();
+        return OpenError::Moving { store };
+    }
     match trouble(&error) {
         Trouble::Denied | Trouble::NoDatabase | Trouble::Unwritable | Trouble::Unavailable => {
             unusable(store, trouble(&error), Arc::new(error))

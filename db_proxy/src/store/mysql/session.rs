@@ -3,18 +3,20 @@
 //! They are kept here and not in the driver's pool, which asks a connection for a sign of life when it comes back and
 //! waits for it as long as it takes: a network that falls silent would take its places away one by one.
 
+use std::io;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use sqlx::mysql::MySqlConnectOptions;
-use sqlx::{ConnectOptions, Connection, Executor, MySqlConnection};
+use sqlx::{ConnectOptions, Connection, Executor, MySqlConnection, Row};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use super::MySqlStore;
-use crate::store::StoreError;
+use super::statement::Statement;
+use crate::store::{StoreError, row};
 
 /// How long a caller waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -28,25 +30,30 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
 /// What every connection is told: to see what others have committed and lock no gaps, to refuse what does not fit rather
 /// than cut it, and not to wait long for a lock. The server is to end a connection that says nothing any more, and with
-/// it the locks of a process whose machine is gone: what only MariaDB knows is in a comment that only MariaDB reads.
+/// it the locks of a process whose machine is gone: what only MariaDB knows is in a comment that only MariaDB reads. And what
+/// every connection asks: who is alone with the database.
 const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 1,
         wait_timeout = 30;
-    /*M! SET SESSION idle_transaction_timeout = 10 */";
+    /*M! SET SESSION idle_transaction_timeout = 10 */;
+    SELECT IS_USED_LOCK(concat('ferrotalk.alone.', sha1(coalesce(database(), '')))) AS holder";
 
 /// Some connections to one database, made when they are needed.
 #[derive(Debug)]
 pub(super) struct Connections {
     options: MySqlConnectOptions,
+    /// The connection that is alone with the database, if it is one of these.
+    alone: Option<i64>,
     places: Arc<Semaphore>,
     /// The latest used last. Held for a moment only.
     idle: Mutex<Vec<(MySqlConnection, Instant)>>,
 }
 
 impl Connections {
-    pub(super) fn new(options: MySqlConnectOptions, most: usize) -> Arc<Self> {
+    pub(super) fn new(options: MySqlConnectOptions, alone: Option<i64>, most: usize) -> Arc<Self> {
         Arc::new(Self {
             options,
+            alone,
             places: Arc::new(Semaphore::new(most)),
             idle: Mutex::default(),
         })
@@ -81,11 +88,42 @@ impl Connections {
     }
 }
 
-/// A connection as every one is used.
-pub(super) async fn connect(options: &MySqlConnectOptions) -> Result<MySqlConnection, sqlx::Error> {
+/// Somebody moves all that is in the database.
+#[derive(Debug, thiserror::Error)]
+#[error("an import or a migration is alone with the database")]
+pub(super) struct Taken;
+
+/// A connection as every one is used. `alone`: the one that keeps others out, if it is one's own.
+pub(super) async fn connect(
+    options: &MySqlConnectOptions,
+    alone: Option<i64>,
+) -> Result<MySqlConnection, sqlx::Error> {
     let mut connection = options.connect().await?;
-    connection.execute(SESSION).await?;
-    Ok(connection)
+    let asked = sqlx::raw_sql(SESSION)
+        .fetch_optional(&mut connection)
+        .await?;
+    let holder: Option<i64> = asked.map_or(Ok(None), |row| row.try_get("holder"))?;
+    match holder == alone || holder.is_none() {
+        true => Ok(connection),
+        false => Err(sqlx::Error::Io(io::Error::other(Taken))),
+    }
+}
+
+/// Keeps everybody else out until the connection ends, or is refused because somebody does so already. The connection's number.
+pub(super) async fn take_alone(
+    connection: &mut MySqlConnection,
+) -> Result<Option<i64>, StoreError> {
+    // It says nothing for as long as the rest takes.
+    connection
+        .execute("SET SESSION wait_timeout = 2147483")
+        .await?;
+    let sql = "SELECT GET_LOCK(concat('ferrotalk.alone.', sha1(database())), 0) AS held,
+                      CAST(connection_id() AS SIGNED) AS id";
+    let taken = Statement::new(sql).fetch(connection).await?;
+    match taken.first() {
+        Some(taken) if row::flag(taken, "held")? => Ok(Some(row::int(taken, "id")?)),
+        _ => Ok(None),
+    }
 }
 
 /// A connection in use. It is kept for others by `release` alone: dropped in the middle of something, it is closed, and
@@ -106,7 +144,7 @@ impl Session {
         };
         let connection = match home.take_idle().await {
             Some(connection) => connection,
-            None => timeout(ACQUIRE_TIMEOUT, connect(&home.options))
+            None => timeout(ACQUIRE_TIMEOUT, connect(&home.options, home.alone))
                 .await
                 .map_err(|late| StoreError::Unavailable(Arc::new(late)))??,
         };
