@@ -14,7 +14,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 
-use crate::bed::{Bed, Database, text};
+use crate::bed::{Bed, Database, mark, text};
 use crate::circle::{change, new_group, request};
 
 struct File {
@@ -165,6 +165,29 @@ async fn a_batch_that_fails_halfway_leaves_nothing_behind() {
     bed.database.execute("DROP TRIGGER full").await;
     bed.append(&batch("three")).await;
     assert_eq!(bed.texts(anna, bert).await, ["1", "two", "three", "3"]);
+}
+
+/// SQLite undoes all of a transaction by itself when the disk is full. Whoever writes next begins another one.
+#[tokio::test]
+async fn a_transaction_that_the_database_has_ended_is_in_nobodys_way() {
+    let bed = file_bed().await;
+    let [anna, bert] = bed.users().await;
+    bed.say(anna, bert, &["1", "2"]).await;
+    bed.database
+        .execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON participants
+             BEGIN SELECT RAISE(ROLLBACK, 'no more'); END",
+        )
+        .await;
+    bed.store
+        .mark_read(&[mark(bert, anna, 1)])
+        .await
+        .unwrap_err();
+    bed.database.execute("DROP TRIGGER full").await;
+    bed.say(anna, bert, &["3"]).await;
+    bed.read(bert, anna, 2).await;
+    assert_eq!(bed.unread(bert).await, [(anna, 1)]);
+    assert!(bed.hide(bert, anna).await);
 }
 
 /// D-58: a message to a group touches nobody but its sender, however many members the group has.

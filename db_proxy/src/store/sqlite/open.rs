@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::values::CHUNK;
 use super::{SqliteStore, checkpoint};
@@ -60,7 +60,7 @@ impl SqliteStore {
             // Not more: once a transaction has split a page, its end walks through all of the cache.
             .pragma("cache_size", "-16384");
 
-        let writer = pool(writing, 1).await.map_err(failed)?;
+        let writer = writers().connect_with(writing).await.map_err(failed)?;
         let mut connection = writer.acquire().await.map_err(failed)?;
         migrate(&mut connection, path).await?;
         super::meta::ensure_epoch(&mut connection)
@@ -70,7 +70,8 @@ impl SqliteStore {
         drop(connection);
 
         let reading = options.read_only(true).pragma("cache_size", "-16384");
-        let readers = pool(reading, READERS).await.map_err(failed)?;
+        let readers = pool_options(READERS).connect_with(reading).await;
+        let readers = readers.map_err(failed)?;
         Ok(Self {
             writer,
             readers,
@@ -103,8 +104,19 @@ async fn clock(connection: &mut SqliteConnection) -> Result<ChangeClock, sqlx::E
     Ok(ChangeClock::behind(UnixMillis(last.unwrap_or(0))))
 }
 
-async fn pool(options: SqliteConnectOptions, size: u32) -> Result<SqlitePool, sqlx::Error> {
-    pool_options(size).connect_with(options).await
+/// When the disk is full or fails, SQLite ends a transaction by itself. The driver does not notice, takes it to be open, and
+/// lets nobody begin another one on that connection: so it is closed.
+fn writers() -> SqlitePoolOptions {
+    pool_options(1).after_release(|connection, _| {
+        Box::pin(async move {
+            if !connection.is_in_transaction() {
+                return Ok(true);
+            }
+            // its end may still be on the way
+            connection.ping().await?;
+            Ok(!connection.is_in_transaction())
+        })
+    })
 }
 
 fn pool_options(size: u32) -> SqlitePoolOptions {
