@@ -4,6 +4,6 @@ mod db;
 mod login;
 mod route;
 
-pub(crate) use db::Db;
+pub(crate) use db::{Db, Lane};
 pub(crate) use login::Logins;
 pub(crate) use route::{Pushed, Routes, raw_ids};

@@ -63,7 +63,9 @@ async fn store_and_hand_out(
     }
 
     let on_its_way = session.begin_sending();
-    let stored = server.db.call::<_, ImMsgData>(conversation, &request).await;
+    let lane = &session.lane;
+    let stored = server.db.call_in_order(lane, conversation, &request);
+    let stored: Result<ImMsgData, CallError> = stored.await;
     if stored.as_ref().is_err_and(may_be_stored) {
         server.outcome_unknown();
     }

@@ -1,5 +1,7 @@
 //! db_proxy: everything that is stored.
 
+mod lane;
+
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -14,6 +16,10 @@ use proto::{Body, Pdu, Role};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
+
+pub(crate) use self::lane::Lane;
+use self::lane::Turn;
+use crate::handlers::msg::ConversationKey;
 
 /// The db_proxies. All are equal; a key (a conversation, a user) stays with one of them while it lives.
 ///
@@ -68,11 +74,32 @@ impl Db {
     }
 
     /// Asks the db_proxy that has `key` now. The first poll queues the request, so that requests of one session keep
-    /// their order. Dropping the future gives up the answer, not the request.
+    /// their order as long as no db_proxy comes or goes. Dropping the future gives up the answer, not the request.
     pub(crate) async fn call<Q: Body, R: Body>(
         &self,
         key: impl Hash,
         request: &Q,
+    ) -> Result<R, CallError> {
+        self.ask(key, request, None).await
+    }
+
+    /// As [`call`](Self::call), and behind what was asked before in the same lane with the same key, whatever becomes of
+    /// db_proxies meanwhile.
+    pub(crate) async fn call_in_order<Q: Body, R: Body>(
+        &self,
+        lane: &Lane,
+        key: ConversationKey,
+        request: &Q,
+    ) -> Result<R, CallError> {
+        let turn = lane.begin(key);
+        self.ask(key, request, Some(&turn)).await
+    }
+
+    async fn ask<Q: Body, R: Body>(
+        &self,
+        key: impl Hash,
+        request: &Q,
+        turn: Option<&Turn<'_>>,
     ) -> Result<R, CallError> {
         let deadline = Instant::now() + self.within;
         let mut failed = None;
@@ -81,12 +108,21 @@ impl Db {
         loop {
             // Before the look at the links: one that comes up in between is not missed.
             let came_up = self.came_up.notified();
+            let others = turn.map(Turn::others);
             let pool = self.pool.get();
             let link = pool.and_then(|pool| {
                 pool.pick_except(&key, failed.as_ref())
                     .or_else(|| pool.pick(&key))
                     .cloned()
             });
+            if let (Some(turn), Some(others), Some(link)) = (turn, others, &link)
+                && !turn.take(link)
+            {
+                match timeout_at(deadline, others).await {
+                    Ok(()) => continue,
+                    Err(_) => return Err(lost.unwrap_or(CallError::NotConnected)),
+                }
+            }
             let error = match &link {
                 Some(link) => match link.call(request, deadline - Instant::now()).await {
                     Ok(answer) => return Ok(answer),
@@ -96,6 +132,7 @@ impl Db {
                 },
                 None => CallError::NotConnected,
             };
+            turn.into_iter().for_each(Turn::give_up);
             let error = lost.unwrap_or(error);
             debug!(command = Q::COMMAND.name, %error, "db_proxy call will be tried again");
             let others = pool.is_some_and(|pool| pool.pick_except(&key, link.as_ref()).is_some());

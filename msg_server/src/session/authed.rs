@@ -24,6 +24,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::unauthed::ClientConnection;
 use crate::clock;
 use crate::handlers::login::Login;
+use crate::links::Lane;
 use crate::presence::Circle;
 use crate::server::MsgServer;
 use crate::users::Sessions;
@@ -58,6 +59,8 @@ pub(crate) struct Authed {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) server: Arc<MsgServer>,
     pub(crate) circle: Circle,
+    /// What its client asks db_proxies to store.
+    pub(crate) lane: Lane,
     /// Messages it may send. Locked for a moment once per message, by this session's own task.
     allowance: Mutex<TokenBucket>,
     ended: Notify,
@@ -182,6 +185,7 @@ pub(super) async fn enter(
         opened_at: Instant::now(),
         outbox: connection.outbox().clone(),
         circle: std::mem::replace(&mut login.circle, Circle::EVERYBODY),
+        lane: Lane::default(),
         allowance: Mutex::new(TokenBucket::new(server.limits.messages())),
         server,
         ended: Notify::new(),

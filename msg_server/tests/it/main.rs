@@ -10,4 +10,5 @@ mod kick;
 mod login;
 mod missed;
 mod notices;
+mod order;
 mod presence;
