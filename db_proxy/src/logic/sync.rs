@@ -362,7 +362,8 @@ fn by_conversation(
 
 fn is_good(cursor: &Cursor, moment: Moment, contacts: bool) -> bool {
     let oldest = moment.now.before(LIFETIME);
-    let is_young = |time| time >= oldest;
+    // a clock that was set back has stamped changes that a cursor from before it takes to be old
+    let is_young = |time| (oldest..=moment.now).contains(&time);
     let since = cursor.since == BEGINNING && cursor.round.is_some() || is_young(cursor.since);
     let settled = cursor.round.is_none_or(|round| is_young(round.settled));
     let contacts = !contacts || cursor.contacts == BEGINNING || is_young(cursor.contacts);
@@ -457,6 +458,8 @@ mod tests {
         assert!(is_good(&told(days_ago(90)), moment, true));
         assert!(!is_good(&told(days_ago(91)), moment, true));
         assert!(is_good(&told(days_ago(91)), moment, false));
+        assert!(is_good(&cursor(days_ago(0), None), moment, true));
+        assert!(!is_good(&cursor(days_ago(-1), None), moment, true));
         let other = Cursor {
             epoch: 8,
             ..cursor(days_ago(1), None)

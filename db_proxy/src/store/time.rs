@@ -66,9 +66,14 @@ impl ChangeClock {
         self.stamp_at(UnixMillis::now().max(UnixMillis(last.0.saturating_add(1))))
     }
 
-    /// The present as it will be stamped, without stamping anything.
+    /// The present, without stamping anything. Whoever is told it asks on from then: stamps are later than that too.
     pub(super) fn now(&self) -> UnixMillis {
-        UnixMillis::now().max(UnixMillis(self.last.load(Ordering::Relaxed)))
+        self.now_at(UnixMillis::now())
+    }
+
+    fn now_at(&self, now: UnixMillis) -> UnixMillis {
+        let last = self.last.fetch_max(now.0, Ordering::Relaxed);
+        now.max(UnixMillis(last))
     }
 
     fn stamp_at(&self, now: UnixMillis) -> UnixMillis {
@@ -101,6 +106,16 @@ mod tests {
         let ahead = UnixMillis(i64::MAX - 7);
         assert_eq!(clock.stamp_behind(ahead).0, ahead.0 + 1);
         assert_eq!(clock.stamp().0, ahead.0 + 2);
+    }
+
+    /// A device that has asked for what changed asks for what changes after that.
+    #[test]
+    fn what_is_stamped_after_a_clock_is_set_back_is_later_than_what_was_told() {
+        let clock = ChangeClock::behind(UnixMillis(4));
+        assert_eq!(clock.now_at(UnixMillis(3)), UnixMillis(4));
+        assert_eq!(clock.now_at(UnixMillis(90_000)), UnixMillis(90_000));
+        assert_eq!(clock.stamp_at(UnixMillis(9)), UnixMillis(90_001));
+        assert_eq!(clock.now_at(UnixMillis(10)), UnixMillis(90_001));
     }
 
     #[test]
