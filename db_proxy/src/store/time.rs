@@ -36,6 +36,12 @@ impl UnixMillis {
     }
 }
 
+/// Milliseconds that stamps may be ahead of the clock before frequent ones are shared.
+const AHEAD: i64 = 250;
+
+/// A clock that is that many milliseconds behind was set back.
+const SET_BACK: i64 = 5_000;
+
 /// Stamps changes that others ask for by time: by this machine's clock, but each stamp later than the one before, so that
 /// no two changes share one and a clock that is set back hides nothing. To be asked while holding the write lock, so that
 /// the order of stamps is the order of commits.
@@ -61,6 +67,17 @@ impl ChangeClock {
         self.stamp_at(now)
     }
 
+    /// A stamp of what may change many times in a millisecond and is told of once more by whoever asks on: one like the one
+    /// before, rather than one far ahead of the clock.
+    pub(super) fn frequent_stamp(&self) -> UnixMillis {
+        self.frequent_stamp_at(UnixMillis::now())
+    }
+
+    /// The same by another clock, as [`stamp_of`](Self::stamp_of).
+    pub(super) fn frequent_stamp_of(&self, now: UnixMillis) -> UnixMillis {
+        self.frequent_stamp_at(now)
+    }
+
     /// A stamp later than `last` too, which may be another process's.
     pub(super) fn stamp_behind(&self, last: UnixMillis) -> UnixMillis {
         self.stamp_at(UnixMillis::now().max(UnixMillis(last.0.saturating_add(1))))
@@ -77,7 +94,18 @@ impl ChangeClock {
     }
 
     fn stamp_at(&self, now: UnixMillis) -> UnixMillis {
-        let next = |last: i64| now.0.max(last.saturating_add(1));
+        self.advance(|last| now.0.max(last.saturating_add(1)))
+    }
+
+    fn frequent_stamp_at(&self, now: UnixMillis) -> UnixMillis {
+        let is_shared = |last: i64| (AHEAD..SET_BACK).contains(&last.saturating_sub(now.0));
+        self.advance(|last| match is_shared(last) {
+            true => last,
+            false => now.0.max(last.saturating_add(1)),
+        })
+    }
+
+    fn advance(&self, next: impl Fn(i64) -> i64) -> UnixMillis {
         let update = |last| Some(next(last));
         let (Ok(last) | Err(last)) =
             self.last
@@ -106,6 +134,21 @@ mod tests {
         let ahead = UnixMillis(i64::MAX - 7);
         assert_eq!(clock.stamp_behind(ahead).0, ahead.0 + 1);
         assert_eq!(clock.stamp().0, ahead.0 + 2);
+    }
+
+    /// Thousands of transactions in a second are no reason to be in the next minute.
+    #[test]
+    fn frequent_stamps_do_not_run_away_from_the_clock() {
+        let clock = ChangeClock::behind(UnixMillis(0));
+        let stamps: Vec<_> = (0..10_000)
+            .map(|n| clock.frequent_stamp_at(UnixMillis(1_000 + n / 10)))
+            .collect();
+        assert!(stamps.is_sorted());
+        assert_eq!(stamps.last(), Some(&UnixMillis(1_999 + AHEAD)));
+        let rare = clock.stamp_at(UnixMillis(1_999));
+        assert_eq!(rare, UnixMillis(2_000 + AHEAD), "none that was given");
+        let set_back = [10, 10].map(|now| clock.frequent_stamp_at(UnixMillis(now - SET_BACK)).0);
+        assert_eq!(set_back, [rare.0 + 1, rare.0 + 2]);
     }
 
     /// A device that has asked for what changed asks for what changes after that.

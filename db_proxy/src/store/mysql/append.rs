@@ -55,6 +55,6 @@ pub(super) async fn append(
     if !stored.is_empty() {
         plan = Plan::new(batch, &heads, &standings, &grounds, &stored);
     }
-    write(connection, &plan, clock.stamp_of(now), bytes).await?;
+    write(connection, &plan, clock.frequent_stamp_of(now), bytes).await?;
     Ok(plan.outcomes)
 }

@@ -33,7 +33,8 @@ impl SqliteStore {
     ) -> Result<Vec<AppendOutcome>, StoreError> {
         self.wrote.notify_one();
         let mut writing = Writing::new(self.writer.acquire().await?);
-        let outcomes = append(writing.connection(), batch, keys, self.clock.stamp()).await;
+        let now = self.clock.frequent_stamp();
+        let outcomes = append(writing.connection(), batch, keys, now).await;
         match outcomes {
             Ok(outcomes) => {
                 writing.committed();

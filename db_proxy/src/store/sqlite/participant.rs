@@ -64,7 +64,7 @@ impl ParticipantStore for SqliteStore {
         }
         let furthest = Vec::from_iter(furthest);
         let mut transaction = self.begin().await?;
-        let now = self.clock.stamp();
+        let now = self.clock.frequent_stamp();
         for chunk in furthest.chunks(CHUNK) {
             let marks = Values::new(chunk, 6, |row, ((user, conversation), up_to)| {
                 let (kind, low, high) = conversation.parties();
@@ -118,7 +118,7 @@ impl ParticipantStore for SqliteStore {
         );
         let mut transaction = self.begin().await?;
         let hidden = sqlx::query(AssertSqlSafe(sql))
-            .bind(self.clock.stamp().0)
+            .bind(self.clock.frequent_stamp().0)
             .bind(kind)
             .bind(low)
             .bind(high)
