@@ -116,6 +116,14 @@ impl Pulse {
     }
 }
 
+/// Whether what could not be stored may be all the same: a database that breaks while it commits has done it or not.
+fn may_be_stored(error: &CallError) -> bool {
+    error.leaves_open() || matches!(error, CallError::RefusedForNow(STORE_FAILED, _))
+}
+
+/// What db_proxy says when the database failed it.
+const STORE_FAILED: &str = "store_failed";
+
 /// An older db_proxy does not answer the question, and what it is refused for is refused the next time as well.
 fn is_worth_a_retry(error: CallError) -> bool {
     !matches!(error, CallError::Refused(_) | CallError::Unreadable)
@@ -162,12 +170,20 @@ impl MsgServer {
 
     /// Nobody knows whether a message was stored: db_proxy was asked and did not answer. If it was, its receivers are to get
     /// it, here and elsewhere.
-    pub(crate) fn outcome_unknown(&self) {
+    fn outcome_unknown(&self) {
         let now = Instant::now();
         self.missed.note(Gap {
             since: now,
             unknown_since: Some(now),
         });
+    }
+
+    /// What became of something that was to be changed. If nobody knows, clients are told to ask what changed, later.
+    pub(crate) fn noted<T>(&self, changed: Result<T, CallError>) -> Result<T, CallError> {
+        if changed.as_ref().is_err_and(may_be_stored) {
+            self.outcome_unknown();
+        }
+        changed
     }
 
     /// How long a message is stored at most before it is passed on.
@@ -250,7 +266,7 @@ impl MsgServer {
         let answer: ImMissedRsp = self.db.call(users.first(), &request).await?;
         match answer.result_code {
             0 => Ok(answer),
-            _ => Err(CallError::RefusedForNow("store_failed", RETRY)),
+            _ => Err(CallError::RefusedForNow(STORE_FAILED, RETRY)),
         }
     }
 

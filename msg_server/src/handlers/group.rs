@@ -105,7 +105,8 @@ async fn create_group(
 ) -> Result<ImGroupCreateRsp, HandlerError> {
     let fresh = || server.db.fresh_key();
     request.request_key.get_or_insert_with(fresh);
-    let mut answer: ImGroupCreateRsp = server.db.call(request.user_id, &request).await?;
+    let created = server.db.call(request.user_id, &request).await;
+    let mut answer: ImGroupCreateRsp = server.noted(created)?;
     if answer.result_code == UNAVAILABLE {
         return Err(HandlerError::Unavailable("store_failed"));
     }
@@ -170,7 +171,8 @@ async fn change(
     let key = ConversationKey::group(group);
     let fresh = || server.db.fresh_key();
     request.request_key.get_or_insert_with(fresh);
-    let mut answer: ImGroupChangeMemberRsp = server.db.call(key, &request).await?;
+    let changed = server.db.call(key, &request).await;
+    let mut answer: ImGroupChangeMemberRsp = server.noted(changed)?;
     if answer.result_code == UNAVAILABLE {
         return Err(HandlerError::Unavailable("store_failed"));
     }

@@ -5,7 +5,6 @@ pub(super) mod revision;
 pub(super) mod typing;
 
 use im_base::dispatch::HandlerError;
-use im_base::peer::CallError;
 use proto::error::read_enum;
 use proto::ids::{GroupId, MessageId, UserId};
 use proto::im::base_define::{MsgType, SessionType};
@@ -65,11 +64,7 @@ async fn store_and_hand_out(
     let on_its_way = session.begin_sending();
     let lane = &session.lane;
     let stored = server.db.call_in_order(lane, conversation, &request);
-    let stored: Result<ImMsgData, CallError> = stored.await;
-    if stored.as_ref().is_err_and(may_be_stored) {
-        server.outcome_unknown();
-    }
-    let stored = stored?;
+    let stored: ImMsgData = server.noted(stored.await)?;
     let msg_id = MessageId::new(stored.msg_id).ok_or(HandlerError::Refused("not_stored"))?;
     sending.stored(msg_id);
     let ack = ImMsgDataAck {
@@ -124,15 +119,6 @@ async fn store_and_hand_out(
     drop(on_its_way);
     Ok(ack)
 }
-
-/// Whether a message may be in the store that could not be put there: a database that breaks while it commits has done it or
-/// not.
-fn may_be_stored(error: &CallError) -> bool {
-    error.leaves_open() || matches!(error, CallError::RefusedForNow(STORE_FAILED, _))
-}
-
-/// What db_proxy says when the database failed it.
-const STORE_FAILED: &str = "store_failed";
 
 /// To whom a message is.
 #[derive(Clone, Copy)]

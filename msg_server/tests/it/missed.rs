@@ -1,10 +1,13 @@
 //! What happens to messages that were on their way when something died.
 
 use im_base::testkit::TestPeer;
-use proto::im::base_define::{ClientType, KickReasonType, MsgInfo, MsgType, UserStatType};
+use proto::im::base_define::{
+    ClientType, GroupModifyType, KickReasonType, MsgInfo, MsgType, SessionType, UserStatType,
+};
 use proto::im::buddy::{ImUsersStatReq, ImUsersStatRsp};
-use proto::im::ext::message::{ImSyncHint, MissedMessage};
+use proto::im::ext::message::{ImRecallReq, ImSyncHint, MissedMessage};
 use proto::im::ext::other::{ImFramesLost, ImPace, ImPeerLost};
+use proto::im::group::ImGroupChangeMemberReq;
 use proto::im::login::{ImKickUser, ImLoginReq, ImLoginRes};
 use proto::im::message::{ImMsgData, ImMsgDataAck};
 use proto::im::server::ImServerKickUser;
@@ -269,5 +272,31 @@ async fn a_message_that_the_store_failed_at_is_looked_for() {
     alice.0.send(&message, 5).await;
     assert_eq!(alice.0.expect::<ImMsgDataAck>().await.0.msg_id, 0);
     assert_eq!(bob.0.expect::<ImMsgData>().await.0.msg_id, 1);
+    bed.end().await;
+}
+
+/// A change whose answer never comes may have been made: devices are told to ask.
+#[tokio::test]
+async fn a_change_that_is_not_answered_is_looked_for() {
+    let bed = Bed::with(|config| config.limits.request_seconds = 1).await;
+    let mut alice = bed
+        .login_with(ClientType::Windows, 1, in_group(1), capability::SYNC)
+        .await;
+    let change = ImGroupChangeMemberReq {
+        change_type: GroupModifyType::Add as i32,
+        group_id: GROUP,
+        member_id_list: vec![2],
+        ..Default::default()
+    };
+    alice.0.send(&change, 5).await;
+    alice.0.expect::<ImSyncHint>().await;
+    let recall = ImRecallReq {
+        session_type: SessionType::Group as i32,
+        session_id: GROUP,
+        msg_id: 1,
+        ..Default::default()
+    };
+    alice.0.send(&recall, 6).await;
+    alice.0.expect::<ImSyncHint>().await;
     bed.end().await;
 }

@@ -4,7 +4,6 @@
 //! took the step, which has it in its answer.
 
 use im_base::dispatch::HandlerError;
-use im_base::peer::CallError;
 use proto::capability::CONTACTS;
 use proto::ids::UserId;
 use proto::im::ext::buddy::{
@@ -72,14 +71,7 @@ where
     let server = &session.server;
     let key = ConversationKey::between(session.user_id(), other);
     let taken = server.db.call::<_, ImContactStepRsp>(key, &request).await;
-    if taken
-        .as_ref()
-        .is_err_and(|error: &CallError| error.leaves_open())
-    {
-        // it may have been taken, and devices are to hear of it
-        server.outcome_unknown();
-    }
-    let mut answer = taken?;
+    let mut answer = server.noted(taken)?;
     answer.detach();
     if answer == ImContactStepRsp::default() {
         return Err(HandlerError::Unavailable("no_answer"));

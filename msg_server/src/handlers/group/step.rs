@@ -5,7 +5,6 @@
 //! that understand it are told as it is then, but for the session that did it, which has it in its answer.
 
 use im_base::dispatch::HandlerError;
-use im_base::peer::CallError;
 use proto::capability::GROUPS;
 use proto::ids::GroupId;
 use proto::im::ext::group::{
@@ -150,14 +149,7 @@ where
         .db
         .call::<_, ImGroupStepRsp>(ConversationKey::group(group), &request)
         .await;
-    if taken
-        .as_ref()
-        .is_err_and(|error: &CallError| error.leaves_open())
-    {
-        // it may have been taken, and devices are to hear of it
-        server.outcome_unknown();
-    }
-    let mut answer = taken?;
+    let mut answer = server.noted(taken)?;
     answer.detach();
     if answer == ImGroupStepRsp::default() {
         return Err(HandlerError::Unavailable("no_answer"));

@@ -1,12 +1,11 @@
 //! Messages that are recalled or edited, and what clients see of it that don't know of such things.
 
 use im_base::dispatch::HandlerError;
-use proto::capability;
 use proto::im::base_define::{MsgInfo, SessionType};
 use proto::im::ext::message::{ImEditReq, ImMessageRevised, ImRecallReq, ImReviseRsp, ImSyncRsp};
 use proto::im::message::{ImGetMsgByIdRsp, ImGetMsgListRsp};
+use proto::{Body as _, Request, capability};
 
-use crate::handlers::other::ask;
 use crate::notice::{Devices, Told};
 use crate::reach::Place;
 use crate::session::Session;
@@ -18,7 +17,7 @@ pub(in crate::handlers) async fn recall(
 ) -> Result<ImReviseRsp, HandlerError> {
     let of = place(request.session_type, request.session_id)?;
     session.take_allowance()?;
-    let answer = ask(&session, request).await?;
+    let answer = revise(&session, request).await?;
     Ok(tell(&session, of, answer))
 }
 
@@ -32,8 +31,22 @@ pub(in crate::handlers) async fn edit(
         return Err(HandlerError::Refused("too_large"));
     }
     session.take_allowance()?;
-    let answer = ask(&session, request).await?;
+    let answer = revise(&session, request).await?;
     Ok(tell(&session, of, answer))
+}
+
+async fn revise<Q>(session: &Session, request: Q) -> Result<ImReviseRsp, HandlerError>
+where
+    Q: Request<Reply = ImReviseRsp>,
+{
+    let server = &session.server;
+    let revised = server.db.call(session.user_id(), &request).await;
+    let mut answer: ImReviseRsp = server.noted(revised)?;
+    answer.detach();
+    if answer == ImReviseRsp::default() {
+        return Err(HandlerError::Unavailable("no_answer"));
+    }
+    Ok(answer)
 }
 
 fn place(session_type: i32, session_id: u32) -> Result<Place, HandlerError> {
