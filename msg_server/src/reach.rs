@@ -22,7 +22,7 @@ const ANSWER_HOLDS: Duration = Duration::from_secs(5);
 /// A session says that its user types once in that time, in one conversation.
 const TYPING_APART: Duration = Duration::from_secs(2);
 
-/// Most entries of a memory. When it is full of what is still of use, all of it is forgotten.
+/// Most entries of a memory. When it is full and half of that is still of use, all of it is forgotten.
 const REMEMBERED: usize = 65_536;
 
 /// A conversation as one of those who take part names it.
@@ -143,9 +143,10 @@ impl<K: Eq + Hash, V: Copy> Lately<K, V> {
         let mut entries = self.0.lock();
         if entries.len() >= REMEMBERED {
             entries.retain(|_, (_, until)| now < *until);
-        }
-        if entries.len() >= REMEMBERED {
-            entries.clear();
+            // looked through again after as many new ones, not with each
+            if entries.len() > REMEMBERED / 2 {
+                entries.clear();
+            }
         }
         entries.insert(key, (value, now + holds));
     }
@@ -197,5 +198,28 @@ mod tests {
         assert!(memory.0.lock().len() <= REMEMBERED);
         let last = 3 * REMEMBERED - 1;
         assert_eq!(memory.get(&last, now + holds), None);
+    }
+
+    /// With all sessions waiting for it, one that is nearly full is not to be gone through for each new entry.
+    #[tokio::test(start_paused = true)]
+    async fn a_memory_that_stays_nearly_full_is_emptied() {
+        let memory: Lately<usize, usize> = Lately::default();
+        let now = Instant::now();
+        let holds = Duration::from_secs(5);
+        for n in 0..REMEMBERED {
+            let holds = if n % 4 == 0 { Duration::ZERO } else { holds };
+            memory.put(n, n, now, holds);
+        }
+        memory.put(REMEMBERED, 0, now, holds);
+        assert_eq!(memory.0.lock().len(), 1);
+        for n in 0..REMEMBERED {
+            let holds = if n % 4 == 0 { holds } else { Duration::ZERO };
+            memory.put(n, n, now, holds);
+        }
+        assert_eq!(
+            memory.get(&0, now),
+            Some(0),
+            "what is worth keeping is kept"
+        );
     }
 }
