@@ -20,3 +20,6 @@ mod line;
 
 #[path = "messenger/store.rs"]
 mod store;
+
+#[path = "messenger/short.rs"]
+mod short;

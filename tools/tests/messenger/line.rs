@@ -14,7 +14,7 @@ use crate::fake::{self, ME};
 use crate::stock::{BOB, Server};
 
 /// Longer than anything here takes; only a failing test waits for it.
-const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 fn ack(msg_id: u32) -> ImMsgDataAck {
     ImMsgDataAck {
@@ -25,7 +25,7 @@ fn ack(msg_id: u32) -> ImMsgDataAck {
     }
 }
 
-async fn start(address: &Address, store: &LocalStore) -> (Messenger, NewsStream) {
+pub(crate) async fn start(address: &Address, store: &LocalStore) -> (Messenger, NewsStream) {
     let account = Account::new("alice", "demo", Device::Windows, Status::Online);
     let place = Place::At(address.clone());
     let started = Messenger::start(place, account, store.clone()).await;

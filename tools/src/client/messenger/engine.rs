@@ -63,6 +63,8 @@ pub(super) struct Engine {
     jobs: Jobs,
     entering: bool,
     failures: u32,
+    /// Connections that ended since the last one that lasted, that one included.
+    breaks: u32,
     /// The server's clock minus this one's, in seconds.
     clock: i64,
     pinging: bool,
@@ -116,6 +118,7 @@ impl Engine {
             jobs: Jobs::default(),
             entering: false,
             failures: 0,
+            breaks: 0,
             clock: 0,
             pinging: false,
             syncing: false,

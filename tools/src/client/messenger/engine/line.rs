@@ -18,9 +18,13 @@ const PING: Duration = Duration::from_secs(5);
 /// How long a logout may take.
 const LOG_OUT: Duration = Duration::from_secs(2);
 
+/// A connection that ends earlier than this ended of what was done on it, and the next one may as well.
+const STEADY: Duration = Duration::from_secs(10);
+
 pub(super) struct Line {
     pub(super) session: Session,
     pub(super) events: Events,
+    since: Instant,
 }
 
 impl Line {
@@ -37,7 +41,9 @@ impl Engine {
             return;
         }
         self.entering = true;
-        let wait = match (after, self.failures) {
+        // The first connection that breaks is followed by another one at once.
+        let failures = self.failures.max(self.breaks.saturating_sub(1));
+        let wait = match (after, failures) {
             (Some(after), _) => after,
             (None, 0) => Duration::ZERO,
             (None, failures) => place::wait(failures),
@@ -90,7 +96,11 @@ impl Engine {
         self.failures = 0;
         self.number += 1;
         self.reins.session.send_replace(Some(session.clone()));
-        let line = Line { session, events };
+        let line = Line {
+            session,
+            events,
+            since: Instant::now(),
+        };
         // Answers to what is on its way still come: what waits for them holds that session.
         self.old = self.line.replace(line).map(|old| old.events);
         self.forget_jobs();
@@ -129,7 +139,11 @@ impl Engine {
     }
 
     fn unlink(&mut self, reason: &str) {
-        self.line = None;
+        let was_steady = |line: &Line| line.since.elapsed() >= STEADY;
+        self.breaks = match self.line.take().is_some_and(|line| was_steady(&line)) {
+            true => 1,
+            false => self.breaks.saturating_add(1),
+        };
         self.grounded(self.number);
         self.number += 1;
         self.forget_jobs();
