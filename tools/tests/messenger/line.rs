@@ -16,7 +16,7 @@ use crate::stock::{BOB, Server};
 /// Longer than anything here takes; only a failing test waits for it.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
-fn ack(msg_id: u32) -> ImMsgDataAck {
+pub(crate) fn ack(msg_id: u32) -> ImMsgDataAck {
     ImMsgDataAck {
         user_id: ME,
         session_id: BOB,
@@ -33,7 +33,7 @@ pub(crate) async fn start(address: &Address, store: &LocalStore) -> (Messenger, 
 }
 
 /// The news up to one that `last` makes something of; messages' ids and texts among them.
-async fn news_until<T>(
+pub(crate) async fn news_until<T>(
     news: &mut NewsStream,
     mut last: impl FnMut(&News) -> Option<T>,
 ) -> (Vec<(u32, String)>, T) {

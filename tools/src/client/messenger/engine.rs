@@ -75,6 +75,8 @@ pub(super) struct Engine {
     sync_at: Option<Instant>,
     /// Everything before this connection was asked for and came.
     level: bool,
+    /// That, or it could not be told.
+    asked: bool,
     caught_up: bool,
 
     /// When to fetch what is missing: a message that overtook another is no loss yet.
@@ -124,6 +126,7 @@ impl Engine {
             syncing: false,
             sync_at: None,
             level: false,
+            asked: false,
             caught_up: false,
             gaps: BTreeMap::new(),
             filling: BTreeSet::new(),

@@ -66,6 +66,10 @@ impl Engine {
 
     pub(super) fn took(&mut self, taken: Result<Taken, CatchError>) -> Result<(), EndReason> {
         self.syncing = false;
+        if !taken.as_ref().is_ok_and(|taken| taken.more) {
+            self.asked = true;
+            self.sending.look = true;
+        }
         let taken = match taken {
             Ok(taken) => taken,
             Err(CatchError::Store(error)) => return Err(error.into()),

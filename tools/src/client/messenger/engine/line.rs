@@ -108,6 +108,7 @@ impl Engine {
         let groups = self.granted(capability::GROUPS);
         self.requests_at = groups.then(Instant::now);
         self.level = false;
+        self.asked = false;
         self.caught_up = false;
         self.reads_due = true;
         self.sending.look = true;

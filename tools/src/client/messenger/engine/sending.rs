@@ -91,7 +91,12 @@ impl Engine {
                 if self.sending.in_flight.contains_key(&draft.id) {
                     continue;
                 }
-                if held.contains(&to) || self.sending.retry_at.contains_key(&draft.id) {
+                // An acknowledged message would be where a conversation begins of which nothing is here, and what is unread
+                // before it would be history.
+                if held.contains(&to)
+                    || self.sending.retry_at.contains_key(&draft.id)
+                    || (!self.asked && self.store.conversation(to).await?.is_none())
+                {
                     held.insert(to);
                     continue;
                 }
