@@ -1,6 +1,9 @@
 //! Sending messages so that sending them again is safe.
 
 use bytes::Bytes;
+use prost::Message as _;
+use proto::decoder::MAX_CLIENT_FRAME;
+use proto::header::HEADER_LEN;
 use proto::ids::MessageId;
 use proto::im::message::{ImMsgData, ImMsgDataAck};
 use proto::text;
@@ -73,6 +76,28 @@ impl Outgoing {
         self
     }
 
+    /// As it goes over the wire.
+    fn on_the_wire(&self, from_user_id: u32) -> ImMsgData {
+        ImMsgData {
+            from_user_id,
+            to_session_id: self.to.id(),
+            msg_id: self.msg_id,
+            msg_type: self.kind,
+            msg_data: self.data.clone(),
+            client_msg_id: self.key.clone(),
+            mention_user_id: self.references.mentions.clone(),
+            mention_all: self.references.everybody.then_some(true),
+            reply_to_msg_id: self.references.answers,
+            ..Default::default()
+        }
+    }
+
+    /// Whether it fits into a frame. A server ends the connection over one that is larger.
+    pub(super) fn fits(&self) -> bool {
+        let length = HEADER_LEN + self.on_the_wire(u32::MAX).encoded_len();
+        length <= MAX_CLIENT_FRAME as usize
+    }
+
     /// The same message, with a fresh key if it has none.
     pub(super) fn keyed(mut self) -> Self {
         self.key.get_or_insert_with(fresh_key);
@@ -114,18 +139,7 @@ impl Session {
 
     /// Queues a message; messages leave in the order of these calls.
     pub async fn start_send(&self, message: &Outgoing) -> Result<Sending, SendError> {
-        let data = ImMsgData {
-            from_user_id: self.user_id(),
-            to_session_id: message.to.id(),
-            msg_id: message.msg_id,
-            msg_type: message.kind,
-            msg_data: message.data.clone(),
-            client_msg_id: message.key.clone(),
-            mention_user_id: message.references.mentions.clone(),
-            mention_all: message.references.everybody.then_some(true),
-            reply_to_msg_id: message.references.answers,
-            ..Default::default()
-        };
+        let data = message.on_the_wire(self.user_id());
         Ok(Sending {
             waiting: self.start(data).await?,
         })

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use proto::decoder::MAX_CLIENT_FRAME;
 use tokio::time::{Instant, timeout};
 use tools::client::messenger::{LocalStore, News};
 
@@ -51,4 +52,39 @@ async fn what_is_unread_is_told_also_to_who_writes_first() {
         messenger.close().await;
     };
     tokio::join!(serving, listening);
+}
+
+/// A server ends the connection over a frame that is too large: it is not sent again and again, and nothing waits behind it.
+#[tokio::test]
+async fn what_fits_into_no_frame_is_refused_and_keeps_nothing_back() {
+    let (mut server, address) = Server::new(0, 0).await;
+    let store = LocalStore::in_memory().await.unwrap();
+    let (messenger, mut news) = start(&address, &store).await;
+    let large = "x".repeat(MAX_CLIENT_FRAME as usize);
+    let large = messenger.send_text(BOB, &large).await.unwrap();
+    let small = messenger.send_text(BOB, "small").await.unwrap();
+    let (mut peer, _) = server.accepts().await;
+    let serving = async {
+        let (number, message) = server.until_a_message(&mut peer).await.unwrap();
+        assert!(message.msg_data.len() < 100);
+        let id = server.stores(ME, "small");
+        peer.reply(number, &ack(id)).await;
+        server.until_a_message(&mut peer).await
+    };
+    let listening = async {
+        let refused = |news: &News| match news {
+            News::NotSent { draft, reason } => Some((draft.id, reason.clone())),
+            _ => None,
+        };
+        let (_, told) = news_until(&mut news, refused).await;
+        assert_eq!(told, (large, "too_large".to_owned()));
+        let sent = |news: &News| match news {
+            News::Sent { draft, .. } => Some(*draft),
+            _ => None,
+        };
+        assert_eq!(news_until(&mut news, sent).await.1, small);
+        messenger.close().await;
+    };
+    tokio::join!(serving, listening);
+    assert_eq!(store.waiting().await.unwrap(), 0);
 }

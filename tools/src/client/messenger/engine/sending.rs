@@ -30,6 +30,9 @@ const AFTER_REFUSAL: Duration = Duration::from_secs(1);
 /// Who does not write in a group for some time is told at once: what is said later is said anew.
 const MUTED: &str = "muted";
 
+/// As servers say of a message that fits into a frame and is longer than they take.
+const TOO_LARGE: &str = "too_large";
+
 #[derive(Default)]
 pub(super) struct Sending {
     /// Something may be in the outbox that can leave.
@@ -98,6 +101,10 @@ impl Engine {
                     || (!self.asked && self.store.conversation(to).await?.is_none())
                 {
                     held.insert(to);
+                    continue;
+                }
+                if !draft.outgoing.fits() {
+                    self.refused(draft, TOO_LARGE.to_owned()).await?;
                     continue;
                 }
                 if self.sending.in_flight.len() >= WINDOW {
