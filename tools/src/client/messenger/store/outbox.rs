@@ -150,7 +150,7 @@ impl LocalStore {
     }
 
     /// The server has stored it under this id: it becomes a message of `me`. Gives it if the application counts as told of what
-    /// has this id: a message that was read elsewhere may be this one.
+    /// has this id: a message that was read elsewhere may be this one. What was acknowledged before is not given again.
     pub(in crate::client::messenger) async fn acknowledged(
         &self,
         draft: &Draft,
@@ -159,12 +159,12 @@ impl LocalStore {
         now: u32,
     ) -> Result<(Arrival, Option<Entry>), StoreError> {
         let mut transaction = self.begin().await?;
-        remove(&mut transaction, draft.id).await?;
+        let waited = remove(&mut transaction, draft.id).await?;
         let message = draft.as_message(id, me, now);
         let arrival = arrive(&mut transaction, &message, Some(draft.id.0), false).await?;
         let timeline = Timeline::load(&mut transaction, message.conversation).await?;
         transaction.commit().await?;
-        let told = timeline.is_some_and(|timeline| id <= timeline.told);
+        let told = waited && timeline.is_some_and(|timeline| id <= timeline.told);
         let entry = told.then_some(Entry {
             message,
             draft: Some(draft.id),
@@ -205,4 +205,26 @@ fn draft(row: &SqliteRow) -> Result<Draft, sqlx::Error> {
         },
         attempts: row.try_get(6)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It was sent over two connections, and both were answered.
+    #[tokio::test]
+    async fn a_message_that_is_acknowledged_twice_is_told_of_once() {
+        const ME: u32 = 1;
+        let store = LocalStore::in_memory().await.unwrap();
+        let with = Conversation::User(2);
+        let id = store.draft(&Outgoing::text(with, "once"), 0).await.unwrap();
+        let draft = store.drafts().await.unwrap().remove(0);
+        let (_, told) = store.acknowledged(&draft, 1, ME, 0).await.unwrap();
+        assert_eq!(told, None);
+        let told = store.tell(with, ME, 10).await.unwrap();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].draft, Some(id));
+        let (_, again) = store.acknowledged(&draft, 1, ME, 0).await.unwrap();
+        assert_eq!(again, None);
+    }
 }
