@@ -9,6 +9,8 @@ mod command_line;
 mod course;
 #[path = "load/fake.rs"]
 mod fake;
+#[path = "load/hangs.rs"]
+mod hangs;
 
 use std::net::SocketAddr;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use proto::im::base_define::UserInfo;
 use proto::im::group::{ImGroupCreateReq, ImGroupCreateRsp};
 use proto::im::login::{ImLoginReq, ImLoginRes};
-use proto::im::message::{ImMsgData, ImMsgDataAck};
+use proto::im::message::{ImGetMsgListReq, ImGetMsgListRsp, ImMsgData, ImMsgDataAck};
 use proto::{Body, Decoder, Pdu};
 
 /// What the server does wrong with every tenth message, the fifth first, if nothing else is said.
@@ -44,9 +44,15 @@ pub(crate) enum Fault {
     Dies,
     /// Nobody is let in.
     Refuses,
+    /// A user's first login is answered, a further one is not.
+    LetsInOnce,
+    /// From the fortieth on, no page of history is answered.
+    HidesPages,
+    /// A login is answered late.
+    Ponders,
 }
 
-/// How long [`Fault::Hangs`] takes.
+/// How long [`Fault::Hangs`] and [`Fault::Ponders`] take.
 pub(crate) const HANG: Duration = Duration::from_millis(400);
 
 struct World {
@@ -58,6 +64,7 @@ struct World {
     groups: Vec<Vec<u32>>,
     /// A push that waits for the next one.
     held: Option<(u32, Pdu)>,
+    pages: u32,
 }
 
 /// Serves on a free port until the test ends, or with [`Fault::Dies`] until it dies.
@@ -71,6 +78,7 @@ pub(crate) fn serve(fault: Fault) -> SocketAddr {
         latest: HashMap::new(),
         groups: Vec::new(),
         held: None,
+        pages: 0,
     }));
     thread::spawn(move || {
         for stream in listener.incoming() {
@@ -125,6 +133,12 @@ impl World {
             let request: ImLoginReq = pdu.decode().unwrap();
             let id = request.user_name.trim_start_matches("demo");
             *me = id.parse().unwrap();
+            if self.fault == Fault::LetsInOnce && self.devices.contains_key(me) {
+                return;
+            }
+            if self.fault == Fault::Ponders {
+                thread::sleep(HANG);
+            }
             let accepted = self.fault != Fault::Refuses;
             let answer = ImLoginRes {
                 result_code: if accepted { 0 } else { 6 },
@@ -146,6 +160,11 @@ impl World {
                 ..ImGroupCreateRsp::default()
             };
             self.tell(*me, &Pdu::new(&answer, pdu.seq_num()));
+        } else if pdu.command() == ImGetMsgListReq::ID {
+            self.pages += 1;
+            if self.fault != Fault::HidesPages || self.pages < 40 {
+                self.tell(*me, &Pdu::new(&ImGetMsgListRsp::default(), pdu.seq_num()));
+            }
         } else if pdu.command() == ImMsgData::ID {
             self.message(*me, pdu);
         }

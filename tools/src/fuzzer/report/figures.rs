@@ -211,7 +211,7 @@ impl<'a> Figures<'a> {
         );
         note(
             Counter::Unanswered,
-            "messages were not answered: those that were open at the end are in the times with the age they had then, so that they would have taken longer still",
+            "messages were not answered: those that were open when the run ended, or the server ended their connection, are in the times with the age they had then, so that they would have taken longer still",
         );
         note(
             Counter::Skipped,

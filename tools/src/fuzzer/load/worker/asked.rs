@@ -68,6 +68,11 @@ impl Asked {
     }
 
     /// All that are left, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Question> {
+        self.waiting.iter().flatten()
+    }
+
+    /// The same, to be changed.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Question> {
         self.waiting.iter_mut().flatten()
     }

@@ -9,7 +9,7 @@ use proto::im::base_define::{ClientType, UserStatType};
 use proto::im::login::{ImLoginReq, ImLoginRes};
 use proto::{Body, capability};
 
-use super::super::super::outcome::{Counter, Phase, Timing};
+use super::super::super::outcome::{Counter, Timing};
 use super::super::scenario::{ClientKind, Scenario};
 use super::super::target::{Route, Spot};
 use super::asked::Question;
@@ -230,21 +230,14 @@ impl Worker<'_> {
         at.user_id = profile.user_id;
         at.failures = 0;
         at.lost = false;
-        let started = at.started;
         self.settling
             .push_back((self.now + SETTLE, seat, at.generation));
-        let (counter, timing) = if resumed {
-            (Counter::Resumed, Timing::Resume)
+        self.count(if resumed {
+            Counter::Resumed
         } else {
-            (Counter::LoggedIn, Timing::Login)
-        };
-        self.count(counter);
-        // Where logins are the load, those that only prepare it are not among its times.
-        let scenario = self.scenario();
-        let is_load = scenario.logins.is_some() || scenario.storm.is_some();
-        if self.measure.phase != Phase::Setup || !is_load {
-            self.measure.time(timing, started, self.now);
-        }
+            Counter::LoggedIn
+        });
+        self.time_login(seat, resumed);
         self.measure.online += 1;
         self.door.let_in += 1;
         self.door.opened = self.now;
@@ -271,6 +264,7 @@ impl Worker<'_> {
             State::Away => {}
             State::Online => {
                 self.count(Counter::Dropped);
+                self.time_unanswered(seat);
                 self.leave(seat);
                 let at = &mut self.seats[seat as usize];
                 at.failures += 1;
@@ -297,7 +291,7 @@ impl Worker<'_> {
         }
         let left = at.asked.drain();
         for question in left {
-            self.unanswered(question);
+            self.unanswered(seat, question);
         }
     }
 
@@ -309,8 +303,28 @@ impl Worker<'_> {
             .push_later(self.now + wait.as_micros() as u64, seat);
     }
 
+    /// Times what a user waits for with the age that it has: it would have taken longer than that, and left out, a server that
+    /// hangs would look like a fast one. How many messages and pages those are.
+    pub(super) fn time_unanswered(&mut self, seat: u32) -> (u64, u64) {
+        let (mut messages, mut pages) = (0, 0);
+        for question in self.seats[seat as usize].asked.iter() {
+            match question {
+                Question::Message { voice, due, .. } if self.is_of_load(*voice) => {
+                    self.measure.time(Timing::Ack, *due, self.now);
+                    messages += 1;
+                }
+                Question::Page { due, .. } => {
+                    self.measure.time(Timing::History, *due, self.now);
+                    pages += 1;
+                }
+                _ => {}
+            }
+        }
+        (messages, pages)
+    }
+
     /// A question will not be answered.
-    pub(super) fn unanswered(&mut self, question: Question) {
+    pub(super) fn unanswered(&mut self, seat: u32, question: Question) {
         match question {
             Question::Message {
                 voice, given_up, ..
@@ -323,6 +337,7 @@ impl Worker<'_> {
             Question::Page { given_up, .. } => {
                 if !given_up {
                     self.count(Counter::RequestFailed);
+                    self.page_is_over(seat);
                 }
             }
             Question::Group { .. } => self.count(Counter::RequestFailed),
@@ -351,6 +366,7 @@ impl Worker<'_> {
                     self.user_name(seat),
                     self.scenario().answer_seconds
                 );
+                self.time_login(seat, self.seats[seat as usize].token.is_some());
                 self.login_failed(seat, Counter::LoginFailed, why);
             }
         }

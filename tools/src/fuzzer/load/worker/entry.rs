@@ -82,7 +82,12 @@ impl Entry {
 
     /// Nobody waits, nobody is under way.
     pub(super) fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.later.is_empty() && self.under_way == 0
+        self.queue.is_empty() && self.later.is_empty() && !self.is_under_way()
+    }
+
+    /// Somebody is under way.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way > 0
     }
 
     /// When somebody can begin though nothing happens.

@@ -27,6 +27,7 @@ pub(super) struct History {
 struct Reader {
     /// The newest message of the next page; 0 for the newest there is.
     from: u32,
+    /// Pages that are waited for.
     unanswered: u32,
 }
 
@@ -61,11 +62,24 @@ impl Worker<'_> {
         let Some(reader) = history.readers.get_mut(seat as usize) else {
             return;
         };
-        if history.schedule.is_none() {
-            // Whatever was asked before was answered, or is not waited for.
-            reader.unanswered = 0;
+        if history.schedule.is_none() && reader.unanswered == 0 {
             self.ask_for_page(seat, self.now);
         }
+    }
+
+    /// A page of this reader is not waited for any more.
+    pub(super) fn page_is_over(&mut self, seat: u32) {
+        let history = self.history.as_mut();
+        let reader = history.and_then(|history| history.readers.get_mut(seat as usize));
+        if let Some(reader) = reader {
+            reader.unanswered = reader.unanswered.saturating_sub(1);
+        }
+    }
+
+    /// Whether nobody waits for a page.
+    pub(super) fn all_read(&self) -> bool {
+        let history = self.history.as_ref();
+        history.is_none_or(|history| history.readers.iter().all(|reader| reader.unanswered == 0))
     }
 
     pub(super) fn read_on_schedule(&mut self) {
@@ -110,7 +124,7 @@ impl Worker<'_> {
         let (seq_num, dropped) = at.asked.push(question);
         self.write(seat, &request, seq_num);
         if let Some(dropped) = dropped {
-            self.unanswered(dropped);
+            self.unanswered(seat, dropped);
         }
         true
     }
@@ -124,6 +138,9 @@ impl Worker<'_> {
         };
         let Ok(page) = <ImGetMsgListRsp as prost::Message>::decode(body) else {
             self.count(Counter::Malformed);
+            if !given_up {
+                self.page_is_over(seat);
+            }
             return;
         };
         self.count(Counter::HistoryRead);
@@ -140,8 +157,8 @@ impl Worker<'_> {
         reader.from = oldest
             .filter(|_| whole)
             .map_or(0, |oldest| oldest.saturating_sub(1));
-        reader.unanswered = reader.unanswered.saturating_sub(1);
         if !given_up {
+            self.page_is_over(seat);
             self.read_on(seat);
         }
     }

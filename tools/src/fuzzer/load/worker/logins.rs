@@ -1,6 +1,8 @@
 //! Users who log in during the load.
 
+use super::super::super::outcome::{Phase, Timing};
 use super::Worker;
+use super::seat::State;
 
 /// How the logins of the load go.
 #[derive(Debug)]
@@ -75,5 +77,37 @@ impl Worker<'_> {
     pub(super) fn login_verdict(&self) -> Option<String> {
         self.logins.as_ref()?;
         self.door.verdict(self.logins_are_over())
+    }
+
+    /// Times a login that has come to its end, or one that is not waited for any more with the age that it has.
+    pub(super) fn time_login(&mut self, seat: u32, resumed: bool) {
+        let timing = if resumed {
+            Timing::Resume
+        } else {
+            Timing::Login
+        };
+        // Where logins are the load, those that only prepare it are not among its times.
+        if self.measure.phase != Phase::Setup || !self.logins_are_the_load() {
+            let started = self.seats[seat as usize].started;
+            self.measure.time(timing, started, self.now);
+        }
+    }
+
+    /// Times the logins that are under way when the run ends: how many those are.
+    pub(super) fn time_open_logins(&mut self) -> u64 {
+        let mut open = 0;
+        for seat in 0..self.seats.len() as u32 {
+            let at = &self.seats[seat as usize];
+            if !matches!(at.state, State::Away | State::Online) {
+                self.time_login(seat, at.token.is_some());
+                open += 1;
+            }
+        }
+        open
+    }
+
+    /// Whether the scenario is about logins.
+    pub(super) fn logins_are_the_load(&self) -> bool {
+        self.scenario().logins.is_some() || self.scenario().storm.is_some()
     }
 }

@@ -1,8 +1,7 @@
 //! What comes after what: users log in, groups are made, the load, and what is under way when it ends.
 
-use super::super::super::outcome::{Counter, Ending, Phase, Timing};
+use super::super::super::outcome::{Counter, Ending, Phase};
 use super::super::scenario::OneToOne;
-use super::asked::Question;
 use super::talk::{Manner, Peer};
 use super::{Done, SECOND, Worker};
 use proto::im::base_define::MsgType;
@@ -229,7 +228,9 @@ impl Worker<'_> {
         self.take_time();
         let slice = self.measure.enter(Phase::Drain, self.now);
         self.director.slice(slice);
-        self.entry.clear();
+        if !self.is_stormy() {
+            self.entry.clear();
+        }
         self.end_talks();
         self.stage = Stage::Drain {
             until: self.now + u64::from(self.scenario().drain_seconds) * SECOND,
@@ -242,7 +243,9 @@ impl Worker<'_> {
         if self.now < look {
             return;
         }
-        let nothing_missing = self.all_answered() && self.ledger.balance().lost == 0;
+        let all_in = !self.entry.is_under_way() && !self.is_stormy();
+        let nothing_missing =
+            all_in && self.all_answered() && self.all_read() && self.ledger.balance().lost == 0;
         let quiet_since = quiet_since.or(Some(self.now)).filter(|_| nothing_missing);
         let quiet = quiet_since.is_some_and(|since| self.now >= since + QUIET);
         self.stage = if quiet || self.now >= until {
@@ -281,19 +284,22 @@ impl Worker<'_> {
 
     /// Draws the balance.
     fn finish(&mut self) -> Done {
-        let mut open = 0_u64;
-        for seat in 0..self.seats.len() {
-            for question in self.seats[seat].asked.drain() {
-                if let Question::Message { voice, due, .. } = question
-                    && self.is_of_load(voice)
-                {
-                    // It would have taken longer than this; left out, a server that hangs would look like a fast one.
-                    self.measure.time(Timing::Ack, due, self.now);
-                    open += 1;
-                }
-                self.unanswered(question);
+        let (mut messages, mut pages) = (0, 0);
+        for seat in 0..self.seats.len() as u32 {
+            let open = self.time_unanswered(seat);
+            messages += open.0;
+            pages += open.1;
+            for question in self.seats[seat as usize].asked.drain() {
+                self.unanswered(seat, question);
             }
         }
+        let logins = self.time_open_logins();
+        let logins = if self.logins_are_the_load() {
+            logins
+        } else {
+            0
+        };
+        let away = self.still_away_from_storm();
         let balance = self.ledger.balance();
         self.measure.add_many(Counter::Lost, balance.lost);
         self.measure.add_many(Counter::Away, balance.away);
@@ -303,9 +309,15 @@ impl Worker<'_> {
         self.director.slice(slice);
         // Who does not wait at the end cannot ask for answers.
         let waited = self.scenario().drain_seconds > 0;
-        let unanswered = (open > 0 && waited)
-            .then(|| format!("{open} messages were not answered before the run ended"));
-        let missed = self.lost_connections().or(unanswered);
+        let open = [
+            (messages, "messages were not answered"),
+            (pages, "pages of history were not answered"),
+            (away, "users were not back"),
+            (logins, "logins were not answered"),
+        ];
+        let open = open.into_iter().find(|(count, _)| *count > 0 && waited);
+        let open = open.map(|(count, what)| format!("{count} {what} before the run ended"));
+        let missed = self.lost_connections().or(open);
         Done {
             ending: self
                 .verdict
@@ -338,7 +350,12 @@ impl Worker<'_> {
 
     /// Whether who loses his connection logs in again.
     pub(super) fn comes_back(&self) -> bool {
-        matches!(self.stage, Stage::Run { .. }) && self.returns()
+        match self.stage {
+            Stage::Run { .. } => self.returns(),
+            // The way back from a storm was begun in the load.
+            Stage::Drain { .. } => self.is_stormy(),
+            _ => false,
+        }
     }
 
     /// Whether the scenario's users log in again during the load.
@@ -352,6 +369,7 @@ impl Worker<'_> {
     pub(super) fn after_login(&mut self, seat: u32) {
         match self.stage {
             Stage::Enter => self.after_login_for_token(seat),
+            Stage::Drain { .. } => self.after_login_in_storm(seat),
             Stage::Run { .. } => {
                 self.after_login_in_load(seat);
                 self.after_login_in_storm(seat);

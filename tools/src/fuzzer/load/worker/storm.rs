@@ -65,4 +65,27 @@ impl Worker<'_> {
             self.measure.time(Timing::Back, storm.broke, self.now);
         }
     }
+
+    /// Whether a storm is not over yet.
+    pub(super) fn is_stormy(&self) -> bool {
+        let storm = self.storm.as_ref();
+        storm.is_some_and(|storm| !storm.away.is_empty())
+    }
+
+    /// How many tried to come back from the last storm and are not when the run ends. It is timed with the age that it has
+    /// then, unless some had not set out yet.
+    pub(super) fn still_away_from_storm(&mut self) -> u64 {
+        let Some(storm) = &self.storm else {
+            return 0;
+        };
+        let tried = storm.away.iter().filter(|seat| {
+            let at = &self.seats[**seat as usize];
+            at.state != State::Away || at.failures > 0
+        });
+        let tried = tried.count();
+        if tried > 0 && tried == storm.away.len() {
+            self.measure.time(Timing::Back, storm.broke, self.now);
+        }
+        tried as u64
+    }
 }

@@ -304,7 +304,7 @@ impl Worker<'_> {
         self.count(Counter::Sent);
         self.mark(seat);
         if let Some(dropped) = dropped {
-            self.unanswered(dropped);
+            self.unanswered(seat, dropped);
         }
         true
     }
@@ -316,7 +316,7 @@ impl Worker<'_> {
             return;
         };
         for seat in 0..self.seats.len() as u32 {
-            let mut freed = false;
+            let (mut freed, mut pages) = (false, 0);
             for question in self.seats[seat as usize].asked.iter_mut() {
                 match question {
                     Question::Message {
@@ -332,10 +332,14 @@ impl Worker<'_> {
                     Question::Page { due, given_up } if *due < before && !*given_up => {
                         *given_up = true;
                         freed = true;
+                        pages += 1;
                         self.measure.add(Counter::RequestFailed);
                     }
                     _ => {}
                 }
+            }
+            for _ in 0..pages {
+                self.page_is_over(seat);
             }
             if freed && matches!(self.stage, Stage::Run { .. } | Stage::Prefill { .. }) {
                 self.go_on_from(seat);
