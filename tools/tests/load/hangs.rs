@@ -112,3 +112,15 @@ fn what_was_unanswered_when_the_server_died_is_in_the_times() {
     assert_eq!(outcome.counts[Counter::Unanswered], 1);
     assert_eq!(outcome.timings.get(Timing::Ack).unwrap().len(), 30);
 }
+
+#[test]
+fn a_load_with_a_number_of_messages_ends_with_the_last_one_after_a_hang() {
+    // More turns come while the server hangs than there are messages left to write.
+    let text = PAIR.replace("messages = 100", "messages = 1005\nrate = 4000.0");
+    let text = text.replace("answer-seconds = 1", "answer-seconds = 30");
+    let outcome = run(&text, &at(serve(Fault::Hangs)));
+    assert_eq!(outcome.ending, Ending::Complete);
+    assert_eq!(outcome.counts[Counter::Acked], 1005);
+    assert_eq!(outcome.counts[Counter::Skipped], 0);
+    assert!(outcome.seconds < 60.0, "{}", outcome.seconds);
+}

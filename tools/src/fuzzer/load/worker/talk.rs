@@ -146,24 +146,27 @@ impl Worker<'_> {
 
     /// Nobody begins another message. Turns that were not taken are skipped.
     pub(super) fn end_talks(&mut self) {
+        let mut skipped = 0;
+        for voice in &mut self.voices {
+            let waiting = std::mem::take(&mut voice.waiting).len();
+            if self.talks[voice.talk as usize].left != Some(0) {
+                skipped += waiting as u64;
+            }
+        }
+        self.measure.add_many(Counter::Skipped, skipped);
         for talk in &mut self.talks {
             talk.schedule = None;
             talk.left = Some(0);
         }
-        let skipped = self
-            .voices
-            .iter_mut()
-            .map(|voice| std::mem::take(&mut voice.waiting).len());
-        let skipped = skipped.sum::<usize>() as u64;
-        self.measure.add_many(Counter::Skipped, skipped);
     }
 
     /// Whether all messages that there should be were written and answered, or given up.
     pub(super) fn talks_are_over(&self, is_prefill: bool) -> bool {
+        // Turns that wait when the last message is written are turns of no message.
         self.talks
             .iter()
             .filter(|talk| talk.is_prefill == is_prefill)
-            .all(|talk| talk.left == Some(0) && self.is_quiet(talk.voices.clone()))
+            .all(|talk| talk.left == Some(0) && self.is_answered(talk.voices.clone()))
     }
 
     /// Whether there is a limit to what is written.
@@ -178,16 +181,14 @@ impl Worker<'_> {
         !self.talks[talk as usize].is_prefill
     }
 
-    fn is_quiet(&self, voices: Range<u32>) -> bool {
+    fn is_answered(&self, voices: Range<u32>) -> bool {
         let voices = &self.voices[voices.start as usize..voices.end as usize];
-        voices
-            .iter()
-            .all(|voice| voice.in_flight == 0 && voice.waiting.is_empty())
+        voices.iter().all(|voice| voice.in_flight == 0)
     }
 
     /// Whether nobody waits for an answer.
     pub(super) fn all_answered(&self) -> bool {
-        self.is_quiet(0..self.voices.len() as u32)
+        self.is_answered(0..self.voices.len() as u32)
     }
 
     /// Writes what is due at its moment.
@@ -212,7 +213,11 @@ impl Worker<'_> {
     fn take_turn(&mut self, voice: u32, due: u64) {
         let speaker = &mut self.voices[voice as usize];
         if speaker.in_flight >= MAX_UNANSWERED {
-            if speaker.waiting.len() < MAX_WAITING {
+            let waiting = speaker.waiting.len();
+            let left = self.talks[speaker.talk as usize].left;
+            if left.is_some_and(|left| left <= waiting as u64) {
+                // There are no more messages than turns that wait for them.
+            } else if waiting < MAX_WAITING {
                 speaker.waiting.push_back(due);
             } else {
                 self.count(Counter::Skipped);
@@ -299,6 +304,10 @@ impl Worker<'_> {
         speaker.in_flight += 1;
         if let Some(left) = &mut talk.left {
             *left -= 1;
+            if *left == 0 {
+                // Nobody is woken for further turns.
+                talk.schedule = None;
+            }
         }
         let seat = speaker.seat;
         self.count(Counter::Sent);
