@@ -6,7 +6,7 @@ use tools::fuzzer::load::{Place, Scenario, StopToken, Target, play};
 use tools::fuzzer::observer::Observer;
 use tools::fuzzer::outcome::{Counter, Ending, Phase, Slice};
 
-use crate::fake::{Fault, login_server, serve};
+use crate::fake::{Fault, login_server, serve, serve_and_watch};
 use crate::{PAIR, at, messages, run};
 
 #[test]
@@ -29,6 +29,26 @@ messages = 100
     ];
     assert_eq!(messages(&outcome), wanted);
     assert_eq!(outcome.online, 8);
+}
+
+#[test]
+fn who_is_online_before_a_load_of_logins_stays_whatever_process_he_is_of() {
+    let text = "
+name = \"logins\"
+users = 8
+seconds = 60
+processes = 2
+[logins]
+online = 4
+rate = 4.0
+";
+    let (server, world) = serve_and_watch(Fault::None);
+    let outcome = run(text, &at(server));
+    assert_eq!(outcome.ending, Ending::Complete);
+    assert_eq!(outcome.counts[Counter::LoggedIn], 8);
+    // How many were there when each of the last four came.
+    let met = &world.lock().unwrap().met[4..];
+    assert_eq!(met, [4, 5, 6, 7]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A small server in memory: logins, messages between two, groups, and one fault if that is wanted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -55,7 +55,8 @@ pub(crate) enum Fault {
 /// How long [`Fault::Hangs`] and [`Fault::Ponders`] take.
 pub(crate) const HANG: Duration = Duration::from_millis(400);
 
-struct World {
+/// What the server knows.
+pub(crate) struct World {
     fault: Fault,
     dead: bool,
     devices: HashMap<u32, TcpStream>,
@@ -65,10 +66,19 @@ struct World {
     /// A push that waits for the next one.
     held: Option<(u32, Pdu)>,
     pages: u32,
+    /// Users with a connection.
+    there: HashSet<u32>,
+    /// How many were there when each login was answered.
+    pub(crate) met: Vec<usize>,
 }
 
 /// Serves on a free port until the test ends, or with [`Fault::Dies`] until it dies.
 pub(crate) fn serve(fault: Fault) -> SocketAddr {
+    serve_and_watch(fault).0
+}
+
+/// The same, with a look at what it knows.
+pub(crate) fn serve_and_watch(fault: Fault) -> (SocketAddr, Arc<Mutex<World>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let world = Arc::new(Mutex::new(World {
@@ -79,7 +89,10 @@ pub(crate) fn serve(fault: Fault) -> SocketAddr {
         groups: Vec::new(),
         held: None,
         pages: 0,
+        there: HashSet::new(),
+        met: Vec::new(),
     }));
+    let seen = world.clone();
     thread::spawn(move || {
         for stream in listener.incoming() {
             let world = world.clone();
@@ -89,7 +102,7 @@ pub(crate) fn serve(fault: Fault) -> SocketAddr {
             thread::spawn(move || client(stream.unwrap(), &world));
         }
     });
-    address
+    (address, seen)
 }
 
 /// Answers every request over HTTP with that address of a msg_server.
@@ -125,6 +138,7 @@ fn client(mut stream: TcpStream, world: &Mutex<World>) {
             world.lock().unwrap().takes(&stream, &mut me, &pdu);
         }
     }
+    world.lock().unwrap().there.remove(&me);
 }
 
 impl World {
@@ -149,6 +163,8 @@ impl World {
                 }),
                 ..ImLoginRes::default()
             };
+            self.met.push(self.there.len());
+            self.there.insert(*me);
             self.devices.insert(*me, stream.try_clone().unwrap());
             self.tell(*me, &Pdu::new(&answer, pdu.seq_num()));
         } else if pdu.command() == ImGroupCreateReq::ID {

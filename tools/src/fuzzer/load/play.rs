@@ -123,6 +123,12 @@ impl Director for Alone<'_, '_> {
         false
     }
 
+    fn arrived(&mut self) {}
+
+    fn may_leave(&mut self) -> bool {
+        true
+    }
+
     fn must_stop(&mut self) -> bool {
         self.stop.is_stopped()
     }

@@ -1,7 +1,8 @@
 //! A run in several processes: the one that was started, and workers that it starts with a part of the scenario each.
 //!
-//! A worker reads one line of JSON with its job, then `go`, then perhaps `over` or `stop`; the end of its standard input is a `stop`
-//! too, so that no worker outlives whoever started it. It writes lines of JSON: slices, that it is ready, how it ended.
+//! A worker reads one line of JSON with its job, then `go`, perhaps `over` or `stop`, then `leave`; the end of its standard input is a
+//! `stop` too, so that no worker outlives whoever started it. It writes lines of JSON: slices, that it is ready, that everything has
+//! arrived, how it ended. Its users stay until those of all others have done what they had to do.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
@@ -49,6 +50,7 @@ struct Order {
 enum Said {
     Slice(Box<Slice>),
     Ready,
+    Arrived,
     Done(Done),
 }
 
@@ -62,11 +64,13 @@ pub(super) fn play(
 ) -> anyhow::Result<Done> {
     let (sender, said) = sync_channel(LINES);
     let mut workers = Workers(Vec::new());
-    let writes = |part: &Scenario| part.one_to_one.is_some() || part.group.is_some();
-    // Some were left without a message of those that a bound left to be written, and have nothing else to do.
-    let some_write = parts.iter().any(writes);
+    let works =
+        |part: &Scenario| part.one_to_one.is_some() || part.group.is_some() || part.logs_in();
+    // Some were left without a message of those that a bound left to be written, or have only users who are online before the
+    // logins, and nothing else to do.
+    let some_work = parts.iter().any(works);
     for (number, scenario) in parts.into_iter().enumerate() {
-        let only_listens = some_write && !writes(&scenario);
+        let only_listens = some_work && !works(&scenario);
         let order = Order {
             scenario,
             place: target.place.clone(),
@@ -93,8 +97,10 @@ struct Worker {
     number: usize,
     child: Child,
     orders: Option<ChildStdin>,
+    /// Its load is over, and everything has arrived.
+    arrived: bool,
     done: Option<Done>,
-    /// It has no message to write, unlike others.
+    /// It has no message to write and nobody to log in, unlike others.
     only_listens: bool,
 }
 
@@ -126,9 +132,13 @@ impl Workers {
                     if alone && !stopped {
                         stopped = true;
                         self.tell("stop");
-                    } else if self.0.iter().all(|it| it.only_listens || it.done.is_some()) {
-                        self.tell("over");
+                    } else {
+                        self.let_go();
                     }
+                }
+                Ok((worker, Some(Said::Arrived))) => {
+                    self.0[worker].arrived = true;
+                    self.let_go();
                 }
                 Ok((worker, None)) => {
                     gather.ended(worker);
@@ -144,6 +154,16 @@ impl Workers {
                 stopped = true;
                 self.tell("stop");
             }
+        }
+    }
+
+    /// Whoever only listens need not go on when the others have nothing left to do, and when nobody has, everybody may leave.
+    fn let_go(&mut self) {
+        let is_over = |worker: &Worker| worker.arrived || worker.done.is_some();
+        if self.0.iter().all(is_over) {
+            self.tell("leave");
+        } else if self.0.iter().all(|it| it.only_listens || is_over(it)) {
+            self.tell("over");
         }
     }
 
@@ -217,6 +237,7 @@ impl Worker {
             number,
             child,
             orders,
+            arrived: false,
             done: None,
             only_listens: false,
         })
@@ -264,6 +285,7 @@ pub(super) fn be_worker(permit: Permit) -> anyhow::Result<()> {
                 match line.as_str() {
                     "go" => told.go.store(true, Ordering::Relaxed),
                     "over" => told.over.store(true, Ordering::Relaxed),
+                    "leave" => told.leave.store(true, Ordering::Relaxed),
                     _ => told.stop.store(true, Ordering::Relaxed),
                 }
             }
@@ -298,6 +320,7 @@ fn follow(order: Order, permit: Permit, speaker: &mut Speaker) -> anyhow::Result
 struct Orders {
     go: Arc<AtomicBool>,
     over: Arc<AtomicBool>,
+    leave: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
 }
 
@@ -334,6 +357,14 @@ impl Director for Speaker {
 
     fn is_over(&mut self) -> bool {
         self.orders.over.load(Ordering::Relaxed)
+    }
+
+    fn arrived(&mut self) {
+        self.say(&Said::Arrived);
+    }
+
+    fn may_leave(&mut self) -> bool {
+        self.orders.leave.load(Ordering::Relaxed) || self.must_stop()
     }
 
     fn must_stop(&mut self) -> bool {

@@ -315,6 +315,12 @@ impl Scenario {
             .map_or(0, |group| share_of(group.size, group.online_share))
     }
 
+    /// Whether somebody logs in during the load.
+    pub(super) fn logs_in(&self) -> bool {
+        let logins = self.logins.as_ref();
+        logins.is_some_and(|logins| logins.online < self.users)
+    }
+
     /// Whether a token is needed of each login.
     pub fn is_resumed(&self) -> bool {
         self.logins.as_ref().is_some_and(|logins| logins.resumed)

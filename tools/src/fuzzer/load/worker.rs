@@ -70,6 +70,12 @@ pub(super) trait Director {
     /// Whether the load is over because everybody who had something to do has done it.
     fn is_over(&mut self) -> bool;
 
+    /// Everything has arrived, or is not waited for any more.
+    fn arrived(&mut self);
+
+    /// Whether all workers are that far. Until then users stay.
+    fn may_leave(&mut self) -> bool;
+
     /// Whether somebody wants the run to end now.
     fn must_stop(&mut self) -> bool;
 }

@@ -73,9 +73,16 @@ impl Scenario {
             }
         }
         if let Some(logins) = &mut part.logins {
+            // Those before the first one who logs in during the load have no share of it.
+            let (before, all) = (
+                first.saturating_sub(logins.online),
+                self.users - logins.online,
+            );
+            let mine = users - overlap(logins.online);
             logins.online = overlap(logins.online);
-            logins.concurrency = share.at_least_one(logins.concurrency);
-            logins.rate *= share.of_users;
+            let concurrency = of_writers(logins.concurrency.into(), before, mine, all);
+            logins.concurrency = u32::try_from(concurrency).unwrap_or(u32::MAX).max(1);
+            logins.rate *= ratio(mine, all);
         }
         if let Some(presence) = &mut part.presence {
             presence.rate *= share.of_users;
@@ -106,7 +113,7 @@ fn portion(count: u64, part: u32, parts: u32) -> u64 {
     count * (part + 1) / parts - count * part / parts
 }
 
-/// What falls to `mine` of `all` pairs or groups, if `before` of them are in earlier parts; it adds up to `count`.
+/// What falls to `mine` of `all` pairs, groups or logins, if `before` of them are in earlier parts; it adds up to `count`.
 fn of_writers(count: u64, before: u32, mine: u32, all: u32) -> u64 {
     let until =
         |pairs: u32| (u128::from(count) * u128::from(pairs) / u128::from(all.max(1))) as u64;

@@ -31,6 +31,24 @@ fn the_messages_of_the_parts_add_up_to_the_number_asked() {
 }
 
 #[test]
+fn the_logins_of_the_parts_are_those_of_the_whole() {
+    let text = "name = \"x\"\nusers = 20\nprocesses = 4\n[logins]\nonline = 12\nrate = 100.0\nconcurrency = 10\n";
+    let parts = Scenario::parse(text).unwrap().split();
+    let logins: Vec<&Logins> = parts
+        .iter()
+        .filter_map(|part| part.logins.as_ref())
+        .collect();
+    assert_eq!(logins.iter().map(|logins| logins.online).sum::<u32>(), 12);
+    assert_eq!(logins.iter().map(|logins| logins.rate).sum::<f64>(), 100.0);
+    let concurrency = |part: &&Scenario| part.logins.as_ref().map(|logins| logins.concurrency);
+    let log_in = parts.iter().filter(|part| part.logs_in());
+    assert_eq!(
+        log_in.filter_map(|part| concurrency(&part)).sum::<u32>(),
+        10
+    );
+}
+
+#[test]
 fn an_unknown_key_is_named() {
     let error = refused("name = \"x\"\n[one-to-one]\nwindows = 3\n");
     assert!(

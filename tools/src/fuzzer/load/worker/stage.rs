@@ -40,6 +40,8 @@ pub(super) enum Stage {
         look: u64,
         quiet_since: Option<u64>,
     },
+    /// Other workers are waited for again.
+    Stay,
     /// Nothing more happens.
     Over,
 }
@@ -120,7 +122,7 @@ impl Worker<'_> {
                     self.end_load();
                 }
                 // It ends soon by itself, and as it should.
-                Stage::Drain { .. } => {}
+                Stage::Drain { .. } | Stage::Stay => {}
                 _ => {
                     self.verdict.ending.get_or_insert(Ending::Interrupted);
                     self.stage = Stage::Over;
@@ -160,6 +162,11 @@ impl Worker<'_> {
                 look,
                 quiet_since,
             } => self.advance_drain(until, look, quiet_since),
+            Stage::Stay => {
+                if self.director.may_leave() {
+                    self.stage = Stage::Over;
+                }
+            }
             Stage::Over => {}
         }
         (self.stage == Stage::Over).then(|| self.finish())
@@ -248,15 +255,21 @@ impl Worker<'_> {
             all_in && self.all_answered() && self.all_read() && self.ledger.balance().lost == 0;
         let quiet_since = quiet_since.or(Some(self.now)).filter(|_| nothing_missing);
         let quiet = quiet_since.is_some_and(|since| self.now >= since + QUIET);
-        self.stage = if quiet || self.now >= until {
-            Stage::Over
-        } else {
-            Stage::Drain {
+        if !quiet && self.now < until {
+            self.stage = Stage::Drain {
                 until,
                 look: self.now + LOOK,
                 quiet_since,
-            }
-        };
+            };
+        } else if self.director.may_leave() {
+            self.stage = Stage::Over;
+        } else {
+            self.stage = Stage::Stay;
+            // Whoever puts slices together has all of the load's before anybody leaves.
+            let slice = self.measure.cut(self.now);
+            self.director.slice(slice);
+            self.director.arrived();
+        }
     }
 
     /// When the stage has to be looked at though nothing happens.
@@ -264,7 +277,7 @@ impl Worker<'_> {
         match self.stage {
             Stage::Drain { look, .. } => Some(look),
             Stage::Run { until, .. } => Some(until),
-            Stage::Settle | Stage::Ready => Some(self.now + LOOK),
+            Stage::Settle | Stage::Ready | Stage::Stay => Some(self.now + LOOK),
             _ => None,
         }
     }
