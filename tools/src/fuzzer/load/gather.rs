@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::observer::Observer;
 use super::super::outcome::{Counts, Phase, Slice, Timings};
 
-/// Slices that are kept, each with its histograms; when there are so many, neighbours become one.
+/// Slices that are kept, each with its histograms, to two digits; when there are so many, neighbours become one.
 const MOST_SLICES: usize = 3600;
 
 /// A second and a phase of it, in the order in which they come.
@@ -84,6 +84,7 @@ impl<'a> Gather<'a> {
         self.observer.slice(&merged);
         self.counts.merge(&merged.counts);
         self.timings.merge(&merged.timings);
+        merged.timings = merged.timings.coarse();
         self.whole.push(merged);
         if self.whole.len() >= MOST_SLICES {
             self.whole = by_twos(std::mem::take(&mut self.whole));
@@ -134,7 +135,9 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    use super::super::super::outcome::Counter;
+    use std::time::Duration;
+
+    use super::super::super::outcome::{Counter, Timing};
     use super::*;
 
     /// When each slice ended, and what was sent in it.
@@ -182,6 +185,36 @@ mod tests {
         assert_eq!(of_phase(Phase::Setup), 45);
         assert_eq!(of_phase(Phase::Run), counts[Counter::Sent] - 45);
         assert_eq!(slices.last().unwrap().at_ms, seconds * 1000);
+    }
+
+    #[test]
+    fn what_is_kept_of_a_second_is_small() {
+        let mut nobody = ();
+        let mut gather = Gather::new(1, &mut nobody);
+        let mut timings = Timings::default();
+        for millis in [1, 20, 20, 3_000] {
+            timings.record(Timing::Ack, Duration::from_millis(millis));
+        }
+        gather.add(
+            0,
+            Slice {
+                at_ms: 1000,
+                phase: Phase::Run,
+                online: 1,
+                counts: Counts::default(),
+                timings,
+            },
+        );
+        let (slices, _, whole) = gather.finish();
+        let kept = slices[0].timings.get(Timing::Ack).unwrap();
+        assert_eq!(kept.len(), 4);
+        let median = kept.value_at_quantile(0.5) as f64;
+        assert!((median / 20_000.0 - 1.0).abs() < 1e-2, "{median}");
+        let bytes = kept.distinct_values() * size_of::<u64>();
+        assert!(bytes < 20_000, "{bytes}");
+        // The run's own times are as they were measured.
+        let median = whole.get(Timing::Ack).unwrap().value_at_quantile(0.5) as f64;
+        assert!((median / 20_000.0 - 1.0).abs() < 1e-3, "{median}");
     }
 
     proptest! {
