@@ -183,6 +183,11 @@ fn what_cannot_be_begun_says_why() {
     );
 
     let lab = Lab::new(Fault::None);
+    // Nor is a stranger's login_server asked, however often.
+    let run = lab.fuzz(&["--login", "http://192.0.2.1:8080"]);
+    assert_eq!(run.code, 2, "{}", run.said);
+    assert!(run.said.contains("--i-own-this-target"), "{}", run.said);
+
     let users = dir.path().join("users.txt");
     std::fs::write(&users, "demo1 wrong\ndemo2 wrong\n").unwrap();
     let run = lab.fuzz(&["--users", users.to_str().unwrap()]);

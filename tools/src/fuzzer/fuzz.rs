@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::client::TlsArgs;
+use crate::client::{TlsArgs, http};
 use crate::fuzzer::streams::{print, say};
 use crate::terminal::Paint;
 use campaign::Campaign;
@@ -146,8 +146,11 @@ impl FuzzArgs {
             Some(dir) => target::of_run(dir)?,
             None => (Vec::new(), None),
         };
-        if self.login.is_some() {
-            login.clone_from(&self.login);
+        if let Some(named) = &self.login {
+            // It is asked between rounds.
+            let asked = http::Target::parse(named, None)?;
+            self.permit.resolve(&asked.host, asked.port)?;
+            login = Some(named.clone());
         }
         let Some(named) = &self.target else {
             if self.tls != TlsArgs::default() {
