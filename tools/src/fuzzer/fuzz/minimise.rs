@@ -66,7 +66,7 @@ impl<F: AsyncFnMut(&[Script]) -> bool> Trials<F> {
                 if !self.improve(script, candidate).await {
                     at = end;
                 }
-                if self.budget.attempts == 0 {
+                if self.budget.spent() {
                     return;
                 }
             }
@@ -242,6 +242,7 @@ fn without(script: &Script, at: usize, part: usize, from: usize, to: usize, mend
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::time::Duration;
 
     use proptest::prelude::*;
@@ -301,6 +302,33 @@ mod tests {
             prop_assert_eq!(parts.len(), 1);
             prop_assert_eq!(parts[0].bytes.0.len(), HEADER_LEN + 2);
         }
+    }
+
+    /// Nothing is cut any more that would not be played: of a megabyte that is a million copies.
+    #[tokio::test(start_paused = true)]
+    async fn time_that_is_over_ends_it_as_well() {
+        let part = Part::plain(vec![0; 1 << 10]);
+        let mut script = Script {
+            dialect: Dialect::Client,
+            steps: vec![Step::write(0, vec![part])],
+        };
+        let limit = Duration::from_secs(600);
+        let mut trials = Trials {
+            shows: async |_: &[Script]| {
+                tokio::time::advance(limit).await;
+                false
+            },
+            budget: budget(5_000),
+        };
+        let cuts = Cell::new(0);
+        let length = |script: &Script| part_bytes(script, 0, 0).len();
+        trials
+            .shrink(&mut script, length, |script, from, to| {
+                cuts.set(cuts.get() + 1);
+                without(script, 0, 0, from, to, false)
+            })
+            .await;
+        assert_eq!(cuts.get(), 1);
     }
 
     #[tokio::test]
