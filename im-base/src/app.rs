@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::admin::{self, Readiness};
+use crate::causes;
 use crate::config::{self, ServerConfig};
 use crate::net::listener;
 use crate::shutdown::{Ending, Shutdown};
@@ -101,7 +102,7 @@ where
         Err(error) => {
             error!(
                 program = program.name,
-                error = format!("{error:#}"),
+                error = causes::line(&error),
                 "cannot run"
             );
             ExitCode::FAILURE

@@ -8,6 +8,7 @@
 pub mod admin;
 pub mod answer;
 pub mod app;
+pub mod causes;
 pub mod config;
 pub mod dispatch;
 pub mod net;

@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
+use im_base::causes;
 use proto::capability;
 use tokio::time::Instant;
 
@@ -210,8 +211,8 @@ fn explained(args: &ChatArgs, failure: ConnectFailure) -> anyhow::Error {
                 terminal::PASSWORD_VARIABLE
             ),
             None => anyhow!(
-                "{:#}; `ferrotalk doctor --login {}` looks for the cause",
-                anyhow::Error::new(error),
+                "{}; `ferrotalk doctor --login {}` looks for the cause",
+                causes::line(&anyhow::Error::new(error)),
                 args.login
             ),
         },

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use im_base::causes;
 
 use crate::terminal::Paint;
 use crate::{
@@ -84,7 +85,8 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Command::Restart(args) => block_on(restart::run(args)),
     };
     ran.unwrap_or_else(|error| {
-        eprintln!("{} {error:#}", Paint::stderr().bad("error:"));
+        let why = causes::line(&error);
+        eprintln!("{} {why}", Paint::stderr().bad("error:"));
         ExitCode::FAILURE
     })
 }

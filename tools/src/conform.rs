@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use im_base::causes;
 
 use crate::accounts::DEMO_PASSWORD;
 use crate::client::{Target, TlsArgs};
@@ -98,7 +99,8 @@ pub async fn run(args: ConformArgs) -> anyhow::Result<ExitCode> {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::FAILURE),
         Err(error) => {
-            eprintln!("{} {error:#}", Paint::stderr().bad("error:"));
+            let why = causes::line(&error);
+            eprintln!("{} {why}", Paint::stderr().bad("error:"));
             Ok(ExitCode::from(2))
         }
     }

@@ -21,6 +21,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use im_base::causes;
 
 use crate::terminal::Paint;
 
@@ -61,7 +62,8 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Command::Compare(args) => compare::run(*args),
     };
     ran.unwrap_or_else(|error| {
-        streams::say(&format!("{} {error:#}", Paint::stderr().bad("error:")));
+        let why = causes::line(&error);
+        streams::say(&format!("{} {why}", Paint::stderr().bad("error:")));
         match error.is::<Misunderstood>() {
             true => ExitCode::from(2),
             false => ExitCode::FAILURE,
