@@ -10,7 +10,10 @@ mod registration;
 mod resume;
 mod store;
 
-use im_base::config::{AdminConfig, ConfigError, LinksConfig, ServerConfig, ShutdownConfig};
+use im_base::config::{
+    AdminConfig, ConfigError, LinksConfig, ServerConfig, ShutdownConfig, check_listen,
+};
+use im_base::net::tls::Links;
 use im_base::telemetry::logging::LogConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -114,8 +117,14 @@ impl ServerConfig for Config {
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
-        self.links
-            .validate([("servers.listen", self.servers.listen.as_str())])?;
+        let (key, address) = ("servers.listen", self.servers.listen.as_str());
+        if address.is_empty() {
+            let mend = "name an address and port: without msg_servers there is nothing to do";
+            return Err(ConfigError::value(key, address, mend));
+        }
+        check_listen(key, address)?;
+        self.links.validate([(key, address)])?;
+        self.store.validate()?;
         self.cache.validate()?;
         self.resume.validate()?;
         self.registration.validate()?;
@@ -128,6 +137,12 @@ impl ServerConfig for Config {
         self.presence.validate()?;
         self.contacts.validate()?;
         Ok(())
+    }
+
+    async fn check_files(&self) -> anyhow::Result<()> {
+        Links::check(&self.links).await?;
+        self.store.password()?;
+        self.cache.secrets().map(drop)
     }
 }
 

@@ -56,11 +56,7 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
 
 /// Starts the server; it ends with `shutdown`.
 pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started> {
-    let password = config.store.password();
-    let password = password.with_context(|| {
-        let file = &config.store.password_file;
-        format!("store.password_file = {file:?}: cannot be read, name a file with the password in its first line")
-    })?;
+    let password = config.store.password()?;
     let store = store::open_with(&config.store.url, password.as_deref());
     let store = store.await.context("store.url")?;
     let epoch = store.store_epoch().await.context("store.url")?;

@@ -74,7 +74,7 @@ pub use message::{
 pub use meta::MetaStore;
 pub use mysql::MySqlStore;
 pub(crate) use mysql::archive::next_id;
-pub use open::{open, open_archive, open_archive_alone, open_with, shown, sqlite_path};
+pub use open::{is_url, open, open_archive, open_archive_alone, open_with, shown, sqlite_path};
 pub use participant::{
     ParticipantStore, ReadMark, RecentConversation, ShownRead, UnreadConversation, UnreadList,
 };

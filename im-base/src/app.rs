@@ -71,8 +71,7 @@ where
         }
     };
     if matches.get_flag("check-config") {
-        print("configuration is good\n");
-        return ExitCode::SUCCESS;
+        return check_files(program, &config);
     }
     if let Err(error) = telemetry::logging::init(config.log()) {
         complain(program, &format!("{error:#}"));
@@ -106,6 +105,24 @@ where
                 "cannot run"
             );
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// The rest of `--check-config`: what the configuration names is there and can be used.
+fn check_files(program: Program, config: &impl ServerConfig) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let checked = runtime
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(config.check_files()));
+    match checked {
+        Ok(()) => {
+            print("configuration is good\n");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            complain(program, &causes::line(&error));
+            ExitCode::from(EXIT_BAD_CONFIG)
         }
     }
 }
@@ -172,7 +189,7 @@ fn command_line(program: Program) -> Command {
                 .value_parser(clap::value_parser!(PathBuf))
                 .help("TOML file with the configuration; every key has a default"),
         )
-        .arg(flag("check-config").help("Check the configuration and exit"))
+        .arg(flag("check-config").help("Check the configuration and the files that it names, and exit"))
         .arg(flag("print-default-config").help("Print every key with its default and what it means, and exit"))
         .arg(flag("exit-with-parent").help("End when standard input reaches its end").hide(true))
 }

@@ -4,6 +4,7 @@
 //! unknown keys are refused. `FERROTALK_<SECTION>__<KEY>` overrides one key. The documentation that
 //! `--print-default-config` shows is made from the doc comments.
 
+mod address;
 mod secret;
 mod tls;
 
@@ -17,6 +18,7 @@ use toml::{Table, Value};
 
 use crate::telemetry::logging::LogConfig;
 
+pub use address::{check_listen, check_peer};
 pub use secret::Secret;
 pub use tls::{LinksConfig, TlsConfig};
 
@@ -35,6 +37,11 @@ pub trait ServerConfig: Default + Serialize + DeserializeOwned + JsonSchema {
     /// Checks what types cannot express. The error names the key, the value and the mend.
     fn validate(&self) -> Result<(), ConfigError> {
         Ok(())
+    }
+
+    /// Reads the files that the configuration names, as the start does. The error names the key.
+    fn check_files(&self) -> impl Future<Output = anyhow::Result<()>> {
+        async { Ok(()) }
     }
 }
 
@@ -92,12 +99,14 @@ pub enum ConfigError {
         problem: String,
     },
     /// A key is unknown or its value has the wrong type.
-    #[error("{key}: {problem}; --print-default-config shows every key")]
+    #[error("{key}: {problem}; {mend}")]
     Key {
         /// Section and key.
         key: String,
         /// What is wrong with it.
         problem: String,
+        /// How it is written.
+        mend: String,
     },
     /// A value makes no sense.
     #[error("{key} = {value:?}: {mend}")]
@@ -131,17 +140,31 @@ pub fn load<C: ServerConfig>(
         Some(path) => read_file(path)?,
         None => Table::new(),
     };
-    override_from(&mut table, &default_table::<C>(), environment);
+    let defaults = default_table::<C>();
+    override_from(&mut table, &defaults, environment);
     let config: C = serde_path_to_error::deserialize(Value::Table(table).into_deserializer())
-        .map_err(
-            |error: serde_path_to_error::Error<toml::de::Error>| ConfigError::Key {
-                key: error.path().to_string(),
+        .map_err(|error: serde_path_to_error::Error<toml::de::Error>| {
+            let key = error.path().to_string();
+            ConfigError::Key {
                 problem: error.inner().message().to_owned(),
-            },
-        )?;
+                mend: written(&defaults, &key),
+                key,
+            }
+        })?;
     config.log().parse_filter()?;
+    check_listen("admin.listen", &config.admin().listen)?;
     config.validate()?;
     Ok(config)
+}
+
+/// How a key is written: as its default is. What is no key has none.
+fn written(defaults: &Table, path: &str) -> String {
+    let key = path.split('[').next().unwrap_or_default();
+    let default = key.split_once('.').and_then(|(section, key)| {
+        let default = defaults.get(section)?.get(key)?;
+        Some(format!("write it as in {key} = {default}"))
+    });
+    default.unwrap_or_else(|| "--print-default-config shows every key".to_owned())
 }
 
 fn read_file(path: &Path) -> Result<Table, ConfigError> {
@@ -377,6 +400,9 @@ mod tests {
             ),
             ("[log]\nformat = 'xml'", "log.format"),
             ("[log]\nfilter = 'im_base=loud'", "log.filter"),
+            ("[admin]\nlisten = '9100'", "admin.listen"),
+            ("[peers]\nroute = 'a:1'", "route = [\"127.0.0.1:8200\"]"),
+            ("[peers]\nroute = [1]", "route = [\"127.0.0.1:8200\"]"),
             ("[peers]\nroute = []", "peers.route"),
             ("[peers", "not valid TOML"),
         ] {

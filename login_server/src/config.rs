@@ -1,9 +1,10 @@
 //! What can be configured.
 
 use im_base::config::{
-    AdminConfig, ConfigError, LinksConfig, ServerConfig, ShutdownConfig, TlsConfig,
+    AdminConfig, ConfigError, LinksConfig, ServerConfig, ShutdownConfig, TlsConfig, check_listen,
 };
 use im_base::net::listener::ConnectionLimits;
+use im_base::net::tls::{Acceptor, Links};
 use im_base::telemetry::logging::LogConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -145,6 +146,14 @@ impl ServerConfig for Config {
                 "name an address and port: without registrations there is no msg_server to hand out",
             ));
         }
+        for (key, address) in [
+            ("clients.http", &self.clients.http),
+            ("clients.https", &self.clients.https),
+            ("clients.tcp", &self.clients.tcp),
+            ("servers.listen", &self.servers.listen),
+        ] {
+            check_listen(key, address)?;
+        }
         self.tls
             .validate(&[("clients.https", &self.clients.https)])?;
         self.links
@@ -165,5 +174,10 @@ impl ServerConfig for Config {
             }
         }
         Ok(())
+    }
+
+    async fn check_files(&self) -> anyhow::Result<()> {
+        Acceptor::check(&self.tls).await?;
+        Links::check(&self.links).await
     }
 }

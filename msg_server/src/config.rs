@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use im_base::config::{
     AdminConfig, ConfigError, LinksConfig, Secret, ServerConfig, ShutdownConfig, TlsConfig,
+    check_listen, check_peer,
 };
 use im_base::net::listener::ConnectionLimits;
+use im_base::net::tls::{Acceptor, Links};
 use im_base::ratelimit::Rate;
 use im_base::telemetry::logging::LogConfig;
 use im_base::telemetry::metrics::LIMIT;
 use metrics::gauge;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::api::Key;
 
 /// Configuration of a msg_server.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -259,6 +263,51 @@ impl LimitsConfig {
         }
     }
 
+    fn validate(&self) -> Result<(), ConfigError> {
+        // Of any of these 0 shuts everybody out, or leaves every request without an answer.
+        for (key, value) in [
+            ("limits.connections", self.connections as u64),
+            (
+                "limits.connections_per_address",
+                self.connections_per_address as u64,
+            ),
+            (
+                "limits.messages_per_second",
+                self.messages_per_second.into(),
+            ),
+            ("limits.message_burst", self.message_burst.into()),
+            ("limits.in_flight", self.in_flight as u64),
+            ("limits.queue_bytes", self.queue_bytes as u64),
+            ("limits.login_seconds", self.login_seconds),
+            (
+                "limits.desktop_silence_seconds",
+                self.desktop_silence_seconds,
+            ),
+            ("limits.mobile_silence_seconds", self.mobile_silence_seconds),
+            ("limits.request_seconds", self.request_seconds),
+        ] {
+            if value == 0 {
+                let mend = "1 or more: with 0 nobody is served";
+                return Err(ConfigError::value(key, value, mend));
+            }
+        }
+        // A body travels in a frame that stock clients take only up to 400 KiB.
+        let largest = 384 * 1024;
+        for (key, bytes) in [
+            ("limits.text_bytes", self.text_bytes),
+            ("limits.audio_bytes", self.audio_bytes),
+        ] {
+            if bytes == 0 || bytes > largest {
+                return Err(ConfigError::value(
+                    key,
+                    bytes,
+                    format!("between 1 and {largest}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn silence(&self, is_mobile: bool) -> Duration {
         let seconds = if is_mobile {
             self.mobile_silence_seconds
@@ -314,6 +363,15 @@ impl ServerConfig for Config {
             let mend = "name an address and port here or in clients.tls: clients have to come in somewhere";
             return Err(ConfigError::value("clients.listen", "", mend));
         }
+        for (key, address) in [
+            ("clients.listen", &self.clients.listen),
+            ("clients.tls", &self.clients.tls),
+            ("websocket.listen", &self.websocket.listen),
+            ("websocket.tls", &self.websocket.tls),
+            ("api.listen", &self.api.listen),
+        ] {
+            check_listen(key, address)?;
+        }
         self.tls.validate(&[
             ("clients.tls", &self.clients.tls),
             ("websocket.tls", &self.websocket.tls),
@@ -327,39 +385,31 @@ impl ServerConfig for Config {
             let addresses = addresses.iter();
             addresses.map(|address| (*key, address.as_str()))
         });
+        for (key, address) in peers.clone() {
+            check_peer(key, address)?;
+        }
         self.links.validate(peers)?;
         if let Some(origin) = self.websocket.origins.iter().find(|o| !is_origin(o)) {
             let mend =
                 "write it as a browser sends it, https://chat.example.org, without a path; or *";
             return Err(ConfigError::value("websocket.origins", origin, mend));
         }
-        if self.limits.in_flight == 0 {
-            return Err(ConfigError::value(
-                "limits.in_flight",
-                0,
-                "1 or more, or no request is ever answered",
-            ));
-        }
+        self.limits.validate()?;
         let (drain, deadline) = (self.limits.drain_seconds, self.shutdown.deadline_seconds);
         if drain >= deadline && drain > 0 {
             let mend = format!("less than shutdown.deadline_seconds, which is {deadline}");
             return Err(ConfigError::value("limits.drain_seconds", drain, mend));
         }
-        // A body travels in a frame that stock clients take only up to 400 KiB.
-        let largest = 384 * 1024;
-        for (key, bytes) in [
-            ("limits.text_bytes", self.limits.text_bytes),
-            ("limits.audio_bytes", self.limits.audio_bytes),
-        ] {
-            if bytes == 0 || bytes > largest {
-                return Err(ConfigError::value(
-                    key,
-                    bytes,
-                    format!("between 1 and {largest}"),
-                ));
-            }
-        }
         Ok(())
+    }
+
+    async fn check_files(&self) -> anyhow::Result<()> {
+        Acceptor::check(&self.tls).await?;
+        Links::check(&self.links).await?;
+        match self.api.listen.is_empty() {
+            true => Ok(()),
+            false => Key::load(&self.api).map(drop),
+        }
     }
 }
 

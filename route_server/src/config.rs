@@ -1,6 +1,9 @@
 //! What can be configured.
 
-use im_base::config::{AdminConfig, ConfigError, LinksConfig, ServerConfig, ShutdownConfig};
+use im_base::config::{
+    AdminConfig, ConfigError, LinksConfig, ServerConfig, ShutdownConfig, check_listen,
+};
+use im_base::net::tls::Links;
 use im_base::telemetry::logging::LogConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,7 +54,16 @@ impl ServerConfig for Config {
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
-        self.links
-            .validate([("servers.listen", self.servers.listen.as_str())])
+        let (key, address) = ("servers.listen", self.servers.listen.as_str());
+        if address.is_empty() {
+            let mend = "name an address and port: without msg_servers there is nothing to do";
+            return Err(ConfigError::value(key, address, mend));
+        }
+        check_listen(key, address)?;
+        self.links.validate([(key, address)])
+    }
+
+    async fn check_files(&self) -> anyhow::Result<()> {
+        Links::check(&self.links).await
     }
 }

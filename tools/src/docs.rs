@@ -113,11 +113,12 @@ Each server takes `--config FILE`, a TOML file. Every key has the default shown 
 A key that is not listed is an error, so that a typing mistake is not overlooked.
 
 - `--print-default-config` prints what is below for one server: a good start for a file of your own.
-- `--check-config` says whether a configuration can be used, and exits.
+- `--check-config` says whether a configuration can be used, with the certificates, keys and passwords in the files that it names, and exits.
 - The environment overrides the file: `FERROTALK_<SECTION>__<KEY>`, two underscores between section and key. A list is
   written as in TOML: `FERROTALK_PEERS__DB='[\"10.0.0.3:10600\", \"10.0.0.4:10600\"]'`. A variable that fits no key of a
   server is left alone, so one environment can serve all four.
-- A configuration that cannot be used ends the process with exit code 64 and one line that names the key and the mend.
+- A configuration that cannot be used ends the process with exit code 64 and one line that names the key and the mend. A file that it names and
+  that is not there or no good, found at the start, ends it with 1: what is missing may come.
 ";
 
 /// `docs/CONFIG.md`: every key of every server with its default and what it means.

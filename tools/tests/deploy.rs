@@ -9,6 +9,7 @@ use std::process::Command;
 
 use im_base::config::{ServerConfig, ShutdownConfig, documented_default};
 use toml::Table;
+use tools::certificates::{Files, development};
 
 const SERVERS: [&str; 4] = ["login_server", "route_server", "db_proxy", "msg_server"];
 
@@ -21,11 +22,24 @@ fn read(path: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Whether a server takes a configuration.
+/// What `/etc/ferrotalk` has on a machine that was set up as the handbook says.
+fn set_up(folder: &Path) {
+    let files = Files::in_folder(folder);
+    development(&files, &[], false).unwrap();
+    fs::copy(files.ca(), folder.join("node-ca.pem")).unwrap();
+    for name in ["store.password", "redis.password", "api.key"] {
+        fs::write(folder.join(name), "secret\n").unwrap();
+    }
+    fs::write(folder.join("login.secret"), "0123456789".repeat(4)).unwrap();
+}
+
+/// Whether a server takes a configuration, and the files that it names.
 fn check(server: &str, text: &str) {
     let dir = tempfile::tempdir().unwrap();
+    set_up(dir.path());
+    let there = format!("{}/", dir.path().display());
     let path = dir.path().join("it.toml");
-    fs::write(&path, text).unwrap();
+    fs::write(&path, text.replace("/etc/ferrotalk/", &there)).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_ferrotalk"))
         .args([server, "--check-config", "--config"])
         .arg(path)
@@ -33,6 +47,75 @@ fn check(server: &str, text: &str) {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{server}: {said}\n{text}");
+}
+
+/// What could not be started is found before, by name.
+#[test]
+fn a_check_finds_what_a_start_would_not_take() {
+    let dir = tempfile::tempdir().unwrap();
+    set_up(dir.path());
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let links = |certificate: &str| {
+        format!(
+            "[links]\ncertificate = {:?}\nkey = {:?}\nca = {:?}",
+            at(certificate),
+            at("node.key"),
+            at("ca.pem")
+        )
+    };
+    let (missing, of_another) = (links("nope.pem"), links("server.pem"));
+    for (server, text, key) in [
+        ("login_server", "[clients]\nhttp = '8080'", "clients.http"),
+        ("login_server", "[admin]\nlisten = 'x'", "admin.listen"),
+        ("login_server", "[log]\nfilter = 'inof'", "log.filter"),
+        ("login_server", &missing, "links.certificate"),
+        ("route_server", &of_another, "do not go together"),
+        (
+            "route_server",
+            "[servers]\nlisten = ':8200'",
+            "servers.listen",
+        ),
+        ("msg_server", "[api]\nkey_file = '/nowhere'", "api.key_file"),
+        (
+            "msg_server",
+            "[clients]\ntls = '127.0.0.1:0'\n[tls]\ncertificate = '/nowhere'\nkey = '/nowhere'",
+            "tls.certificate",
+        ),
+        ("msg_server", "[peers]\ndb = ['127.0.0.1']", "peers.db"),
+        (
+            "msg_server",
+            "[limits]\nconnections = 0",
+            "limits.connections",
+        ),
+        ("db_proxy", "[store]\nurl = 'ferrotalk.db'", "store.url"),
+        ("db_proxy", "[store]\nurl = 'mysql://im@db'", "store.url"),
+        (
+            "db_proxy",
+            "[store]\nurl = 'mysql://im@db/im'\npassword_file = '/nowhere'",
+            "store.password_file",
+        ),
+        (
+            "db_proxy",
+            "[cache]\nlogin_secret = 'short'",
+            "cache.login_secret",
+        ),
+        (
+            "db_proxy",
+            "[cache]\npassword_file = '/nowhere'",
+            "cache.password_file",
+        ),
+    ] {
+        let path = dir.path().join("it.toml");
+        fs::write(&path, text).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_ferrotalk"))
+            .args([server, "--check-config", "--config"])
+            .arg(path)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{server}: {text}: {said}");
+        assert!(said.contains(key), "{server}: {text}: {said}");
+    }
 }
 
 /// Every key of a server, by section.

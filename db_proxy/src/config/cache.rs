@@ -64,6 +64,23 @@ impl CacheConfig {
         failures: Option<FailureLimits>,
         registrations: Option<FailureLimits>,
     ) -> anyhow::Result<CacheSettings> {
+        let (password, login_secret) = self.secrets()?;
+        Ok(CacheSettings {
+            url: self.url.clone(),
+            password,
+            users: self.users,
+            lifetime: Duration::from_secs(self.seconds),
+            timeout: Duration::from_millis(self.timeout_ms),
+            epoch,
+            failures,
+            registrations,
+            login_secret,
+        })
+    }
+
+    /// Redis's password and the secret of logins, where there are such. The error names the key.
+    pub(super) fn secrets(&self) -> anyhow::Result<(Option<String>, Option<String>)> {
+        let password = secret("cache.password_file", &self.password, &self.password_file)?;
         let login_secret = secret(
             "cache.login_secret_file",
             &self.login_secret,
@@ -78,17 +95,7 @@ impl CacheConfig {
                 "cache.login_secret: give it {shortest} characters or more, or whoever reads Redis may guess it"
             );
         }
-        Ok(CacheSettings {
-            url: self.url.clone(),
-            password: secret("cache.password_file", &self.password, &self.password_file)?,
-            users: self.users,
-            lifetime: Duration::from_secs(self.seconds),
-            timeout: Duration::from_millis(self.timeout_ms),
-            epoch,
-            failures,
-            registrations,
-            login_secret,
-        })
+        Ok((password, login_secret))
     }
 
     pub(super) fn validate(&self) -> Result<(), ConfigError> {

@@ -54,9 +54,14 @@ impl LimitsConfig {
     const MOST_WRITERS: usize = 6;
 
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        if self.batch_messages == 0 {
-            let mend = "1 or more, or no message is ever stored";
-            return Err(ConfigError::value("limits.batch_messages", 0, mend));
+        for (key, value) in [
+            ("limits.batch_messages", self.batch_messages),
+            ("limits.write_queue", self.write_queue),
+        ] {
+            if value == 0 {
+                let mend = "1 or more, or no message is ever stored";
+                return Err(ConfigError::value(key, value, mend));
+            }
         }
         let writers = self.writers;
         if writers > Self::MOST_WRITERS {

@@ -1,10 +1,11 @@
 //! The database.
 
-use std::io;
-
-use im_base::config::Secret;
+use anyhow::Context;
+use im_base::config::{ConfigError, Secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::store;
 
 /// The database.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -31,8 +32,21 @@ impl Default for StoreConfig {
 }
 
 impl StoreConfig {
-    /// The password of a MySQL user, where one is given apart from the URL.
-    pub(crate) fn password(&self) -> io::Result<Option<String>> {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        if store::is_url(&self.url) {
+            return Ok(());
+        }
+        let mend = "write sqlite:PATH, for example sqlite:data/ferrotalk.db, or mysql://USER@HOST:PORT/DATABASE, \
+                    and the password into store.password_file";
+        Err(ConfigError::value(
+            "store.url",
+            store::shown(&self.url),
+            mend,
+        ))
+    }
+
+    /// The password of a MySQL user, where one is given apart from the URL. The error names the key.
+    pub(crate) fn password(&self) -> anyhow::Result<Option<String>> {
         let given = self.password.expose();
         if !given.is_empty() {
             return Ok(Some(given.to_owned()));
@@ -40,7 +54,10 @@ impl StoreConfig {
         if self.password_file.is_empty() {
             return Ok(None);
         }
-        let text = std::fs::read_to_string(&self.password_file)?;
+        let file = &self.password_file;
+        let text = std::fs::read_to_string(file).with_context(|| {
+            format!("store.password_file = {file:?}: cannot be read, name a file with the password in its first line")
+        })?;
         Ok(Some(text.lines().next().unwrap_or_default().to_owned()))
     }
 }

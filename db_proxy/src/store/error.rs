@@ -43,7 +43,7 @@ impl StoreError {
 pub enum OpenError {
     #[error(
         "store URL {url:?} is not understood: write sqlite:PATH, for example sqlite:data/ferrotalk.db, \
-         or mysql://USER:PASSWORD@HOST:PORT/DATABASE"
+         or mysql://USER:PASSWORD@HOST:PORT/DATABASE, in a password %2F for /, %40 for @, %3A for : and %25 for %"
     )]
     Url { url: String },
     #[error("cannot write to the store {store}: {mend}")]

@@ -6,7 +6,7 @@
 //! made again.
 
 mod open;
-pub(super) use open::without_password;
+pub(super) use open::{is_address, without_password};
 
 mod account;
 mod append;

@@ -56,6 +56,15 @@ pub async fn open_archive_alone(
     Ok(open_archive(url, password).await?)
 }
 
+/// Whether it is a store's URL, as far as can be told without opening it.
+pub fn is_url(url: &str) -> bool {
+    match StoreUrl::parse(url) {
+        Some(StoreUrl::Sqlite(_)) => true,
+        Some(StoreUrl::MySql(url)) => super::mysql::is_address(&url),
+        None => false,
+    }
+}
+
 /// The file of a store that is one.
 pub fn sqlite_path(url: &str) -> Option<&Path> {
     match StoreUrl::parse(url) {

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::ConfigError;
 
@@ -40,12 +41,20 @@ impl Default for LogConfig {
 }
 
 impl LogConfig {
-    /// The error names the key and the mend.
+    /// The error names the key and the mend. A word alone has to be a level: taken for a module, as the library would, a
+    /// level with a typing mistake would keep all else out of the log, errors too.
     pub(crate) fn parse_filter(&self) -> Result<EnvFilter, ConfigError> {
-        EnvFilter::try_new(&self.filter).map_err(|error| {
-            let mend = format!("{error}; write a level such as info, or module=level");
-            ConfigError::value("log.filter", &self.filter, mend)
-        })
+        let words = self.filter.split(',').map(str::trim);
+        let mut words = words.filter(|word| !word.contains(['=', '[', ']', '{', '}']));
+        let problem = match words.find(|word| word.parse::<LevelFilter>().is_err()) {
+            Some(word) => format!("{word:?} is no level"),
+            None => match EnvFilter::try_new(&self.filter) {
+                Ok(filter) => return Ok(filter),
+                Err(error) => error.to_string(),
+            },
+        };
+        let mend = format!("{problem}; write a level such as info, or module=level");
+        Err(ConfigError::value("log.filter", &self.filter, mend))
     }
 }
 
@@ -64,4 +73,35 @@ pub fn init(config: &LogConfig) -> anyhow::Result<()> {
         LogFormat::Json => builder.json().try_init(),
     };
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_alone_is_a_level() {
+        let parsed = |filter: &str| {
+            let filter = filter.to_owned();
+            let config = LogConfig {
+                filter,
+                ..LogConfig::default()
+            };
+            config.parse_filter().map(drop)
+        };
+        for good in [
+            "info",
+            "WARN",
+            "off",
+            "info,im_base::peer=debug",
+            "msg_server=trace, error",
+            "info,[request{user=7}]=debug",
+        ] {
+            assert!(parsed(good).is_ok(), "{good}");
+        }
+        for bad in ["inof", "im_base", "info,debgu", "im_base=loud"] {
+            let error = parsed(bad).unwrap_err().to_string();
+            assert!(error.contains("log.filter"), "{error}");
+        }
+    }
 }

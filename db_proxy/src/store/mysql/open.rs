@@ -83,13 +83,9 @@ struct Opened {
 
 impl Opened {
     async fn of(url: &str, password: Option<&str>) -> Result<Self, OpenError> {
-        let unknown = || OpenError::Url {
+        let mut options = options(url).ok_or_else(|| OpenError::Url {
             url: without_password(url),
-        };
-        let mut options = MySqlConnectOptions::from_str(url).map_err(|_| unknown())?;
-        if options.get_database().is_none() {
-            return Err(unknown());
-        }
+        })?;
         if let Some(password) = password {
             options = options.password(password);
         }
@@ -135,6 +131,16 @@ impl Opened {
             _alone: connection,
         }
     }
+}
+
+/// Whether the URL names a server and a database.
+pub(in crate::store) fn is_address(url: &str) -> bool {
+    options(url).is_some()
+}
+
+fn options(url: &str) -> Option<MySqlConnectOptions> {
+    let options = MySqlConnectOptions::from_str(url).ok()?;
+    options.get_database().is_some().then_some(options)
 }
 
 /// A server that accepts and then says nothing is as good as none.

@@ -68,12 +68,7 @@ impl Acceptor {
         let shared = acceptor.clone();
         let watch = Watch {
             name: "clients",
-            paths: Paths {
-                certificate: path("tls.certificate", &config.certificate),
-                key: path("tls.key", &config.key),
-                ca: None,
-                crl: None,
-            },
+            paths: paths_for_clients(config),
             apply: move |material: &Material| {
                 shared.0.store(for_clients(material)?);
                 Ok(())
@@ -81,6 +76,15 @@ impl Acceptor {
         };
         watch.start(shutdown).await?;
         Ok(Some(acceptor))
+    }
+
+    /// Whether [`for_clients`](Self::for_clients) can use the files as they are now. The error names the key.
+    pub async fn check(config: &TlsConfig) -> anyhow::Result<()> {
+        if config.certificate.is_empty() {
+            return Ok(());
+        }
+        let paths = paths_for_clients(config);
+        for_clients(&paths.parse(&paths.read().await?)?).map(drop)
     }
 
     /// Takes a connection, whose handshake is still to come.
@@ -131,10 +135,7 @@ impl Links {
         if !config.is_on() {
             return Ok(None);
         }
-        let name = match config.name.as_str() {
-            "" => None,
-            name => Some(server_name(name).context("links.name")?),
-        };
+        let name = expected_name(config)?;
         let nobody_is_trusted = builder()?.with_root_certificates(RootCertStore::empty());
         let links = Self {
             acceptor: Acceptor(Arc::new(ArcSwap::new(nobody()?))),
@@ -146,15 +147,9 @@ impl Links {
             },
         };
         let shared = links.clone();
-        let crl = Some(path("links.crl", &config.crl)).filter(|_| !config.crl.is_empty());
         let watch = Watch {
             name: "links",
-            paths: Paths {
-                certificate: path("links.certificate", &config.certificate),
-                key: path("links.key", &config.key),
-                ca: Some(path("links.ca", &config.ca)),
-                crl,
-            },
+            paths: paths_for_links(config),
             apply: move |material: &Material| {
                 let (server, client) = for_links(material)?;
                 shared.acceptor.0.store(server);
@@ -164,6 +159,42 @@ impl Links {
         };
         watch.start(shutdown).await?;
         Ok(Some(links))
+    }
+
+    /// Whether [`new`](Self::new) can use the files as they are now. The error names the key.
+    pub async fn check(config: &LinksConfig) -> anyhow::Result<()> {
+        if !config.is_on() {
+            return Ok(());
+        }
+        expected_name(config)?;
+        let paths = paths_for_links(config);
+        for_links(&paths.parse(&paths.read().await?)?).map(drop)
+    }
+}
+
+fn paths_for_clients(config: &TlsConfig) -> Paths {
+    Paths {
+        certificate: path("tls.certificate", &config.certificate),
+        key: path("tls.key", &config.key),
+        ca: None,
+        crl: None,
+    }
+}
+
+fn paths_for_links(config: &LinksConfig) -> Paths {
+    Paths {
+        certificate: path("links.certificate", &config.certificate),
+        key: path("links.key", &config.key),
+        ca: Some(path("links.ca", &config.ca)),
+        crl: Some(path("links.crl", &config.crl)).filter(|_| !config.crl.is_empty()),
+    }
+}
+
+/// Whom links expect instead of the host that is dialled.
+fn expected_name(config: &LinksConfig) -> anyhow::Result<Option<ServerName<'static>>> {
+    match config.name.as_str() {
+        "" => Ok(None),
+        name => Ok(Some(server_name(name).context("links.name")?)),
     }
 }
 
