@@ -119,6 +119,14 @@ fn write_failed(error: &WriteError) -> HandlerError {
     }
 }
 
+/// Begins to count failures of the store. A series that began with its first failure would hide that one from whoever looks
+/// at how much it grew.
+pub(crate) fn begin_counting() {
+    for retryable in ["yes", "no"] {
+        counter!(STORE_FAILURES, "retryable" => retryable).increment(0);
+    }
+}
+
 fn count_failure(error: &StoreError) -> HandlerError {
     let retryable = if error.is_retryable() { "yes" } else { "no" };
     counter!(STORE_FAILURES, "retryable" => retryable).increment(1);

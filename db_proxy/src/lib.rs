@@ -76,6 +76,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started
         .context("servers.listen")?;
     let servers = listener.local_addr()?;
     let tls = links.map(|links| links.acceptor);
+    handlers::begin_counting();
     server::accept(listener, tls, &config, store, caches, &shutdown);
     Ok(Started {
         servers,

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use tools::client::{Address, Device, LoginError};
 
 use crate::command::{Up, all_gone, ferrotalk, run};
-use crate::world::{LOOK, PASSWORD, raw_pid, soon};
+use crate::world::{LOOK, PASSWORD, metrics, raw_pid, soon};
 
 #[tokio::test]
 async fn up_says_one_line_keeps_everything_running_and_takes_everything_along() {
@@ -40,6 +40,12 @@ async fn up_says_one_line_keeps_everything_running_and_takes_everything_along() 
     assert_eq!(port("msg_server", 1, "admin"), 74);
     let person = up.person("demo3", PASSWORD).await;
     person.unwrap();
+
+    // What alarms look at is there before anything fails, so that the first failure is seen to have been added.
+    let admin = up.port("db_proxy", 0, "admin");
+    let counted = metrics(u16::try_from(admin).unwrap()).await;
+    let none = "im_store_failures_total{retryable=\"no\"} 0";
+    assert!(counted.contains(none), "{counted}");
 
     // A child that dies is started again, and run.json tells its new number.
     let pids = up.pids();

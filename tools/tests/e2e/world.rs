@@ -378,7 +378,7 @@ pub(crate) async fn soon<T>(what: &str, happening: impl Future<Output = T>) -> T
 }
 
 /// Everything that a process counts.
-async fn metrics(port: u16) -> String {
+pub(crate) async fn metrics(port: u16) -> String {
     let reading = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await?;
