@@ -102,9 +102,9 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started
         &shutdown,
     );
     info!(
-        http = ?started.clients_http,
-        https = ?started.clients_https,
-        tcp = ?started.clients_tcp,
+        http = started.clients_http.map(display),
+        https = started.clients_https.map(display),
+        tcp = started.clients_tcp.map(display),
         servers = %started.servers,
         "listening"
     );

@@ -115,10 +115,10 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Started
     let websocket = open(websocket, &web, None);
     let websocket_tls = open(websocket_tls, &web, tls);
     info!(
-        ?clients,
-        ?clients_tls,
-        ?websocket,
-        ?websocket_tls,
+        clients = clients.map(display),
+        clients_tls = clients_tls.map(display),
+        websocket = websocket.map(display),
+        websocket_tls = websocket_tls.map(display),
         "listening"
     );
     let api = match api {
