@@ -53,8 +53,12 @@ pub fn run(args: CertArgs) -> anyhow::Result<ExitCode> {
         println!("made {}", path.display());
     }
     if made.is_empty() {
+        let with_names = match args.name.is_empty() {
+            true => "",
+            false => ", with the names that are given",
+        };
         println!(
-            "all is there in {}; --renew makes new ones",
+            "all is there in {} and stays as it is; --renew makes new ones{with_names}",
             args.dir.display()
         );
     }

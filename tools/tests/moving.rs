@@ -157,3 +157,17 @@ fn an_unfinished_transfer_is_not_moved_on() {
     let (made, _, warned) = shell.run("backup --from sqlite:b.db --to d.db");
     assert!(made && warned.contains("warning:"), "{warned}");
 }
+
+/// `ca.key` is kept elsewhere, as the handbook advises: without it nothing is renewed, and the CA stays.
+#[test]
+fn a_ca_whose_key_is_away_is_not_replaced() {
+    let shell = Shell::new();
+    shell.done("cert dev --dir tls");
+    let ca = || std::fs::read(shell.folder.path().join("tls/ca.pem")).unwrap();
+    let before = ca();
+    std::fs::remove_file(shell.folder.path().join("tls/ca.key")).unwrap();
+    shell.done("cert dev --dir tls");
+    let said = shell.refused("cert dev --dir tls --renew");
+    assert!(said.contains("ca.key"), "{said}");
+    assert_eq!(ca(), before);
+}

@@ -45,6 +45,11 @@ pub enum IssueError {
         #[source]
         source: io::Error,
     },
+    /// A CA whose key is somewhere else. A new one would not be believed by those who have this one.
+    #[error(
+        "{} is there and its key, ca.key, is not: bring it back, or begin anew without ca.pem", .0.display()
+    )]
+    NoKey(PathBuf),
     /// Neither a name nor an address.
     #[error("{0:?} is neither a host's name nor an address")]
     Name(String),
@@ -96,6 +101,9 @@ impl Files {
                 source,
             })?;
             return Ok((Issuer::new(params, KeyPair::from_pem(&pem)?), false));
+        }
+        if path.exists() {
+            return Err(IssueError::NoKey(path));
         }
         let key = KeyPair::generate()?;
         let certificate = params.self_signed(&key)?;
@@ -180,15 +188,21 @@ pub fn development(
     names: &[String],
     renew: bool,
 ) -> Result<Vec<PathBuf>, IssueError> {
+    let is_there = |name| {
+        let (path, key_path) = files.pair(name);
+        path.exists() && key_path.exists()
+    };
+    // The CA's key may be elsewhere, where nothing is to be made.
+    if !renew && files.ca().exists() && is_there("server") && is_there("node") {
+        return Ok(Vec::new());
+    }
     let (_, is_new) = files.issuer()?;
     let mut made = Vec::new();
     if is_new {
         made.push(files.ca());
     }
     for (name, for_links) in [("server", false), ("node", true)] {
-        let (path, key_path) = files.pair(name);
-        let there = path.exists() && key_path.exists();
-        if renew || is_new || !there {
+        if renew || is_new || !is_there(name) {
             let until = SystemTime::now() + VALID;
             files.issue(
                 name,
@@ -197,7 +211,7 @@ pub fn development(
                 for_links,
                 until,
             )?;
-            made.push(path);
+            made.push(files.pair(name).0);
         }
     }
     Ok(made)
