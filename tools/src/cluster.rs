@@ -23,6 +23,7 @@ pub use logs::{LogLine, LogSink};
 pub use ports::{Counts, DbPorts, LoginPorts, MsgPorts, PortError, PortPlan, RoutePorts};
 pub use run_file::RunEntry;
 pub use supervisor::Cluster;
+pub(crate) use topology::store_elsewhere;
 pub use topology::{Detour, Role, Security, Topology, default_store};
 
 use std::path::PathBuf;

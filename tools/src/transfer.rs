@@ -40,22 +40,20 @@ impl Manner {
 
 /// Opens a store that nobody may be using.
 pub(crate) async fn open_alone(url: &str) -> anyhow::Result<Arc<dyn Archive>> {
-    Ok(open_archive_alone(url, password()?.as_deref()).await?)
+    Ok(open_archive_alone(url, store_password()?.as_deref()).await?)
 }
 
 /// Opens a store that others may be using.
 pub(crate) async fn open(url: &str) -> anyhow::Result<Arc<dyn Archive>> {
-    Ok(open_archive(url, password()?.as_deref()).await?)
+    Ok(open_archive(url, store_password()?.as_deref()).await?)
 }
 
-/// Out of [`STORE_PASSWORD`], if there is one.
-fn password() -> anyhow::Result<Option<String>> {
-    match std::env::var_os(STORE_PASSWORD) {
+/// The password of a MySQL store that is given apart from its URL, if one is.
+pub(crate) fn store_password() -> anyhow::Result<Option<String>> {
+    match std::env::var_os(STORE_PASSWORD).map(|value| value.into_string()) {
         None => Ok(None),
-        Some(value) => match value.into_string() {
-            Ok(value) => Ok(Some(value)),
-            Err(_) => bail!("the value of {STORE_PASSWORD} is not UTF-8"),
-        },
+        Some(Ok(value)) => Ok(Some(value)),
+        Some(Err(_)) => bail!("the value of {STORE_PASSWORD} is not UTF-8"),
     }
 }
 

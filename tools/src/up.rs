@@ -12,6 +12,7 @@ use crate::accounts::{Accounts, DEMO_PASSWORD};
 use crate::cluster::{
     Cluster, ClusterError, Counts, LogSink, PortPlan, Security, Topology, default_store,
 };
+use crate::transfer::store_password;
 
 /// After this long without being ready, what is missing is said, and again each time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -63,7 +64,7 @@ pub struct UpArgs {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     demo_users: u32,
     /// The store, if it is not DIR/ferrotalk.db: sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE, of MySQL or
-    /// MariaDB. The database has to be there; its tables are made
+    /// MariaDB. The database is made if this user may, its tables in any case
     #[arg(
         long,
         value_name = "URL",
@@ -111,7 +112,8 @@ pub async fn run(args: UpArgs) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("creating {}", topology.dir.display()))?;
     // Also without demo users: a store that does not open is said here, once, and not by processes that are started
     // again and again.
-    let accounts = Accounts::open(&topology.store)
+    let password = store_password()?;
+    let accounts = Accounts::open_with(&topology.store, password.as_deref())
         .await
         .context("opening the store")?;
     if args.demo_users > 0 {

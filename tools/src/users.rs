@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use db_proxy::store::{ProfileChange, UserStatus};
+use db_proxy::store::{self, ProfileChange, UserStatus};
 use im_base::config;
 
 use crate::accounts::Accounts;
-use crate::cluster::default_store;
+use crate::cluster::{default_store, store_elsewhere};
 use crate::terminal;
+use crate::transfer::store_password;
 
 /// Where the accounts are.
 #[derive(Args, Clone, Debug)]
@@ -41,11 +42,15 @@ pub struct StoreArgs {
 impl StoreArgs {
     /// Where the store is, and its password if that is not in the URL.
     pub(crate) fn url(&self) -> anyhow::Result<(String, Option<String>)> {
-        match (&self.store, &self.config) {
-            (Some(url), _) => Ok((url.clone(), None)),
-            (None, Some(path)) => from_config(path),
-            (None, None) => Ok((default_store(&self.dir), None)),
-        }
+        let url = match (&self.store, &self.config) {
+            (Some(url), _) => url.clone(),
+            (None, Some(path)) => return from_config(path),
+            (None, None) => match store_elsewhere(&self.dir) {
+                Some(url) => url,
+                None => default_store(&self.dir),
+            },
+        };
+        Ok((url, store_password()?))
     }
 
     /// Opens the store.
@@ -227,7 +232,17 @@ fn profile_change(set: SetArgs) -> ProfileChange {
 
 /// The store that is named, which has to be there unless it may be made.
 pub(crate) async fn open(args: &StoreArgs, create: bool) -> anyhow::Result<Accounts> {
-    if args.store.is_none() && args.config.is_none() {
+    let is_elsewhere = store_elsewhere(&args.dir).is_some();
+    if args.store.is_some() || args.config.is_some() || is_elsewhere {
+        let (url, _) = args.url()?;
+        if let Some(path) = store::sqlite_path(&url).filter(|path| !path.exists()) {
+            let path = std::path::absolute(path)?;
+            if !create {
+                bail!("there is no store {}", path.display());
+            }
+            eprintln!("there was no store {}; it is made", path.display());
+        }
+    } else {
         if create {
             std::fs::create_dir_all(&args.dir)
                 .with_context(|| format!("creating {}", args.dir.display()))?;

@@ -158,6 +158,26 @@ fn an_unfinished_transfer_is_not_moved_on() {
     assert!(made && warned.contains("warning:"), "{warned}");
 }
 
+/// A mistyped path is no empty store, and one that is made is told of.
+#[test]
+fn a_store_is_made_where_an_account_is_and_not_where_one_is_looked_for() {
+    let shell = Shell::new();
+    for looked_for in [
+        "user list",
+        "user passwd anna",
+        "department list",
+        "invite list",
+    ] {
+        let said = shell.refused(&format!("{looked_for} --store sqlite:a.db"));
+        assert!(said.contains("there is no store /"), "{said}");
+    }
+    assert!(!shell.folder.path().join("a.db").exists());
+    let (done, _, said) = shell.run("user add anna --store sqlite:a.db");
+    assert!(done && said.contains("it is made"), "{said}");
+    let (done, _, said) = shell.run("user add bert --store sqlite:a.db");
+    assert!(done && said.is_empty(), "{said}");
+}
+
 /// `ca.key` is kept elsewhere, as the handbook advises: without it nothing is renewed, and the CA stays.
 #[test]
 fn a_ca_whose_key_is_away_is_not_replaced() {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use db_proxy::store::sqlite_path;
 use serde::Serialize;
 use toml::{Table, Value, toml};
 
@@ -355,9 +356,25 @@ impl Topology {
     }
 }
 
+/// The store of the `up` that ran last in a folder, if that is not the folder's own.
+pub(crate) fn store_elsewhere(dir: &Path) -> Option<String> {
+    let config = dir.join("run").join("db_proxy-0.toml");
+    let config: Table = std::fs::read_to_string(config).ok()?.parse().ok()?;
+    let url = config.get("store")?.get("url")?.as_str()?;
+    // A folder may have been moved or copied: then the path is that of before.
+    let is_elsewhere = match sqlite_path(url) {
+        Some(path) => path.exists() && !dir.join(OWN_STORE).exists(),
+        None => true,
+    };
+    is_elsewhere.then(|| url.to_owned())
+}
+
+/// The file of a folder's own store.
+const OWN_STORE: &str = "ferrotalk.db";
+
 /// The store of a folder when none is named.
 pub fn default_store(dir: &Path) -> String {
-    format!("sqlite:{}", dir.join("ferrotalk.db").display())
+    format!("sqlite:{}", dir.join(OWN_STORE).display())
 }
 
 #[cfg(test)]
@@ -411,5 +428,28 @@ mod tests {
         assert_eq!(order.first(), Some(&(Role::DbProxy, 0)));
         assert_eq!(order.last(), Some(&(Role::MsgServer, 1)));
         assert_eq!(order.len(), 6);
+    }
+
+    /// Who adds a user to the folder of an `up` that has its store elsewhere adds it there.
+    #[test]
+    fn a_folder_leads_to_the_store_that_it_was_run_with() {
+        let dir = tempfile::tempdir().unwrap();
+        let ran_with = |url: &str| {
+            std::fs::create_dir_all(dir.path().join("run")).unwrap();
+            let config = format!("[store]\nurl = {url:?}\n");
+            std::fs::write(dir.path().join("run/db_proxy-0.toml"), config).unwrap();
+            store_elsewhere(dir.path())
+        };
+        assert_eq!(store_elsewhere(dir.path()), None);
+        assert_eq!(ran_with("mysql://im@db/im").unwrap(), "mysql://im@db/im");
+        // The folder was somewhere else then.
+        assert_eq!(ran_with("sqlite:/nowhere/ferrotalk.db"), None);
+        let other = dir.path().join("other.db").display().to_string();
+        std::fs::write(&other, "").unwrap();
+        let other = format!("sqlite:{other}");
+        assert_eq!(ran_with(&other).unwrap(), other);
+        std::fs::write(dir.path().join(OWN_STORE), "").unwrap();
+        assert_eq!(ran_with(&other), None);
+        assert_eq!(ran_with("mysql://im@db/im").unwrap(), "mysql://im@db/im");
     }
 }
