@@ -135,7 +135,7 @@ enum Action {
 struct SetArgs {
     /// The name to log in with
     name: String,
-    /// The name that others see
+    /// The name that others see; "" for the login name
     #[arg(long)]
     nick: Option<String>,
     /// The department, by number or name; 0 for none
@@ -286,7 +286,12 @@ async fn list(accounts: &Accounts, json: bool) -> anyhow::Result<()> {
                 });
                 println!("{object}");
             } else {
-                println!("{id:>8}  {:<20} {}", profile.name, profile.nick_name);
+                let left = if profile.status == UserStatus::LEFT {
+                    "  (left)"
+                } else {
+                    ""
+                };
+                println!("{id:>8}  {:<20} {}{left}", profile.name, profile.nick_name);
             }
         })
         .await?;

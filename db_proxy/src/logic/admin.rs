@@ -109,6 +109,11 @@ impl Admin {
         let account = account.ok_or_else(|| AdminError::NoSuchUser {
             name: name.to_owned(),
         })?;
+        // As for a new account.
+        let nick = change.nick_name.as_deref();
+        if nick.is_some_and(|nick| nick.trim().is_empty()) {
+            change.nick_name = Some(name.to_owned());
+        }
         change.department_id = match department {
             None => None,
             Some("0") => Some(0),

@@ -275,5 +275,13 @@ async fn accounts_are_made_and_changed_while_everything_runs() {
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["name"].clone())
         .collect();
     assert_eq!(names, ["demo1", "demo2", "demo3", "carol"]);
+
+    // Nobody is without a name; who has left is still listed.
+    let (ok, said) = user(&["set", "carol", "--nick", " ", "--status", "left"], "").await;
+    assert!(ok, "{said}");
+    let (ok, said) = user(&["list"], "").await;
+    let shown = said.lines().last().unwrap().split_whitespace();
+    let shown: Vec<_> = shown.skip(1).collect();
+    assert!(ok && shown == ["carol", "carol", "(left)"], "{said}");
     up.interrupted().await;
 }
