@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -167,6 +167,10 @@ fn topology(args: &UpArgs) -> anyhow::Result<Topology> {
     };
     // Absolute, for the store's URL is read by other processes.
     let dir = std::path::absolute(&args.dir).context("reading the current folder")?;
+    if dir.to_str().is_none() {
+        let dir = dir.display();
+        bail!("--dir {dir}: the name is not UTF-8, as it would have to be in a configuration");
+    }
     let mut topology = Topology::new(&dir, ports).context("finding this program's own file")?;
     topology.store = args.store.clone().unwrap_or_else(|| default_store(&dir));
     topology.cache.clone_from(&args.cache);
