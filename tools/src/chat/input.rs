@@ -2,7 +2,7 @@
 
 mod editor;
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use im_base::task::Tasks;
@@ -19,9 +19,12 @@ const CAPACITY: usize = 16;
 /// What the editor and those who use it share: the names for completion, locked for a moment.
 pub(super) type SharedNames = Arc<Mutex<Names>>;
 
+/// A line that is not UTF-8.
+struct NotText;
+
 /// What is typed or piped.
 pub(super) struct Input {
-    lines: mpsc::Receiver<String>,
+    lines: mpsc::Receiver<Result<String, NotText>>,
     writing: watch::Receiver<bool>,
     editor: Option<Editor>,
     names: SharedNames,
@@ -32,6 +35,8 @@ pub(super) enum Typed {
     Line(String),
     /// The line has changed and is not ended; whether it is a message. Not in a pipe.
     Writing(bool),
+    /// A line of a pipe that is not UTF-8. The end follows: nothing sensible can.
+    NotText,
     End,
 }
 
@@ -85,7 +90,8 @@ impl Input {
     pub(super) async fn next(&mut self, reading: bool) -> Typed {
         tokio::select! {
             line = self.lines.recv(), if reading => match line {
-                Some(line) => Typed::Line(line),
+                Some(Ok(line)) => Typed::Line(line),
+                Some(Err(NotText)) => Typed::NotText,
                 None => Typed::End,
             },
             Ok(()) = self.writing.changed() => Typed::Writing(*self.writing.borrow_and_update()),
@@ -116,12 +122,17 @@ pub(super) fn open(json: bool) -> anyhow::Result<(Input, Printer)> {
     Ok((input, printer))
 }
 
-fn pipe(sender: mpsc::Sender<String>) {
+fn pipe(sender: mpsc::Sender<Result<String, NotText>>) {
     Tasks::default().spawn("standard input", async move {
         let mut stdin = BufReader::new(tokio::io::stdin()).lines();
-        // What is not UTF-8 is the end, too: nothing sensible can follow.
-        while let Ok(Some(line)) = stdin.next_line().await {
-            if sender.send(line).await.is_err() {
+        loop {
+            let line = match stdin.next_line().await {
+                Ok(Some(line)) => Ok(line),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(NotText),
+                Ok(None) | Err(_) => return,
+            };
+            let is_last = line.is_err();
+            if sender.send(line).await.is_err() || is_last {
                 return;
             }
         }

@@ -150,6 +150,9 @@ impl Talk {
                 typed = self.input.next(reading) => match typed {
                     Typed::Line(line) => self.typed(line).await?,
                     Typed::Writing(writing) => self.edited(writing).await,
+                    Typed::NotText => self.fail(
+                        "a line of the input is not UTF-8: it and what follows it are left out",
+                    ),
                     Typed::End => self.leaving = Some(Instant::now() + LAST_ACKS),
                 },
                 news = self.news.next() => {

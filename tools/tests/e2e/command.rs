@@ -31,10 +31,10 @@ pub(crate) fn ferrotalk(arguments: &[&str]) -> Command {
 }
 
 /// Runs a command with this input to its end.
-pub(crate) async fn run(arguments: &[&str], input: &str) -> (bool, String) {
+pub(crate) async fn run(arguments: &[&str], input: impl AsRef<[u8]>) -> (bool, String) {
     let mut child = ferrotalk(arguments).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input.as_bytes()).await.unwrap();
+    stdin.write_all(input.as_ref()).await.unwrap();
     drop(stdin);
     let Output {
         status,

@@ -193,6 +193,13 @@ async fn two_people_chat_through_pipes() {
     )
     .await;
     assert!(!ok, "{said}");
+    // So is what is no text.
+    let (ok, said) = run(
+        &[&arguments[..], &["--password-stdin"]].concat(),
+        b"demo\ndemo2: gr\xfc\xdfe\n",
+    )
+    .await;
+    assert!(!ok && said.contains("not UTF-8"), "{said}");
     let (ok, said) = run(
         &[&arguments[..], &["--password-stdin"]].concat(),
         "wrong\nhello\n",

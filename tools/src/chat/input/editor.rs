@@ -17,7 +17,7 @@ use rustyline::validate::Validator;
 use rustyline::{Context, ExternalPrinter, Helper};
 use tokio::sync::{mpsc, watch};
 
-use super::SharedNames;
+use super::{NotText, SharedNames};
 use crate::chat::complete::complete;
 
 /// How long the editor waits for the prompt of the next line: as long as most commands take, and not so long that somebody who
@@ -104,7 +104,7 @@ type LineEditor = rustyline::Editor<Typist, DefaultHistory>;
 
 /// What was typed goes to `lines`, which ends with the input; `writing` is told of each key that changes a message.
 pub(super) fn start(
-    lines: mpsc::Sender<String>,
+    lines: mpsc::Sender<Result<String, NotText>>,
     names: SharedNames,
     writing: watch::Sender<bool>,
 ) -> anyhow::Result<(Editor, Box<dyn ExternalPrinter + Send>)> {
@@ -138,7 +138,7 @@ pub(super) fn start(
 
 fn read(
     mut editor: LineEditor,
-    lines: &mpsc::Sender<String>,
+    lines: &mpsc::Sender<Result<String, NotText>>,
     prompt: &Mutex<String>,
     dealt_with: &Receiver<()>,
 ) {
@@ -155,7 +155,7 @@ fn read(
             typist.line_is("");
         }
         while dealt_with.try_recv().is_ok() {}
-        if lines.blocking_send(line).is_err() {
+        if lines.blocking_send(Ok(line)).is_err() {
             return;
         }
         // Late or gone: the line before it is no reason not to read the next one.
