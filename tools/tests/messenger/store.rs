@@ -131,9 +131,13 @@ async fn a_page_is_taken_over_with_its_cursor() {
         cursor: Bytes::from_static(b"two"),
         ..SyncPage::default()
     };
-    store.take(page, &Default::default()).await.unwrap();
+    let taken = store.take(page.clone(), &Default::default()).await.unwrap();
+    assert_eq!(taken.left, [7]);
     assert!(store.contacts().await.unwrap().is_empty());
     assert!(store.groups().await.unwrap().is_empty());
+    // Told again, it is no news.
+    let taken = store.take(page, &Default::default()).await.unwrap();
+    assert!(taken.left.is_empty());
 
     let page = SyncPage {
         reset: true,

@@ -26,7 +26,7 @@ pub struct Taken {
     pub conversations: Vec<Conversation>,
     /// Groups that are new or changed.
     pub groups: Vec<GroupInfo>,
-    /// Groups the user is not in any more.
+    /// Groups the user is not in any more, of those that were known: the server names them for a while.
     pub left: Vec<u32>,
     /// Contacts that changed.
     pub contacts: Vec<Contact>,
@@ -65,8 +65,11 @@ impl LocalStore {
         if page.reset {
             clear(connection).await?;
         }
-        for group in &page.left {
-            drop_group(connection, *group).await?;
+        let mut left = Vec::new();
+        for group in page.left {
+            if drop_group(connection, group).await? {
+                left.push(group);
+            }
         }
         for group in &page.groups {
             put_group(connection, group).await?;
@@ -103,7 +106,7 @@ impl LocalStore {
             reset: page.reset,
             conversations: of_page.collect(),
             groups: page.groups,
-            left: page.left,
+            left,
             contacts: page.contacts,
             users: page.users,
             more: page.more,
@@ -130,7 +133,7 @@ async fn conversation(
 ) -> Result<(), sqlx::Error> {
     let conversation = told.conversation;
     if told.latest == 0 {
-        return drop_conversation(connection, conversation).await;
+        return drop_conversation(connection, conversation).await.map(drop);
     }
     let (mut timeline, fresh) = match Timeline::load(connection, conversation).await? {
         Some(timeline) => (timeline, false),

@@ -159,33 +159,39 @@ pub(super) async fn put_department(
         .map(drop)
 }
 
+/// True if anything was known of it.
 pub(super) async fn drop_group(
     connection: &mut SqliteConnection,
     group: u32,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM chat_groups WHERE id = ?")
+) -> Result<bool, sqlx::Error> {
+    let dropped = sqlx::query("DELETE FROM chat_groups WHERE id = ?")
         .bind(group)
         .execute(&mut *connection)
-        .await?;
-    drop_conversation(connection, Conversation::Group(group)).await
+        .await?
+        .rows_affected();
+    let conversation = Conversation::Group(group);
+    Ok(drop_conversation(connection, conversation).await? | (dropped > 0))
 }
 
+/// True if anything was known of it.
 pub(super) async fn drop_conversation(
     connection: &mut SqliteConnection,
     conversation: Conversation,
-) -> Result<(), sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
+    let mut dropped = 0;
     for sql in [
         "DELETE FROM messages WHERE kind = ? AND peer = ?",
         "DELETE FROM stale WHERE kind = ? AND peer = ?",
         "DELETE FROM conversations WHERE kind = ? AND peer = ?",
     ] {
-        sqlx::query(sql)
+        let done = sqlx::query(sql)
             .bind(conversation.session_type())
             .bind(conversation.id())
             .execute(&mut *connection)
             .await?;
+        dropped += done.rows_affected();
     }
-    Ok(())
+    Ok(dropped > 0)
 }
 
 /// A contact with a lower stamp is older than what is here. What is nothing any more keeps its stamp, so that an older
