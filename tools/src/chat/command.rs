@@ -167,7 +167,10 @@ fn edit(rest: &str) -> Line {
         .and_then(|(number, text)| Some((number.parse().ok()?, text.trim())));
     match numbered {
         Some((number, text)) => Line::Edit(Some(number), text.to_owned()),
-        None if rest.is_empty() => Line::Unclear("/edit needs the new text: /edit N TEXT".into()),
+        // A number alone is one whose text was forgotten, sooner than a text.
+        None if rest.is_empty() || rest.parse::<u32>().is_ok() => {
+            Line::Unclear("/edit needs the new text: /edit N TEXT".into())
+        }
         None => Line::Edit(None, rest.to_owned()),
     }
 }
@@ -303,6 +306,7 @@ mod tests {
             ("/add ,", "commas"),
             ("/recall x", "number"),
             ("/edit", "/edit N TEXT"),
+            ("/edit 7", "/edit N TEXT"),
             ("/reply 7", "/reply N TEXT"),
             ("/reply of course", "/reply N TEXT"),
             ("/friend marry bob", "accept"),

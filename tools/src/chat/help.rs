@@ -91,7 +91,7 @@ particular, and `@all`, by the owner or an admin, that it is for everybody.",
         brief: "take message N back, or your latest one",
         more: "\
 N is the short number in front of a message on this screen. Yours can be taken back for some minutes (two, where the operator
-changed nothing), and in a group by its owner at any time.",
+changed nothing), and in a group any by its owner and admins, at any time.",
         takes: Takes::Nothing,
     },
     Command {
