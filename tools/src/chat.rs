@@ -210,6 +210,8 @@ fn explained(args: &ChatArgs, failure: ConnectFailure) -> anyhow::Error {
                 "the password is needed: give it with --password-stdin or in {}",
                 terminal::PASSWORD_VARIABLE
             ),
+            // login_server had no part in it.
+            None if args.websocket.is_some() => error.into(),
             None => anyhow!(
                 "{}; `ferrotalk doctor --login {}` looks for the cause",
                 causes::line(&anyhow::Error::new(error)),

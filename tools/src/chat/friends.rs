@@ -1,6 +1,7 @@
 //! Friends: asking, answering, blocking, and who they are.
 
 use super::command::Step;
+use super::reasons;
 use super::talk::Talk;
 
 impl Talk {
@@ -13,6 +14,7 @@ impl Talk {
             return last_chance;
         };
         let messenger = &self.messenger;
+        let freed = step == Step::Block(false);
         let taken = match step {
             Step::Ask(greeting) => messenger.ask_to_be_friends(user, &greeting).await,
             Step::Answer(accept) => messenger.answer_request(user, accept).await,
@@ -22,9 +24,17 @@ impl Talk {
         match taken {
             Ok(contact) => {
                 self.view.contact(&self.people, &contact);
+                if freed {
+                    let name = self.people.name(user);
+                    let text = format!("{name} is not blocked");
+                    self.view.note("unblocked", &text);
+                }
                 self.people.learn_contact(contact);
             }
-            Err(error) => self.fail(&format!("{name} is what {name} was: {error}")),
+            Err(error) => {
+                let why = reasons::contact(&error, name);
+                self.fail(&format!("nothing changed: {why}"));
+            }
         }
         true
     }

@@ -11,6 +11,7 @@ pub(super) fn message(reason: &str) -> &str {
         "not_friends" => "only friends may write here",
         "no_such_group" => "there is no such group, or not any more",
         "no_such_user" => "there is no such user, or not any more",
+        "too_large" => "it is longer than the server takes",
         "too_many_mentions" => "more than 50 are mentioned",
         "mentions_no_member" => "somebody who is mentioned is not in this group",
         "not_permitted" => "only the owner and admins mention everybody",
@@ -27,6 +28,25 @@ pub(super) fn readers(reason: &str) -> &str {
         "not_a_member" => "you are not in this group",
         "no_such_group" => "there is no such group, or not any more",
         reason => reason,
+    }
+}
+
+/// Why a step with somebody was not taken; `name` is what he was called.
+pub(super) fn contact(error: &StepError, name: &str) -> String {
+    let StepError::Refused(reason) = error else {
+        return error.to_string();
+    };
+    match reason.as_str() {
+        "to_oneself" => format!("{name} is you"),
+        "no_such_user" => format!("{name} is not there any more"),
+        "no_request" => format!("{name} did not ask you to be friends, or not any more"),
+        "blocked_by_oneself" => format!("you block {name}: /unblock {name} comes first"),
+        "bad_greeting" => "a greeting has at most 256 characters".to_owned(),
+        "too_many_contacts" => {
+            "you have as many friends, requests and blocked users as you may have".to_owned()
+        }
+        "too_many_requests" => format!("too many ask {name} already"),
+        _ => error.to_string(),
     }
 }
 
