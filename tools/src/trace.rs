@@ -37,7 +37,7 @@ pub struct TraceArgs {
     #[arg(value_name = "ID", required_unless_present = "key")]
     id: Option<u32>,
     /// Instead of both, the key that the client gave it (client_msg_id)
-    #[arg(long, value_name = "HEX", conflicts_with_all = ["conversation", "id"])]
+    #[arg(long, value_name = "HEX", value_parser = hexadecimal, conflicts_with_all = ["conversation", "id"])]
     key: Option<String>,
     /// The admin port of a process, as often as there are processes; otherwise those in DIR/run.json
     #[arg(long, value_name = "HOST:PORT")]
@@ -47,6 +47,14 @@ pub struct TraceArgs {
     json: bool,
     #[command(flatten)]
     store: StoreArgs,
+}
+
+fn hexadecimal(key: &str) -> Result<String, String> {
+    let digits = key.bytes().all(|digit| digit.is_ascii_hexdigit());
+    match digits && !key.is_empty() && key.len().is_multiple_of(2) {
+        true => Ok(key.to_owned()),
+        false => Err("a key is an even number of hexadecimal digits".to_owned()),
+    }
 }
 
 /// Collects and prints. What cannot be asked is named, not left out.
