@@ -18,8 +18,9 @@ mod worker;
 use std::process::ExitCode;
 use std::thread;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 
+use super::Misunderstood;
 use super::observer::Onlooker;
 use super::outcome::{Ending, Outcome};
 use super::report::{Progress, ReportArgs, show};
@@ -68,9 +69,10 @@ pub struct LoadArgs {
 /// Runs the command.
 pub fn run(args: LoadArgs) -> anyhow::Result<ExitCode> {
     if let Some(name) = &args.print_scenario {
-        let text = Scenario::built_in(name).with_context(|| {
+        let text = Scenario::built_in(name).ok_or_else(|| {
             let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
-            format!("no scenario {name:?}; there are {}", names.join(", "))
+            let names = names.join(", ");
+            Misunderstood(anyhow!("no scenario {name:?}; there are {names}"))
         })?;
         print(text)?;
         return Ok(ExitCode::SUCCESS);

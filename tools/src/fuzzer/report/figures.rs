@@ -214,6 +214,10 @@ impl<'a> Figures<'a> {
             "messages were not answered: those that were open when the run ended, or the server ended their connection, are in the times with the age they had then, so that they would have taken longer still",
         );
         note(
+            Counter::Refused,
+            "messages were refused: the rate is what the server's limits let through (`ferrotalk up --no-limits` has none for a user or an address)",
+        );
+        note(
             Counter::Skipped,
             "turns at the rate were not taken: the writer was not online, or too much was unanswered",
         );
