@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use im_base::causes;
 
-use crate::terminal::Paint;
+use crate::terminal::{self, Paint};
 use crate::{
     backup, certificates, chaos, chat, conform, departments, doctor, import, invites, migrate,
     register, restart, roles, trace, up, users,
@@ -58,7 +58,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     if let Some(role) = roles::named(&args) {
         return roles::run(role, args.into_iter().skip(1).collect());
     }
-    let ran = match Cli::parse_from(args).command {
+    let ran = match terminal::parse::<Cli>(args).command {
         Command::Up(args) => block_on(up::run(args)),
         Command::Chat(args) => block_on(chat::run(args)),
         Command::Cert(args) => certificates::run(args),

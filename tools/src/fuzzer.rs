@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use im_base::causes;
 
-use crate::terminal::Paint;
+use crate::terminal::{self, Paint};
 
 /// Loads, attacks and measures servers that speak the TeamTalk wire protocol
 #[derive(Debug, Parser)]
@@ -55,7 +55,7 @@ enum Command {
 /// Exit codes: 0 nothing found, 1 a failure or something found (a message lost, a crash), 2 a command line that is not
 /// understood, or a scenario that can't be played whoever the target is.
 pub fn main(args: Vec<OsString>) -> ExitCode {
-    let ran = match Cli::parse_from(args).command {
+    let ran = match terminal::parse::<Cli>(args).command {
         Command::Load(args) => load::run(*args),
         Command::Fuzz(args) => fuzz::run(*args),
         Command::Relay(args) => relay::run(args),

@@ -1,9 +1,11 @@
 //! What depends on whether somebody looks: colour, and asking for a password without showing it.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, bail};
+use clap::{Command, Parser};
 
 /// Colours, if the stream is a terminal and nobody objects (`NO_COLOR`, `TERM=dumb`).
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +82,38 @@ impl Paint {
     }
 }
 
+/// Reads the command line, or shows what is wrong with it, or the help that is asked for, and exits.
+pub fn parse<P: Parser>(args: Vec<OsString>) -> P {
+    let mut command = flowing(P::command());
+    let matches = command.try_get_matches_from_mut(args);
+    let matches = matches.unwrap_or_else(|error| error.exit());
+    P::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
+/// Has what stands behind the options broken for the terminal's width, in this command and those below it.
+fn flowing(command: Command) -> Command {
+    let command = match command.get_after_help().map(ToString::to_string) {
+        Some(text) => command.after_help(joined(&text)),
+        None => command,
+    };
+    command.mut_subcommands(flowing)
+}
+
+/// Joins the lines of a paragraph. Those that begin with a space are examples or a table and stay as they are.
+fn joined(text: &str) -> String {
+    let mut joined = String::new();
+    let mut goes_on = false;
+    for line in text.lines() {
+        let is_prose = !line.is_empty() && !line.starts_with(' ');
+        if !joined.is_empty() {
+            joined.push(if goes_on && is_prose { ' ' } else { '\n' });
+        }
+        joined.push_str(line);
+        goes_on = is_prose && !line.ends_with(':');
+    }
+    joined
+}
+
 /// The variable that a password is taken from when no terminal can ask for it.
 pub const PASSWORD_VARIABLE: &str = "FERROTALK_PASSWORD";
 
@@ -138,6 +172,17 @@ mod tests {
         input.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "hello\n");
         assert!(first_line(io::Cursor::new(b"\n")).is_err());
+    }
+
+    #[test]
+    fn prose_flows_and_examples_stay() {
+        let text = "It prints one line\nat the start:\n  ready\nand goes on\nuntil Ctrl-C.\n\nExamples:\n  one\n  two";
+        let wanted = "It prints one line at the start:\n  ready\nand goes on until Ctrl-C.\n\nExamples:\n  one\n  two";
+        assert_eq!(joined(text), wanted);
+        let command = Command::new("a").subcommand(Command::new("b").after_help("c\nd"));
+        let mut command = flowing(command);
+        let below = command.find_subcommand_mut("b").unwrap();
+        assert!(below.render_help().to_string().contains("c d"));
     }
 
     #[test]
