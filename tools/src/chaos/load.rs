@@ -19,7 +19,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
+use im_base::causes;
 use im_base::task::Tasks;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -101,10 +102,8 @@ impl Crowd {
         let due = Instant::now() + SET_UP;
         let mut sessions = Vec::new();
         for user in 1..=load.users() {
-            let session = timeout_at(due, log_in(load, user))
-                .await
-                .with_context(|| format!("{} cannot log in", load.name(user)))?;
-            sessions.push(session?);
+            let session = log_in(load, user, due).await;
+            sessions.push(session.with_context(|| format!("{} cannot log in", load.name(user)))?);
         }
         let mut talks = BTreeMap::new();
         for (talk, members) in conversations(load, &sessions).await? {
@@ -215,19 +214,34 @@ impl Crowd {
 }
 
 /// Tries until somebody is let in.
-async fn log_in(load: &Load, user: u32) -> anyhow::Result<Session> {
+/// Tries until then what may be because a process is not there at the moment; the first time says what it is.
+async fn log_in(load: &Load, user: u32, due: Instant) -> anyhow::Result<Session> {
     let name = load.name(user);
     let account = Account::new(&name, &load.password, ClientDevice::Mac, Status::Online);
     let mut login = load.logins.iter().cycle();
+    let mut told = false;
     loop {
         let url = login.next().context("no login_server is named")?;
-        // Why an attempt failed matters only when it can never succeed: otherwise the deadline says enough.
-        if let Ok(address) = Address::from_login(url).await {
+        let tried = async {
+            let address = Address::from_login(url).await?;
             match account.enter(&address).await {
-                Ok((session, _)) => return Ok(session),
-                Err(EnterError::Login(error)) if !error.is_retryable() => return Err(error.into()),
-                Err(_) => {}
+                Ok((session, _)) => Ok(Ok(session)),
+                Err(EnterError::Login(error)) if !error.is_retryable() => Ok(Err(error)),
+                Err(error) => Err(anyhow::Error::new(error)),
             }
+        };
+        let why = match timeout_at(due, tried).await {
+            Ok(Ok(session)) => return Ok(session?),
+            Ok(Err(error)) => error,
+            Err(_) => bail!("nobody answered"),
+        };
+        if Instant::now() >= due {
+            return Err(why);
+        }
+        if !std::mem::replace(&mut told, true) {
+            let (name, why) = (load.name(user), causes::line(&why));
+            let patience = due.saturating_duration_since(Instant::now()).as_secs();
+            eprintln!("{name} cannot log in: {why}; trying again for {patience} s");
         }
         sleep(Duration::from_millis(100)).await;
     }
