@@ -46,7 +46,7 @@ use view::View;
 In the chat: `NAME: text` or `/to NAME` chooses whom to write to, /help lists the rest.
 
 In a pipe every line of standard input is a message or a command; the program ends when all of them are stored, and
-exits with 1 if one was refused or nobody was there to send it to.
+exits with 1 if one was refused or not understood, or nobody was there to send it to.
 
 What was written and said is kept on this machine, readable by you alone, in a file for each account; what could not be
 sent is sent by the next run, which needs no password. --no-history keeps nothing.

@@ -64,8 +64,9 @@ impl Talk {
         Ok(true)
     }
 
+    /// Says what did not work. Whoever types sees it and goes on; in a pipe nobody does, and the exit code tells.
     pub(super) fn fail(&mut self, words: &str) {
-        self.failed = true;
+        self.failed |= !self.input.is_interactive();
         self.view.error(words);
     }
 

@@ -35,7 +35,7 @@ pub(super) const READ_AFTER: Duration = Duration::from_millis(200);
 pub(super) struct Talk {
     pub(super) messenger: Messenger,
     news: NewsStream,
-    input: Input,
+    pub(super) input: Input,
     pub(super) view: View,
     pub(super) people: People,
     pub(super) numbers: Numbers,

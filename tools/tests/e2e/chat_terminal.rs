@@ -126,6 +126,9 @@ async fn somebody_types_while_others_write() {
     let there = bob.history(me, 0, 1).await.unwrap();
     assert_eq!(there[0].text().unwrap(), "a whole line");
 
+    // A slip that was seen and mended is no failure in the end.
+    alice.types("/edti 2 line\r").await;
+    alice.shows("/edti is not known").await;
     alice.types("\u{4}").await;
     assert!(alice.ends().await);
     let after = tcgetattr(&alice.line).unwrap().local_modes;
