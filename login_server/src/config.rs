@@ -154,6 +154,11 @@ impl ServerConfig for Config {
         ] {
             check_listen(key, address)?;
         }
+        let clients = &self.clients;
+        if clients.http.is_empty() && clients.https.is_empty() && clients.tcp.is_empty() {
+            let mend = "name an address and port here, or in clients.https or clients.tcp: clients have to come in somewhere";
+            return Err(ConfigError::value("clients.http", "", mend));
+        }
         self.tls
             .validate(&[("clients.https", &self.clients.https)])?;
         self.links

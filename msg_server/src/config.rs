@@ -1,5 +1,6 @@
 //! What can be configured.
 
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use im_base::config::{
@@ -359,6 +360,15 @@ impl ServerConfig for Config {
             let mend = "give the address under which clients reach this server";
             return Err(ConfigError::value("announce.address1", "", mend));
         }
+        for (key, host) in [
+            ("announce.address1", &self.announce.address1),
+            ("announce.address2", &self.announce.address2),
+        ] {
+            if !is_host(host) {
+                let mend = "write a name or an address and nothing else; the port is announce.port";
+                return Err(ConfigError::value(key, host, mend));
+            }
+        }
         if self.clients.listen.is_empty() && self.clients.tls.is_empty() {
             let mend = "name an address and port here or in clients.tls: clients have to come in somewhere";
             return Err(ConfigError::value("clients.listen", "", mend));
@@ -411,6 +421,12 @@ impl ServerConfig for Config {
             false => Key::load(&self.api).map(drop),
         }
     }
+}
+
+/// Whether a client can look it up as it is.
+fn is_host(host: &str) -> bool {
+    let is_word = !host.contains(|c: char| c.is_whitespace() || c == '/');
+    is_word && (!host.contains(':') || host.parse::<Ipv6Addr>().is_ok())
 }
 
 /// Whether a browser could send this, or it means any.

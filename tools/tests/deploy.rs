@@ -81,6 +81,21 @@ fn a_check_finds_what_a_start_would_not_take() {
             "[clients]\ntls = '127.0.0.1:0'\n[tls]\ncertificate = '/nowhere'\nkey = '/nowhere'",
             "tls.certificate",
         ),
+        (
+            "login_server",
+            "[clients]\nhttp = ''\ntcp = ''",
+            "clients.http",
+        ),
+        (
+            "msg_server",
+            "[announce]\naddress1 = 'http://192.0.2.7'",
+            "announce.address1",
+        ),
+        (
+            "msg_server",
+            "[announce]\naddress2 = '192.0.2.7:8000'",
+            "announce.address2",
+        ),
         ("msg_server", "[peers]\ndb = ['127.0.0.1']", "peers.db"),
         (
             "msg_server",
