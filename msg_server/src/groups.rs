@@ -28,7 +28,7 @@ use crate::trace;
 /// In a larger group members do not see each other come and go by being in it.
 const MAX_ACQUAINTED: usize = 500;
 
-/// Messages of one group that may wait until it is known who is in it; those beyond go to whom is known.
+/// Messages of one group, and notices behind them, that may wait until it is known who is in it; those beyond go to whom is known.
 const MAX_WAITING: usize = 4_096;
 
 /// A stored message of a group.
@@ -56,7 +56,14 @@ pub(crate) enum Origin {
 #[derive(Default)]
 pub(crate) struct Groups {
     pub(crate) members: Members,
-    waiting: Mutex<HashMap<GroupId, VecDeque<Parcel>, ahash::RandomState>>,
+    waiting: Mutex<HashMap<GroupId, VecDeque<Waiting>, ahash::RandomState>>,
+}
+
+/// What waits until it is known who is in a group.
+enum Waiting {
+    Message(Box<Parcel>),
+    /// What is told behind the messages before it.
+    Notice(Box<dyn FnOnce(&MsgServer) + Send>),
 }
 
 impl MsgServer {
@@ -67,9 +74,11 @@ impl MsgServer {
         let mut waiting = self.groups.waiting.lock();
         let is_behind = || self.groups.members.complete_as_of(group) < parcel.version;
         match waiting.get_mut(&group) {
-            Some(queue) if queue.len() < MAX_WAITING => queue.push_back(parcel),
+            Some(queue) if queue.len() < MAX_WAITING => {
+                queue.push_back(Waiting::Message(Box::new(parcel)));
+            }
             None if is_behind() => {
-                waiting.insert(group, VecDeque::from([parcel]));
+                waiting.insert(group, VecDeque::from([Waiting::Message(Box::new(parcel))]));
                 drop(waiting);
                 let server = self.clone();
                 let fetch = async move { server.catch_up(group).await };
@@ -79,6 +88,24 @@ impl MsgServer {
             _ => {
                 drop(waiting);
                 self.hand_out(&parcel);
+            }
+        }
+    }
+
+    /// Tells something behind the messages of a group that wait: at once, most of the time.
+    pub(crate) fn behind_messages(
+        &self,
+        group: GroupId,
+        tell: impl FnOnce(&Self) + Send + 'static,
+    ) {
+        let mut waiting = self.groups.waiting.lock();
+        match waiting.get_mut(&group) {
+            Some(queue) if queue.len() < MAX_WAITING => {
+                queue.push_back(Waiting::Notice(Box::new(tell)));
+            }
+            _ => {
+                drop(waiting);
+                tell(self);
             }
         }
     }
@@ -93,10 +120,10 @@ impl MsgServer {
         }
         while !self.hand_out_waiting(group) {
             let mut waiting = self.groups.waiting.lock();
-            let parcel = waiting.get_mut(&group).and_then(VecDeque::pop_front);
+            let next = waiting.get_mut(&group).and_then(VecDeque::pop_front);
             drop(waiting);
-            if let Some(parcel) = parcel {
-                self.hand_out(&parcel);
+            if let Some(next) = next {
+                self.pass_on(next);
             }
         }
     }
@@ -113,7 +140,10 @@ impl MsgServer {
         let answer = self.db.call::<_, ImGroupMembers>(key, &request).await;
         let (fetched, outcome) = match &answer {
             Ok(members) if members.version > 0 => {
-                let sent_here = |parcel: &Parcel| matches!(parcel.from, Origin::Here { .. });
+                let sent_here = |waiting: &Waiting| match waiting {
+                    Waiting::Message(parcel) => matches!(parcel.from, Origin::Here { .. }),
+                    Waiting::Notice(_) => false,
+                };
                 let waiting = self.groups.waiting.lock();
                 let tell = waiting
                     .get(&group)
@@ -155,15 +185,22 @@ impl MsgServer {
                     waiting.remove(&group);
                     return true;
                 }
-                Some(parcel) if parcel.version > known => {
-                    queue.push_front(parcel);
+                Some(Waiting::Message(parcel)) if parcel.version > known => {
+                    queue.push_front(Waiting::Message(parcel));
                     return false;
                 }
-                Some(parcel) => {
+                Some(next) => {
                     drop(waiting);
-                    self.hand_out(&parcel);
+                    self.pass_on(next);
                 }
             }
+        }
+    }
+
+    fn pass_on(&self, waited: Waiting) {
+        match waited {
+            Waiting::Message(parcel) => self.hand_out(&parcel),
+            Waiting::Notice(tell) => tell(self),
         }
     }
 

@@ -4,6 +4,7 @@
 
 use std::hash::{Hash, Hasher};
 
+use bytes::Bytes;
 use proto::ids::{GroupId, UserId};
 use proto::im::ext::buddy::{ContactState, ImContactChanged};
 use proto::im::ext::group::ImGroupChanged;
@@ -80,14 +81,21 @@ impl MsgServer {
 
     /// As [`tell`](Self::tell), to some of the devices.
     pub(crate) fn tell_devices<M: Body>(&self, told: &Told, devices: &Devices, notice: &M) {
-        if let Some((key, relayed)) = self.tell_from_here(told, devices, notice) {
-            self.routes.relay_message(key, &relayed);
-        }
+        let pdu = Pdu::new(notice, 0);
+        let frame = pdu.to_frame();
+        let relayed = relayed(told, devices, pdu);
+        self.tell_in_turn(told, devices, frame, |server| {
+            if let Some((key, relayed)) = relayed {
+                server.routes.relay_message(key, &relayed);
+            }
+        });
     }
 
     /// As [`tell_devices`](Self::tell_devices), of what is worth nothing a moment later: now or never.
     pub(crate) fn tell_now<M: Body>(&self, told: &Told, devices: &Devices, notice: &M) {
-        if let Some((key, relayed)) = self.tell_from_here(told, devices, notice) {
+        let pdu = Pdu::new(notice, 0);
+        self.tell_here(told, devices, &pdu.to_frame());
+        if let Some((key, relayed)) = relayed(told, devices, pdu) {
             let relayed = ImNotice {
                 fleeting: Some(true),
                 ..relayed
@@ -97,39 +105,23 @@ impl MsgServer {
         }
     }
 
-    /// Tells those who are here; what is for the other msg_servers, if it is for anybody.
-    fn tell_from_here<M: Body>(
+    /// Tells those who are here, and does what follows. To a group behind its messages: one of them may be what it is about.
+    fn tell_in_turn(
         &self,
         told: &Told,
         devices: &Devices,
-        notice: &M,
-    ) -> Option<(RelayKey, ImNotice)> {
-        let pdu = Pdu::new(notice, 0);
-        self.tell_here(told, devices, &pdu.to_frame());
-        let mut relayed = ImNotice {
-            capability: devices.with,
-            without_capability: (devices.without != 0).then_some(devices.without),
-            but_user_id: devices.but.map(UserId::get),
-            command: M::ID.0.into(),
-            body: pdu.body,
-            ..Default::default()
+        frame: Bytes,
+        then: impl FnOnce(&Self) + Send + 'static,
+    ) {
+        let Told::Members(group) = *told else {
+            self.tell_here(told, devices, &frame);
+            return then(self);
         };
-        let key = match told {
-            Told::Users(users) => {
-                relayed.user_id = users.iter().map(|user| user.get()).collect();
-                RelayKey::User(*users.first()?)
-            }
-            Told::Pair(one, other) => {
-                relayed.user_id = vec![one.get(), other.get()];
-                RelayKey::Conversation(ConversationKey::between(*one, *other))
-            }
-            Told::Members(group) => {
-                relayed.group_id = Some(group.get());
-                RelayKey::Conversation(ConversationKey::group(*group))
-            }
-            Told::Everybody => RelayKey::Any,
-        };
-        Some((key, relayed))
+        let devices = *devices;
+        self.behind_messages(group, move |server| {
+            server.tell_here(&Told::Members(group), &devices, &frame);
+            then(server);
+        });
     }
 
     /// A notice from another msg_server. Returns false for one that is for nobody, or that no client may get.
@@ -160,7 +152,10 @@ impl MsgServer {
             but: notice.but_user_id.and_then(UserId::new),
             except: None,
         };
-        self.tell_here(&told, &devices, &pdu.to_frame());
+        match notice.fleeting() {
+            true => self.tell_here(&told, &devices, &pdu.to_frame()),
+            false => self.tell_in_turn(&told, &devices, pdu.to_frame(), |_| {}),
+        }
         true
     }
 
@@ -194,6 +189,34 @@ impl MsgServer {
             }),
         }
     }
+}
+
+/// What is for the other msg_servers, if it is for anybody.
+fn relayed(told: &Told, devices: &Devices, notice: Pdu) -> Option<(RelayKey, ImNotice)> {
+    let mut relayed = ImNotice {
+        capability: devices.with,
+        without_capability: (devices.without != 0).then_some(devices.without),
+        but_user_id: devices.but.map(UserId::get),
+        command: notice.command().0.into(),
+        body: notice.body,
+        ..Default::default()
+    };
+    let key = match told {
+        Told::Users(users) => {
+            relayed.user_id = users.iter().map(|user| user.get()).collect();
+            RelayKey::User(*users.first()?)
+        }
+        Told::Pair(one, other) => {
+            relayed.user_id = vec![one.get(), other.get()];
+            RelayKey::Conversation(ConversationKey::between(*one, *other))
+        }
+        Told::Members(group) => {
+            relayed.group_id = Some(group.get());
+            RelayKey::Conversation(ConversationKey::group(*group))
+        }
+        Told::Everybody => RelayKey::Any,
+    };
+    Some((key, relayed))
 }
 
 /// What chooses the route_server of a notice: the same as of a message to the same, so that it stays behind that.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use im_base::testkit::TestPeer;
-use proto::im::base_define::{ClientType, GroupModifyType, MsgType, UserStatType};
+use proto::im::base_define::{ClientType, GroupModifyType, MsgType, SessionType, UserStatType};
 use proto::im::ext::group::{GroupDetails, ImGroupChanged, ImGroupInterest};
+use proto::im::ext::message::ImMessageRevised;
 use proto::im::ext::other::ImNotice;
 use proto::im::group::ImGroupChangeMemberNotify;
 use proto::im::login::{ImLoginReq, ImLoginRes};
@@ -78,6 +79,44 @@ async fn a_change_without_newcomers_is_no_reason_to_ask() {
     asked.send((5, vec![1, 7])).unwrap();
     let (message, _) = seven.0.expect::<ImMsgData>().await;
     assert_eq!(message.msg_id, 11);
+    bed.end().await;
+}
+
+/// A message waits until it is known who is in its group; meanwhile it is recalled. Whoever shows what came last shows that.
+#[tokio::test]
+async fn what_is_said_of_a_message_that_waits_waits_behind_it() {
+    let mut bed = Bed::new().await;
+    let mut seven = bed
+        .login_with(ClientType::Windows, 7, in_group(1), capability::REVISIONS)
+        .await;
+    bed.group_message(10, 2).await;
+    let asked = bed.asked.recv().await.unwrap();
+    let revised = ImMessageRevised {
+        session_type: SessionType::Group as i32,
+        to_session_id: GROUP,
+        ..Default::default()
+    };
+    let notice = ImNotice {
+        group_id: Some(GROUP),
+        capability: capability::REVISIONS,
+        command: ImMessageRevised::ID.0.into(),
+        body: Pdu::new(&revised, 0).body,
+        ..Default::default()
+    };
+    bed.route.send(&notice, 0).await;
+    let fleeting = ImNotice {
+        fleeting: Some(true),
+        ..notice
+    };
+    bed.route.send(&fleeting, 0).await;
+    seven.0.expect::<ImMessageRevised>().await;
+    let before: Vec<_> = bed.got(&mut seven).await;
+    assert!(before.is_empty(), "the other one waits: {before:?}");
+    asked.send((2, vec![1, 7])).unwrap();
+    let next = seven.0.receive().await.unwrap();
+    assert_eq!(next.command(), ImMsgData::ID);
+    let next = seven.0.receive().await.unwrap();
+    assert_eq!(next.command(), ImMessageRevised::ID);
     bed.end().await;
 }
 
