@@ -73,7 +73,8 @@ impl Database {
             .unwrap();
         for id in ids {
             let sql = AssertSqlSafe(format!("KILL {id}"));
-            connection.execute(sqlx::raw_sql(sql)).await.unwrap();
+            // Some have ended by themselves meanwhile.
+            drop(connection.execute(sqlx::raw_sql(sql)).await);
         }
     }
 }
