@@ -19,7 +19,7 @@ use proto::im::message::ImMsgData;
 use proto::{Pdu, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{RwLock, watch};
 use tokio::time::timeout;
 
 use crate::support::{PATIENCE, apart, metric};
@@ -28,8 +28,16 @@ use certificates::Ca;
 /// A year in which the certificates of these tests are valid.
 const FAR: i32 = 2080;
 
+/// All acceptors of this process show when their certificates end in one place. Held for writing by who looks there.
+static EXPIRY: RwLock<()> = RwLock::const_new(());
+
+async fn for_clients(config: &TlsConfig, shutdown: &Shutdown) -> anyhow::Result<Option<Acceptor>> {
+    let _shown = EXPIRY.read().await;
+    Acceptor::for_clients(config, shutdown).await
+}
+
 async fn acceptor(config: &TlsConfig, shutdown: &Shutdown) -> Acceptor {
-    let acceptor = Acceptor::for_clients(config, shutdown).await.unwrap();
+    let acceptor = for_clients(config, shutdown).await.unwrap();
     acceptor.expect("a certificate is configured")
 }
 
@@ -356,6 +364,7 @@ async fn a_new_certificate_is_for_new_connections_and_a_bad_one_for_none() {
     connect(&old).await.unwrap();
     std::fs::write(&config.key, key).unwrap();
 
+    let alone = EXPIRY.write().await;
     next.issue("server", 2, 2070);
     for file in ["server.pem", "server.key"] {
         std::fs::copy(next.path(file), ca.path(file)).unwrap();
@@ -368,6 +377,7 @@ async fn a_new_certificate_is_for_new_connections_and_a_bad_one_for_none() {
         expiry,
         rcgen::date_time_ymd(2070, 12, 31).unix_timestamp() as f64
     );
+    drop(alone);
 
     // Who was there before goes on.
     client.write_all(b"still here").await.unwrap();
@@ -393,16 +403,11 @@ async fn a_certificate_that_cannot_be_used_is_named_with_its_key() {
         (with("server.pem", "server.pem"), "tls.key"),
         (with("server.pem", "other.key"), "do not go together"),
     ] {
-        let error = Acceptor::for_clients(&config, &shutdown).await.unwrap_err();
+        let error = for_clients(&config, &shutdown).await.unwrap_err();
         let error = format!("{error:#}");
         assert!(error.contains(wanted), "{error}");
     }
-    assert!(
-        Acceptor::for_clients(&good, &shutdown)
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert!(for_clients(&good, &shutdown).await.unwrap().is_some());
     let links = LinksConfig {
         crl: ca.path("ca.pem"),
         ..ca.links("server")

@@ -213,8 +213,7 @@ impl Crowd {
     }
 }
 
-/// Tries until somebody is let in.
-/// Tries until then what may be because a process is not there at the moment; the first time says what it is.
+/// Tries until somebody is let in, or until then; what fails for the first time is said. Who is refused for good is not tried again.
 async fn log_in(load: &Load, user: u32, due: Instant) -> anyhow::Result<Session> {
     let name = load.name(user);
     let account = Account::new(&name, &load.password, ClientDevice::Mac, Status::Online);
