@@ -13,6 +13,7 @@ use super::api_key;
 use super::child::{Keeper, State, Wish};
 use super::lock::DirLock;
 use super::logs::LogSink;
+use super::ports::{PortError, PortPlan};
 use super::private_file;
 use super::ready;
 use super::run_file::{RunEntry, RunFile};
@@ -49,6 +50,19 @@ struct Handle {
     state: watch::Receiver<State>,
 }
 
+/// A process that is just being started holds for a moment what its starter had open, also a port that was only looked at: what is
+/// taken is looked at again.
+fn check_free(ports: &PortPlan, with_tls: bool) -> Result<(), PortError> {
+    const TIMES: u32 = 5;
+    for _ in 1..TIMES {
+        match ports.check_free(with_tls) {
+            Err(PortError::Taken { .. }) => std::thread::sleep(Duration::from_millis(20)),
+            other => return other,
+        }
+    }
+    ports.check_free(with_tls)
+}
+
 impl Cluster {
     /// Checks the ports, writes the configuration files and starts every process. Does not wait until they are ready.
     ///
@@ -56,7 +70,7 @@ impl Cluster {
     pub fn start(topology: Topology, logs: LogSink) -> Result<Self, ClusterError> {
         let lock = DirLock::take(&topology.dir)?;
         let security = topology.security;
-        topology.ports.check_free(security.clients)?;
+        check_free(&topology.ports, security.clients)?;
         if security.clients || security.links {
             development(&topology.certificates(), &[], false)?;
         }
