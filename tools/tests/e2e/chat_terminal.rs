@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
+use std::time::Duration;
 
 use proto::capability::{READERS, TYPING};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -62,13 +63,20 @@ impl Terminal {
     }
 
     /// Its end; what it says until then goes to the screen. Whether it was a good one.
+    ///
+    /// Ctrl-D between two lines, where no editor reads, is lost: it is pressed until it is heard.
     async fn ends(&mut self) -> bool {
-        let (process, screen) = (&mut self.process, &mut self.screen);
+        let (process, screen, keys) = (&mut self.process, &mut self.screen, &mut self.keys);
         let ending = async {
             let mut bytes = [0; 4096];
+            let mut again = tokio::time::interval(Duration::from_millis(500));
             loop {
                 tokio::select! {
                     end = process.wait() => return end.unwrap().success(),
+                    _ = again.tick() => {
+                        keys.write_all(b"\x04").await.ok();
+                        keys.flush().await.ok();
+                    }
                     read = screen.read(&mut bytes) => drop(read.unwrap()),
                 }
             }
@@ -129,7 +137,6 @@ async fn somebody_types_while_others_write() {
     // A slip that was seen and mended is no failure in the end.
     alice.types("/edti 2 line\r").await;
     alice.shows("/edti is not known").await;
-    alice.types("\u{4}").await;
     assert!(alice.ends().await);
     let after = tcgetattr(&alice.line).unwrap().local_modes;
     assert_eq!(after, before, "the terminal is as it was");
@@ -179,7 +186,6 @@ async fn each_sees_the_other_typing_and_what_was_read() {
     };
     assert_eq!(bob.sees("what alice read", read).await, (me, 3));
 
-    alice.types("\u{4}").await;
     assert!(alice.ends().await);
     world.end().await;
 }
@@ -198,7 +204,6 @@ async fn who_wants_to_be_private_shows_nothing_and_is_shown_nothing() {
     alice.shows("✓").await;
     alice.types("/seen\r").await;
     alice.shows("started with --private").await;
-    alice.types("\u{4}").await;
     // It ends when what it has read is marked.
     assert!(alice.ends().await);
     let told = bob.so_far().await;
